@@ -1,0 +1,77 @@
+import type { Outcome } from './outcome.ts'
+import type { Condition } from './sqlstate.ts'
+
+/** Why a loss was not mended. */
+export type Reason =
+  | 'in-doubt'
+  | 'result-unknown'
+  | 'diverged'
+  | 'not-replayable'
+  | 'replay-off'
+  | 'streamed'
+  | 'anchored'
+  | 'operator'
+  | 'repeated'
+  | 'limit'
+  | 'dropped'
+  | 'deadline'
+  | 'budget'
+  | 'timeout'
+  | 'closed'
+  | 'refused'
+
+const byReason: { readonly [R in Reason]?: string } = {
+  'in-doubt':
+    'Look up whether the work is there before doing it again; exactlyOnce: true removes this doubt.',
+  'result-unknown': 'The work is committed but its answer was lost: read it back, do not repeat it.',
+  diverged:
+    'Run the transaction again from its start, or declare its callback rerunnable(); nothing of it was kept.',
+  'not-replayable':
+    'Run the transaction again from its start; nothing of it was kept. A smaller one, or a larger maxTapeBytes, would have been mended.',
+  'replay-off': 'Run the transaction again from its start; nothing of it was kept.',
+  streamed: 'Start the cursor, stream or COPY again from its beginning; these are never replayed.',
+  anchored:
+    'The session held something that cannot be made again on a new connection: set it up again, then repeat the work.',
+  operator:
+    'Somebody ended this statement after it had run for long, so it is not run again; to stop one query, prefer pg_cancel_backend.',
+  repeated: 'This work lost its connection every time: look for what ends it before trying again.',
+  limit:
+    'A timeout that somebody set on the server ended this session; keep transactions short, or raise the timeout.',
+  dropped: 'The database was dropped.',
+  deadline: 'The server did not come back within the deadline; the work may be tried again later.',
+  budget: 'Too much is being lost at once, so the retry budget is used up; try again later.',
+  timeout: 'The client-side query timeout ended the wait; the connection was given up.',
+  closed: 'The client was closed while this was under way.',
+  refused: 'The server refused the connection for a reason that waiting does not mend.',
+}
+
+const byCondition: { readonly [C in Condition]?: string } = {
+  admin_shutdown:
+    'Somebody terminated the backend or stopped the server; to stop one query, prefer pg_cancel_backend.',
+  crash_shutdown: "Another backend crashed and took the server's sessions with it: see its log.",
+  idle_in_transaction_session_timeout:
+    'The transaction sat idle for too long (25P03, not 57P01): keep user time and remote calls out of it.',
+  idle_session_timeout: 'idle_session_timeout closed an idle session; nothing was lost.',
+  transaction_timeout: 'The transaction ran into transaction_timeout: make it shorter.',
+  too_many_connections: 'The server is full: lower the pool size, or raise max_connections.',
+  cannot_connect_now: 'The server is starting, stopping or recovering: try again shortly.',
+}
+
+const byOutcome: { readonly [O in Outcome]: string } = {
+  'not-sent': 'Nothing was sent: it can be done again.',
+  'rolled-back': 'Nothing was kept: it can be done again.',
+  committed: 'The work is done: do not repeat it.',
+  'in-doubt': 'Look up whether the work is there before doing it again.',
+}
+
+/** One sentence of advice for a loss that reached the caller. */
+export function adviceFor(
+  outcome: Outcome,
+  condition: Condition | undefined,
+  reason?: Reason,
+): string {
+  const because = reason === undefined ? undefined : byReason[reason]
+  if (because !== undefined) return because
+  if (outcome === 'in-doubt' || outcome === 'committed') return byOutcome[outcome]
+  return (condition === undefined ? undefined : byCondition[condition]) ?? byOutcome[outcome]
+}

@@ -1,0 +1,57 @@
+/** What a character can be part of, as classOf tells. */
+export const NAME = 1
+export const DIGIT = 2
+export const SPACE = 3
+export const OPERATOR = 4
+export const MARK = 5
+const classes = new Uint8Array(128)
+/** The word a mark or operator is told by. */
+export const markOf: string[] = []
+for (const [characters, value] of [
+  ['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_', NAME],
+  ['0123456789', DIGIT],
+  [' \t\n\r\f\v', SPACE],
+  ['~!@#^&|`?+-*/%<>=', OPERATOR],
+  ['(),;[].:', MARK],
+] as const) {
+  for (const character of characters) {
+    classes[character.charCodeAt(0)] = value
+    markOf[character.charCodeAt(0)] =
+      value === MARK || '=*'.includes(character) ? character : 'operator'
+  }
+}
+
+export const NEWLINE = 10
+export const RETURN = 13
+export const DOUBLE_QUOTE = 34
+export const DOLLAR = 36
+export const AMPERSAND = 38
+export const QUOTE = 39
+export const STAR = 42
+export const DASH = 45
+export const DOT = 46
+export const SLASH = 47
+export const COLON = 58
+export const BACKSLASH = 92
+
+/** The class of a character code; 0 if it has none. Everything beyond ASCII is of a name (scan.l). */
+export function classOf(code: number): number {
+  return code >= 128 ? NAME : (classes[code] ?? 0)
+}
+
+/** Whether a character can stand inside a name. */
+export function continuesName(code: number): boolean {
+  const kind = classOf(code)
+  return kind === NAME || kind === DIGIT || code === DOLLAR
+}
+
+/** Whether a letter in front of a quote belongs to the string: B'', E'', N'' and X''. */
+export function isStringPrefix(code: number): boolean {
+  const letter = code | 32
+  return letter === 101 || letter === 110 || letter === 98 || letter === 120
+}
+
+/** Whether a character opens a string or a quoted name. */
+export function isQuote(code: number): boolean {
+  return code === QUOTE || code === DOUBLE_QUOTE
+}

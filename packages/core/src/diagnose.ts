@@ -1,0 +1,100 @@
+import { adviceFor, type Reason } from './advice.ts'
+import { type ErrorNode, nodesOf } from './chain.ts'
+import { isGenuine } from './evidence.ts'
+import { isOutcome, type Outcome } from './outcome.ts'
+import { type Condition, conditionOf, endsConnection, isPassing, isPassingSocketError, sqlstateOf } from './sqlstate.ts'
+
+/** What an error says about a lost connection, whoever raised or wrapped it. */
+export interface Diagnosis {
+  readonly condition: Condition
+  readonly sqlstate: string
+  /** As the server sent it, in the server's language; for people. */
+  readonly severity: string | undefined
+  readonly outcome: Outcome
+  /**
+   * What the diagnosis rests on: a frame of the server's, the end of the socket, the word of an
+   * error that wraps either, or nothing but an outcome.
+   */
+  readonly evidence: 'frame' | 'socket' | 'wrapper' | 'none'
+  /** How often the work was tried; 0 when the error does not say. */
+  readonly attempts: number
+  /** One sentence: what to do now. */
+  readonly advice: string
+}
+
+/**
+ * Reads any ORM's error down to the lost connection behind it.
+ *
+ * @returns undefined for errors that are no loss: a constraint, a cancelled query, a conflict
+ */
+export function diagnose(error: unknown): Diagnosis | undefined {
+  const nodes = nodesOf(error)
+  const ours = nodes.find((node) => isOutcome(node.outcome))
+  const told = nodes.find((node) => lossCode(node) !== undefined)
+  const socket = nodes.find((node) => socketCode(node) !== undefined)
+  if (ours === undefined && told === undefined && socket === undefined) return undefined
+
+  const code = told && lossCode(told)
+  const condition =
+    conditionNamed(ours?.condition) ??
+    conditionOf(code ?? '') ??
+    (socket === undefined ? conditionOf(String(ours?.code)) : undefined) ??
+    'connection_failure'
+  const outcome = isOutcome(ours?.outcome) ? ours.outcome : stockOutcome(code, socket)
+  return {
+    condition,
+    sqlstate: code ?? sqlstateOf(condition),
+    severity: text(told?.severity) ?? text(ours?.severity),
+    outcome,
+    evidence: evidenceOf(ours, told, socket),
+    attempts: typeof ours?.attempts === 'number' ? ours.attempts : 0,
+    advice: text(ours?.advice) ?? adviceFor(outcome, condition, ours?.reason as Reason | undefined),
+  }
+}
+
+function evidenceOf(
+  ours: ErrorNode | undefined,
+  told: ErrorNode | undefined,
+  socket: ErrorNode | undefined,
+): Diagnosis['evidence'] {
+  if (told !== undefined && isGenuine(told)) return 'frame'
+  if (socket !== undefined) return 'socket'
+  if (told !== undefined) return 'wrapper'
+  return ours?.condition === undefined ? 'none' : 'socket'
+}
+
+/**
+ * Without Reprise only a refused connection proves anything: node-postgres hides the frames before
+ * an error, so an error in flight may have come after the commit.
+ */
+function stockOutcome(code: string | undefined, socket: ErrorNode | undefined): Outcome {
+  if (code === '57P03' || code === '53300') return 'not-sent'
+  const refused = socketCode(socket)
+  return code === undefined && (refused === 'ECONNREFUSED' || refused === 'EHOSTUNREACH')
+    ? 'not-sent'
+    : 'in-doubt'
+}
+
+function lossCode(node: ErrorNode | undefined): string | undefined {
+  const code = text(node?.code) ?? ''
+  for (const candidate of [code, text(node?.originalCode) ?? '', text(node?.sqlState) ?? '']) {
+    if (endsConnection(candidate) || isPassing(candidate)) return candidate
+  }
+  return undefined
+}
+
+function socketCode(node: ErrorNode | undefined): string | undefined {
+  for (const candidate of [text(node?.code), text(node?.originalCode)]) {
+    if (candidate !== undefined && isPassingSocketError(candidate)) return candidate
+  }
+  return undefined
+}
+
+function conditionNamed(value: unknown): Condition | undefined {
+  const name = text(value)
+  return name === undefined ? undefined : conditionOf(sqlstateOf(name as Condition) ?? '')
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,110 @@
+import { type BackoffOptions, fullJitter } from './backoff.ts'
+
+/** How many may connect to one server at once. */
+export interface GateOptions {
+  /** Connection attempts under way at once while the server answers. Default 8. */
+  readonly concurrency?: number | undefined
+}
+
+/** The right to try one connection. Exactly one of its methods is called, once. */
+export interface Pass {
+  /** The server took the connection. */
+  succeeded(): void
+  /** The server is down, starting or full. */
+  failed(): void
+  /** The try ended in a way that says nothing about the server. */
+  abandoned(): void
+}
+
+interface Waiter {
+  readonly admit: (pass: Pass) => void
+}
+
+/**
+ * One per server. While the server answers, it bounds the connection attempts under way; while the
+ * server is down it lets one prober through at a time, with backoff between probes, so that a
+ * thousand sessions knock no harder than one. They share what the prober learns.
+ */
+export class Gate {
+  readonly #concurrency: number
+  readonly #backoff: BackoffOptions
+  readonly #waiting: Waiter[] = []
+  #inside = 0
+  #failures = 0
+  #notBefore = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor({ concurrency = 8 }: GateOptions = {}, backoff: BackoffOptions = {}) {
+    this.#concurrency = concurrency
+    this.#backoff = backoff
+  }
+
+  /** Whether the last that is known of the server is that it did not answer. */
+  get down(): boolean {
+    return this.#failures > 0
+  }
+
+  /**
+   * Waits for a {@link Pass}.
+   * @throws the signal's reason, when it is aborted first
+   */
+  enter(signal: AbortSignal): Promise<Pass> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason)
+        return
+      }
+      const waiter: Waiter = {
+        admit: (pass) => {
+          signal.removeEventListener('abort', leave)
+          resolve(pass)
+        },
+      }
+      const leave = (): void => {
+        const place = this.#waiting.indexOf(waiter)
+        if (place >= 0) this.#waiting.splice(place, 1)
+        reject(signal.reason)
+        this.#pump()
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      this.#waiting.push(waiter)
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    while (this.#waiting.length > 0 && this.#inside < (this.down ? 1 : this.#concurrency)) {
+      const wait = this.#notBefore - performance.now()
+      if (this.down && wait > 0) {
+        this.#timer = setTimeout(() => this.#pump(), wait)
+        return
+      }
+      this.#inside += 1
+      this.#waiting.shift()?.admit(this.#pass(this.#failures))
+    }
+  }
+
+  #pass(failuresBefore: number): Pass {
+    const leave = (): void => {
+      this.#inside -= 1
+      this.#pump()
+    }
+    return {
+      succeeded: () => {
+        this.#failures = 0
+        leave()
+      },
+      failed: () => {
+        // Those who were inside together failed of one cause: it counts once.
+        if (this.#failures === failuresBefore) {
+          this.#failures += 1
+          this.#notBefore = performance.now() + fullJitter(this.#failures, this.#backoff)
+        }
+        leave()
+      },
+      abandoned: leave,
+    }
+  }
+}

@@ -1,0 +1,210 @@
+import { notifies, ofCalls } from './calls.ts'
+import { definition, judgeCreate, ofTarget, queryBehind, standsAlone } from './definition.ts'
+import { type Judgement, type Kind, nothing, unknown } from './judgement.ts'
+import { readQuery } from './query.ts'
+import { ofCommand, ofCursor, ofReset, ofSet, type Span } from './state.ts'
+import { lower, nameAt, written } from './tokens.ts'
+
+/** Judges the statement that the tokens of a span spell (gram.y: toplevel_stmt). */
+export function judge(span: Span): Judgement {
+  const { tokens, to } = span
+  let head = span.from
+  while (tokens.words[head] === '(' && head + 1 < to) head++
+  const word = tokens.words[head] as string
+  if (head > span.from) {
+    // Only a query can stand in parentheses.
+    const query = word === 'SELECT' || word === 'WITH' || word === 'VALUES' || word === 'TABLE'
+    return query ? judgeQuery(span, word) : unknown(word)
+  }
+  return judgeVerb(span, word === 'name' ? written(tokens, head).toUpperCase() : word)
+}
+
+function judgeVerb(span: Span, verb: string): Judgement {
+  const { from } = span
+  const { words } = span.tokens
+  switch (verb) {
+    case 'SELECT':
+    case 'VALUES':
+    case 'TABLE':
+    case 'WITH':
+    case 'INSERT':
+    case 'UPDATE':
+    case 'DELETE':
+    case 'MERGE':
+      return judgeQuery(span, verb)
+    case 'EXECUTE':
+      return { ...withCalls(span, from, verb, 'write'), carriesWitness: true }
+    case 'SHOW':
+      return { ...nothing, verb, kind: 'read', reads: true }
+    case 'EXPLAIN':
+      return judgeExplain(span)
+    case 'CREATE':
+      return judgeCreate(span)
+    case 'ALTER':
+    case 'DROP':
+      return { ...nothing, verb, kind: 'definition', ...definition(standsAlone(span)) }
+    case 'COMMENT':
+    case 'GRANT':
+    case 'IMPORT':
+    case 'LOCK':
+    case 'REASSIGN':
+    case 'REFRESH':
+    case 'REVOKE':
+    case 'SECURITY':
+    case 'TRUNCATE':
+      return { ...nothing, verb, kind: 'definition', carriesWitness: true }
+    case 'NOTIFY':
+      return { ...nothing, verb, kind: 'other', carriesWitness: true, notifies: true }
+    case 'BEGIN':
+      return { ...nothing, verb, kind: 'transaction', control: 'begin' }
+    case 'START':
+      if (words[from + 1] !== 'TRANSACTION') break
+      return { ...nothing, verb, kind: 'transaction', control: 'begin' }
+    case 'COMMIT':
+    case 'END':
+    case 'ROLLBACK':
+    case 'ABORT':
+      return judgeEnd(span, verb)
+    case 'SAVEPOINT':
+    case 'RELEASE':
+      return { ...nothing, verb, kind: 'transaction' }
+    case 'PREPARE':
+      if (words[from + 1] === 'TRANSACTION' && words[from + 2] === 'string') {
+        return { ...nothing, verb, kind: 'transaction', control: 'prepare', canCommit: true }
+      }
+      return {
+        ...nothing,
+        verb,
+        kind: 'state',
+        state: [...ofCommand(span), ...ofCalls(span, queryBehind(span, 'AS'), true)],
+      }
+    case 'CALL':
+    case 'DO':
+      return { ...withCalls(span, from, verb, 'procedure'), canCommit: true }
+    case 'SET':
+      return { ...nothing, verb, kind: 'state', state: ofSet(span) }
+    case 'RESET':
+      return { ...nothing, verb, kind: 'state', state: ofReset(span) }
+    case 'LISTEN':
+    case 'UNLISTEN':
+    case 'DEALLOCATE':
+    case 'DISCARD':
+    case 'LOAD':
+      return { ...nothing, verb, kind: 'state', state: ofCommand(span) }
+    case 'DECLARE': {
+      const query = queryBehind(span, 'FOR')
+      const state = [...ofCursor(span), ...ofCalls(span, query, true)]
+      return { ...nothing, verb, kind: 'cursor', functions: query.functions, state }
+    }
+    case 'FETCH':
+    case 'MOVE':
+    case 'CLOSE':
+      return { ...nothing, verb, kind: 'cursor', state: ofCursor(span) }
+    case 'COPY':
+      return words[from + 1] === '('
+        ? withCalls(span, from + 1, verb, 'copy')
+        : { ...nothing, verb, kind: 'copy' }
+    case 'ANALYZE':
+    case 'ANALYSE':
+    // Statistics again, checkpoint again: nobody is harmed by half of it.
+    case 'CHECKPOINT':
+      return { ...nothing, verb, kind: 'other' }
+  }
+  // VACUUM, CLUSTER and REINDEX commit as they go. So may whatever is not known here: replication
+  // commands, and what later versions bring.
+  return unknown(verb)
+}
+
+/** A statement that is no query but has expressions in it, which is never run again as it is. */
+function withCalls(span: Span, from: number, verb: string, kind: Kind): Judgement {
+  const query = readQuery(span.tokens, from, span.to)
+  return {
+    ...nothing,
+    verb,
+    kind,
+    notifies: notifies(span, query),
+    functions: query.functions,
+    state: ofCalls(span, query, true),
+  }
+}
+
+function judgeQuery(span: Span, verb: string): Judgement {
+  const query = readQuery(span.tokens, span.from, span.to)
+  const { modifies, locks, into, functions } = query
+  const reads = !modifies && !locks && into < 0
+  let state = ofCalls(span, query, false)
+  if (into >= 0) state = [...ofTarget(span, into + 1, 'TABLE'), ...state]
+  return {
+    verb,
+    kind: modifies ? 'write' : into >= 0 ? 'definition' : 'read',
+    control: '',
+    chains: false,
+    canCommit: false,
+    reads,
+    carriesWitness: !reads || functions.length > 0,
+    notifies: notifies(span, query),
+    functions,
+    state,
+  }
+}
+
+/** COMMIT, END, ROLLBACK and ABORT in all their forms (gram.y: TransactionStmt). */
+function judgeEnd(span: Span, verb: string): Judgement {
+  const { words } = span.tokens
+  let i = span.from + 1
+  if (words[i] === 'PREPARED') return { ...nothing, verb, kind: 'transaction', canCommit: true }
+  if (words[i] === 'WORK' || words[i] === 'TRANSACTION') i++
+  if (words[i] === 'TO') return { ...nothing, verb, kind: 'transaction' }
+  const control = verb === 'COMMIT' || verb === 'END' ? 'commit' : 'rollback'
+  const chains = words[i] === 'AND' && words[i + 1] === 'CHAIN'
+  return { ...nothing, verb, kind: 'transaction', control, chains }
+}
+
+/** EXPLAIN plans and does nothing; with ANALYZE it does what its statement does, and more slowly. */
+function judgeExplain(span: Span): Judgement {
+  const { tokens, from, to } = span
+  const { words } = tokens
+  const verb = 'EXPLAIN'
+  let i = from + 1
+  let analyzes = false
+  if (words[i] === '(' && !beginsQuery(words[i + 1])) {
+    for (i++; i < to && words[i] !== ')'; i++) {
+      const option = words[i] === 'quoted' ? lower(nameAt(tokens, i)).toUpperCase() : words[i]
+      if ((option === 'ANALYZE' || option === 'ANALYSE') && !isOff(span, i + 1)) analyzes = true
+    }
+    i++
+  } else {
+    for (; words[i] === 'ANALYZE' || words[i] === 'ANALYSE' || words[i] === 'VERBOSE'; i++) {
+      if (words[i] !== 'VERBOSE') analyzes = true
+    }
+  }
+  if (!analyzes) return { ...nothing, verb, kind: 'read', reads: true }
+  if (i >= to || words[i] === verb) return unknown(verb)
+  const inner = judge({ tokens, from: i, to })
+  const { kind, canCommit } = inner
+  const runs = kind === 'read' || kind === 'write' || kind === 'definition'
+  // Running it again means an EXPLAIN ANALYZE again, whatever it was asked of.
+  const state = inner.state.map((change) =>
+    change.effect === 'keep' ? { ...change, text: textOf(span) } : change,
+  )
+  return { ...inner, verb, reads: false, carriesWitness: runs && !canCommit, state }
+}
+
+function beginsQuery(word: string | undefined): boolean {
+  return (
+    word === '(' || word === 'SELECT' || word === 'WITH' || word === 'VALUES' || word === 'TABLE'
+  )
+}
+
+function isOff(span: Span, i: number): boolean {
+  const word = span.tokens.words[i]
+  if (word === 'FALSE' || word === 'OFF') return true
+  return (
+    (word === 'string' || word === 'number') && /^'?(0|false|off)'?$/i.test(written(span.tokens, i))
+  )
+}
+
+function textOf(span: Span): string {
+  const { tokens, from, to } = span
+  return tokens.text.slice(tokens.starts[from], tokens.ends[to - 1])
+}

@@ -1,0 +1,48 @@
+import { noChanges, type StateChange } from './state.ts'
+
+/** What a statement is for. `several` and `empty` are said of whole texts only. */
+export type Kind =
+  | 'empty'
+  | 'read'
+  | 'write'
+  | 'definition'
+  | 'transaction'
+  | 'procedure'
+  | 'state'
+  | 'cursor'
+  | 'copy'
+  | 'several'
+  | 'other'
+
+/** What is known of one statement; the words are those of Statement. */
+export interface Judgement {
+  readonly verb: string
+  readonly kind: Kind
+  /** What it does to the transaction it runs in. */
+  readonly control: 'begin' | 'commit' | 'rollback' | 'prepare' | ''
+  readonly chains: boolean
+  readonly canCommit: boolean
+  readonly reads: boolean
+  readonly carriesWitness: boolean
+  readonly notifies: boolean
+  readonly functions: readonly string[]
+  readonly state: readonly StateChange[]
+}
+
+/** A statement of which nothing is to be said. */
+export const nothing: Omit<Judgement, 'verb' | 'kind'> = {
+  control: '',
+  chains: false,
+  canCommit: false,
+  reads: false,
+  carriesWitness: false,
+  notifies: false,
+  functions: [],
+  state: noChanges,
+}
+
+/** A statement that may do anything. */
+export function unknown(word: string): Judgement {
+  const verb = /^[\p{Lu}_]/u.test(word) ? word : ''
+  return { ...nothing, verb, kind: 'other', canCommit: true }
+}

@@ -1,0 +1,117 @@
+import type { BackoffOptions } from './backoff.ts'
+import type { BudgetOptions } from './budget.ts'
+import type { GateOptions } from './gate.ts'
+
+/** The options of every door. All are optional. */
+export interface RepriseOptions {
+  /** How long one statement may wait for its recovery, in milliseconds. Default 30 000. */
+  readonly deadline?: number | undefined
+  /** Whether a lost transaction is executed again and compared. Default `'verified'`. */
+  readonly replay?: 'verified' | 'off' | undefined
+  /**
+   * What resolves a commit in doubt: the transaction id, a token row in a table of yours, or
+   * nothing. Default `'xid'`.
+   */
+  readonly witness?: 'xid' | { readonly token: string } | 'off' | undefined
+  /**
+   * Hold the Sync of an autocommit write, and a COMMIT whose transaction id is not known yet, until
+   * the witness has arrived. Costs these one more round trip and leaves no doubt as long as the
+   * server can be asked. Default false.
+   */
+  readonly exactlyOnce?: boolean | undefined
+  /** What one open transaction may keep in memory for its replay. Default 16 MiB. */
+  readonly maxTapeBytes?: number | undefined
+  /**
+   * A statement that ran longer than this many milliseconds when its backend was terminated is taken
+   * for a runaway query that somebody wanted gone: it is not run again. Default 10 000.
+   */
+  readonly operatorAfter?: number | undefined
+  readonly backoff?: BackoffOptions | undefined
+  readonly budget?: BudgetOptions | undefined
+  readonly gate?: GateOptions | undefined
+}
+
+/** {@link RepriseOptions} with every default filled in. */
+export interface Settings {
+  readonly deadline: number
+  readonly replay: 'verified' | 'off'
+  readonly witness: 'xid' | { readonly token: string } | 'off'
+  readonly exactlyOnce: boolean
+  readonly maxTapeBytes: number
+  readonly operatorAfter: number
+  readonly backoff: BackoffOptions
+  readonly budget: BudgetOptions
+  readonly gate: GateOptions
+}
+
+type Check = (value: unknown) => string | undefined
+
+const amount: Check = (value) =>
+  typeof value === 'number' && value >= 0 && !Number.isNaN(value)
+    ? undefined
+    : 'a number that is not negative'
+const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false')
+const oneOf =
+  (...words: string[]): Check =>
+  (value) =>
+    words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ')
+const group =
+  (...names: string[]): Check =>
+  (value) => {
+    const wanted = `an object with some of ${names.join(', ')}, each a number above 0`
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return wanted
+    const good = Object.entries(value).every(
+      ([name, entry]) =>
+        names.includes(name) && (entry === undefined || (amount(entry) === undefined && entry > 0)),
+    )
+    return good ? undefined : wanted
+  }
+const witness: Check = (value) => {
+  if (value === 'xid' || value === 'off') return undefined
+  const token = (value as { token?: unknown } | null)?.token
+  return typeof token === 'string' && token.length > 0 && Object.keys(value as object).length === 1
+    ? undefined
+    : "'xid', 'off' or { token: 'schema.table' }"
+}
+
+const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
+  deadline: amount,
+  replay: oneOf('verified', 'off'),
+  witness,
+  exactlyOnce: flag,
+  maxTapeBytes: amount,
+  operatorAfter: amount,
+  backoff: group('base', 'cap'),
+  budget: group('capacity', 'deposit', 'perSecond'),
+  gate: group('concurrency'),
+}
+
+/**
+ * Checks options where they are given and fills in the defaults.
+ * @throws TypeError with one sentence that names the option and what it takes
+ */
+export function settingsOf(options: RepriseOptions = {}): Settings {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError('Reprise options must be an object, such as { deadline: 30_000 }.')
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const check = (checks as Record<string, Check | undefined>)[name]
+    if (check === undefined) {
+      const known = Object.keys(checks).join(', ')
+      throw new TypeError(`Reprise has no option '${name}': use one of ${known}.`)
+    }
+    const wanted = value === undefined ? undefined : check(value)
+    if (wanted !== undefined) throw new TypeError(`Reprise option '${name}' must be ${wanted}.`)
+  }
+  return {
+    deadline: options.deadline ?? 30_000,
+    replay: options.replay ?? 'verified',
+    witness: options.witness ?? 'xid',
+    exactlyOnce: options.exactlyOnce ?? false,
+    maxTapeBytes: options.maxTapeBytes ?? 16 * 1024 * 1024,
+    operatorAfter: options.operatorAfter ?? 10_000,
+    backoff: options.backoff ?? {},
+    budget: options.budget ?? {},
+    gate: options.gate ?? {},
+  }
+}

@@ -1,0 +1,202 @@
+import { judge } from './judge.ts'
+import type { Judgement, Kind } from './judgement.ts'
+import { noChanges, type StateChange } from './state.ts'
+import { type Tokens, tokenize } from './tokens.ts'
+
+export type { Kind } from './judgement.ts'
+export type { StateChange } from './state.ts'
+
+/**
+ * What the text of a query tells before it is sent. Where the text leaves two readings open, each
+ * field takes the one that promises less.
+ */
+export interface Statement {
+  /** How many statements the text holds; empty ones do not count. */
+  readonly count: number
+  /** The first keyword of the first statement, in upper case; '' if there is none. */
+  readonly verb: string
+  /** What it is for. */
+  readonly kind: Kind
+  /** Some statement of it is COMMIT, END, ROLLBACK, ABORT (without TO) or PREPARE TRANSACTION. */
+  readonly endsTransaction: boolean
+  /** It is one COMMIT or END. */
+  readonly commits: boolean
+  /** It is one ROLLBACK or ABORT, and not to a savepoint. */
+  readonly rollsBack: boolean
+  /** It is one end of a transaction that begins the next: AND CHAIN. */
+  readonly chains: boolean
+  /** It is one BEGIN or START TRANSACTION. */
+  readonly begins: boolean
+  /**
+   * Sent as one message in autocommit, a part of it can be committed before its end, or apart from
+   * the implicit transaction at its end.
+   */
+  readonly canCommit: boolean
+  /** Sent inside a transaction block, something of it can be committed by the time it ends. */
+  readonly commitsInside: boolean
+  /**
+   * Every statement only reads, as far as its text goes: running it again harms nobody unless one of
+   * its functions writes.
+   */
+  readonly reads: boolean
+  /**
+   * The functions it calls by name that are not known to be harmless: without their schema, folded
+   * to lower case unless quoted, each once.
+   */
+  readonly functions: readonly string[]
+  /**
+   * It is one transactional statement that may write, and another statement can be pipelined behind
+   * it in the extended protocol.
+   */
+  readonly carriesWitness: boolean
+  /**
+   * It notifies, by NOTIFY or pg_notify. PostgreSQL assigns such a transaction its xid only while it
+   * commits (src/backend/commands/async.c: PreCommit_Notify), so having none before proves nothing.
+   */
+  readonly notifies: boolean
+  /**
+   * Something in it is not closed, or a server with standard_conforming_strings off would end a
+   * string elsewhere. It can then commit anywhere, and reads and carries nothing.
+   */
+  readonly ambiguous: boolean
+  /** What it leaves behind in the session, in order. */
+  readonly state: readonly StateChange[]
+}
+
+/** Longer texts are seldom sent twice, and would weigh much. */
+const LONGEST_KEPT = 4096
+/** Two generations of this many make the whole cache. */
+const GENERATION = 250
+
+let young = new Map<string, Statement>()
+let old = new Map<string, Statement>()
+
+/**
+ * Judges a text of SQL by PostgreSQL's lexical rules and the first words of its statements. It never
+ * throws, and it answers the same for the same text: the last few hundred answers are kept, so a text
+ * that is sent again costs one look-up.
+ */
+export function analyze(text: string): Statement {
+  const known = young.get(text)
+  if (known !== undefined) return known
+  const statement = old.get(text) ?? read(text)
+  if (text.length <= LONGEST_KEPT) {
+    // What has not been asked for during a whole generation is forgotten with it.
+    if (young.size >= GENERATION) {
+      old = young
+      young = new Map()
+    }
+    young.set(text, statement)
+  }
+  return statement
+}
+
+const empty: Judgement = {
+  verb: '',
+  kind: 'empty',
+  control: '',
+  chains: false,
+  canCommit: false,
+  reads: true,
+  carriesWitness: false,
+  notifies: false,
+  functions: [],
+  state: noChanges,
+}
+
+function read(text: string): Statement {
+  const tokens = tokenize(text)
+  const members: Judgement[] = []
+  const closed = split(tokens, (from, to) => members.push(judge({ tokens, from, to })))
+  const ambiguous = tokens.ambiguous || !closed
+  const first = members[0] ?? empty
+  const { control } = first
+  const one = members.length <= 1
+  const all = one ? first : together(members)
+  return {
+    count: members.length,
+    verb: first.verb,
+    kind: all.kind,
+    endsTransaction: members.some(ends),
+    commits: one && control === 'commit',
+    rollsBack: one && control === 'rollback',
+    chains: one && first.chains,
+    begins: one && control === 'begin',
+    canCommit: all.canCommit || ambiguous,
+    commitsInside: members.some((member, i) => commitsAt(member, i, members.length)) || ambiguous,
+    reads: all.reads && !ambiguous,
+    functions: all.functions,
+    carriesWitness: all.carriesWitness && !ambiguous,
+    notifies: all.notifies,
+    ambiguous,
+    state: all.state,
+  }
+}
+
+/**
+ * Calls `found` with the tokens [from, to) of each statement. Semicolons in parentheses (CREATE RULE)
+ * and in a body of BEGIN ATOMIC … END separate nothing. Returns whether all of these were closed.
+ */
+function split(tokens: Tokens, found: (from: number, to: number) => void): boolean {
+  const { words } = tokens
+  let from = 0
+  let depth = 0
+  // CASE ends with END as well, and both words are reserved, so they are counted together.
+  let blocks = 0
+  let balanced = true
+  for (let i = 0; i < words.length; i++) {
+    switch (words[i]) {
+      case '(':
+        depth++
+        break
+      case ')':
+        if (depth > 0) depth--
+        else balanced = false
+        break
+      case 'BEGIN':
+        if (words[i + 1] === 'ATOMIC' && words[from] === 'CREATE') blocks++
+        break
+      case 'CASE':
+        if (blocks > 0 && !isLabel(words[i - 1])) blocks++
+        break
+      case 'END':
+        if (blocks > 0 && !isLabel(words[i - 1])) blocks--
+        break
+      case ';':
+        if (depth > 0 || blocks > 0) break
+        if (i > from) found(from, i)
+        from = i + 1
+        break
+    }
+  }
+  if (words.length > from) found(from, words.length)
+  return balanced && depth === 0 && blocks === 0
+}
+
+/** Behind these any keyword is the name of a column. */
+function isLabel(before: string | undefined): boolean {
+  return before === 'AS' || before === '.'
+}
+
+/** Several statements in one message are one implicit transaction, unless one of them ends it. */
+function together(members: readonly Judgement[]): Judgement {
+  return {
+    ...empty,
+    kind: 'several',
+    canCommit: members.some((member) => member.canCommit || member.control !== ''),
+    reads: members.every((member) => member.reads),
+    notifies: members.some((member) => member.notifies),
+    functions: [...new Set(members.flatMap((member) => member.functions))],
+    state: members.flatMap((member) => member.state),
+  }
+}
+
+function ends(member: Judgement): boolean {
+  return member.control !== '' && member.control !== 'begin'
+}
+
+/** Behind a ROLLBACK a new implicit transaction begins, which commits at the end of the message. */
+function commitsAt(member: Judgement, i: number, count: number): boolean {
+  if (member.control === 'rollback') return i < count - 1
+  return ends(member)
+}

@@ -1,0 +1,117 @@
+import {
+  analyze,
+  type Evidence,
+  endsConnection,
+  isGenuine,
+  type Settings,
+  type TransactionStatus,
+} from '@reprise/core'
+import type { Connection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import type { SessionState } from './state.ts'
+import { Transaction } from './transaction.ts'
+
+/**
+ * The transaction that is open after an exchange has its answer. Follows ReadyForQuery, not the
+ * words of the statement; what a committed transaction did to the session goes into its state.
+ */
+export function transactionAfter(
+  exchange: Exchange,
+  connection: Connection,
+  open: Transaction | undefined,
+  state: SessionState,
+  settings: Settings,
+): Transaction | undefined {
+  const after = statusAfter(exchange, connection)
+  const change = { exchange, changes: exchange.statement.state }
+  const changed = change.changes.length > 0 && exchange.error === undefined
+  if (open === undefined) {
+    if (after === 'I') {
+      if (changed) state.apply(change)
+      return undefined
+    }
+    const opened = new Transaction(settings.maxTapeBytes)
+    opened.record(exchange)
+    if (changed) opened.pending.push(change)
+    return opened
+  }
+  const over = after === 'I' || (exchange.statement.endsTransaction && exchange.error === undefined)
+  if (!over) {
+    open.record(exchange)
+    if (changed) open.pending.push(change)
+    if (isRollbackTo(exchange) && open.pending.length > 0) open.pending.push(uncertain(exchange))
+    return open
+  }
+  if (committed(exchange)) for (const pending of open.pending) state.apply(pending)
+  if (after === 'I') return undefined
+  const chained = new Transaction(settings.maxTapeBytes)
+  chained.unwitnessed = true
+  chained.stopTaping('not-replayable')
+  return chained
+}
+
+/** Where there was no ReadyForQuery, the transaction is as the statement must have left it. */
+function statusAfter(exchange: Exchange, connection: Connection): TransactionStatus {
+  if (exchange.ending === 'ready') return connection.status
+  const { commits, rollsBack, chains } = exchange.statement
+  if (chains) return exchange.before
+  return commits || rollsBack ? 'I' : exchange.before
+}
+
+function committed({ tag, error }: Exchange): boolean {
+  return error === undefined && (tag === undefined || tag.split(';').includes('COMMIT'))
+}
+
+function isRollbackTo({ statement, error }: Exchange): boolean {
+  const { verb, rollsBack, count } = statement
+  return error === undefined && verb === 'ROLLBACK' && !rollsBack && count === 1
+}
+
+/** Which settings ROLLBACK TO undid cannot be told, so they cannot be made again. */
+function uncertain(exchange: Exchange): Transaction['pending'][number] {
+  const what = 'settings made around a savepoint that was rolled back'
+  return { exchange, changes: [{ key: 'savepoint', effect: 'anchor', what, text: '' }] }
+}
+
+/** COMMIT answered by ROLLBACK: the transaction had failed, and nobody had heeded it. */
+export function isUnheededRollback({ statement, before, tag }: Exchange): boolean {
+  return statement.commits && before !== 'I' && tag === 'ROLLBACK'
+}
+
+/** Whether a statement may have dropped the prepared witness. */
+export function forgetsPrepared({ statement }: Exchange): boolean {
+  return statement.state.some(
+    ({ key, effect }) => effect === 'clear' && (key === '*' || key.startsWith('prepare:')),
+  )
+}
+
+/** An error of the statement itself is its answer, whatever became of the connection afterwards. */
+export function isAnswer({ error }: Exchange): boolean {
+  return isGenuine(error) && !endsConnection(error?.code ?? '')
+}
+
+/**
+ * Whether it was the witness that failed and not the statement that it rode with: the statement was
+ * answered (or, for a COMMIT, not yet reached), and the server does not know, or does not allow, what
+ * the witness asks. The error has undone the statement.
+ */
+export function isWitnessRefused({ ride, witness, error, tags }: Exchange): boolean {
+  if (ride === 'none' || witness !== undefined || error === undefined) return false
+  const reached = ride === 'ahead' || ride === 'awaited' ? tags === 0 : tags > 0
+  return reached && /^(42|0A|55|XX)/.test(error.code ?? '')
+}
+
+/** The evidence of a connection that ended while nothing was in flight. */
+export function idleEvidence(connection: Connection): Evidence {
+  return {
+    submitted: false,
+    syncHeld: false,
+    status: connection.status,
+    statement: analyze(''),
+    tag: undefined,
+    tags: 0,
+    error: connection.lastWords,
+    notice: connection.lastNotice,
+    socket: connection.socketCode,
+  }
+}

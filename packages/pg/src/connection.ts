@@ -1,0 +1,185 @@
+import type { TransactionStatus } from '@reprise/core'
+import type { ClientConfig } from 'pg'
+import type { Incarnation } from './incarnation.ts'
+import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
+
+/** How long after its last words a backend may take to close the socket, in milliseconds. */
+const graceAfterLastWords = 1000
+
+/** What is in flight on a connection. */
+export interface Traveller {
+  /** ReadyForQuery was seen. pg's own queries hear of it from pg. */
+  ready?(connection: Connection): void
+  /** The connection ended. */
+  lost(connection: Connection): void
+}
+
+/** What a connection tells the session it serves. */
+export interface ConnectionOwner {
+  /** The socket is gone. Whatever was in flight has been told before. */
+  connectionEnded(connection: Connection): void
+}
+
+/**
+ * One socket to one backend: a pg.Client with its listeners on from its construction, so that no
+ * error of it is ever unhandled, and with the evidence that its frames leave.
+ */
+export class Connection {
+  readonly client: PgClient
+  /** The last ReadyForQuery's status. */
+  status: TransactionStatus = 'I'
+  /** What is in flight. */
+  active: Traveller | undefined
+  /** The server's word for this connection, once a witness has brought it. */
+  incarnation: Incarnation | undefined
+  /** Whether the witness is prepared by name here, so that it need not be parsed again. */
+  witnessPrepared = false
+  /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
+  direct = true
+  /** standard_conforming_strings as last reported: it decides how a backslash is read. */
+  conformingStrings = true
+  /** The first ErrorResponse that came while nothing was in flight. */
+  lastWords: ReportMessage | undefined
+  /** The first notice that announced the end. */
+  lastNotice: ReportMessage | undefined
+  /** How the socket ended, in Node's words. */
+  socketError: Error | undefined
+  /** The last ErrorResponse: the one way to tell a frame from an error pg made up. */
+  errorFrame: ReportMessage | undefined
+  /** pg's query_timeout, in milliseconds, taken over from the client; 0 for none. */
+  readonly queryTimeout: number
+  readonly #owner: ConnectionOwner
+  #dying = false
+  #ended = false
+  #closed = false
+  #told = false
+  #endedUnasked = false
+  #grace: NodeJS.Timeout | undefined
+
+  constructor(Base: PgClientClass, config: string | ClientConfig | undefined, owner: ConnectionOwner) {
+    this.#owner = owner
+    this.client = new Base(config)
+    const parameters = this.client.connectionParameters
+    this.queryTimeout = Number(parameters.query_timeout) || 0
+    parameters.query_timeout = 0
+    const wire = this.client.connection
+    wire.on('readyForQuery', (message: { status: TransactionStatus }) => {
+      this.status = message.status
+      this.active?.ready?.(this)
+    })
+    wire.on('errorMessage', (message: ReportMessage) => {
+      this.errorFrame = message
+      if (this.active === undefined) this.lastWords ??= message
+    })
+    wire.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
+      if (message.parameterName === 'standard_conforming_strings') {
+        this.conformingStrings = message.parameterValue === 'on'
+      }
+    })
+    wire.on('end', () => {
+      this.#closed = true
+    })
+    this.client.on('notice', (message: ReportMessage) => {
+      if (message.code === '57P01' || message.code === '57P02') this.lastNotice ??= message
+    })
+    this.client.on('error', (error: Error) => {
+      this.#dying = true
+      if (error !== this.errorFrame) this.socketError ??= error
+      wire.stream.destroy()
+    })
+    this.client.on('end', () => this.#end())
+  }
+
+  /** Whether it ended without being told to, while nothing was in flight. */
+  get endedUnasked(): boolean {
+    return this.#endedUnasked
+  }
+
+  /** Whether a statement may be sent. */
+  get usable(): boolean {
+    return !this.#dying && !this.#ended
+  }
+
+  /** Whether the socket is closed: an error without a code is then an end of file. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** How the socket ended, for the evidence. */
+  get socketCode(): string | undefined {
+    const code = (this.socketError as NodeJS.ErrnoException | undefined)?.code
+    return code ?? (this.#closed || this.#ended ? 'EOF' : undefined)
+  }
+
+  /**
+   * Connects and authenticates.
+   * @throws the server's or the socket's error; the socket is gone by then
+   */
+  open(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        this.destroy()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      if (typeof this.client._connectionTimeoutMillis === 'number') {
+        this.client._connectionTimeoutMillis = 0
+      }
+      this.client.connect((error) => {
+        signal.removeEventListener('abort', abort)
+        if (error === null || error === undefined) {
+          resolve()
+        } else {
+          this.destroy()
+          reject(error)
+        }
+      })
+    })
+  }
+
+  /** Sends a query on behalf of a traveller; the connection must be usable and idle. */
+  run(traveller: Traveller, query: PgQuery | Submittable): void {
+    this.active = traveller
+    this.client.query(query)
+  }
+
+  /** Called when what was in flight has ended with ReadyForQuery, or was never sent. */
+  idle(): void {
+    this.active = undefined
+    clearTimeout(this.#grace)
+  }
+
+  /**
+   * The server said in mid-exchange that it is over. The socket follows at once; where the network
+   * loses even that, it is given up.
+   */
+  expectEnd(): void {
+    this.#grace ??= setTimeout(() => this.destroy(), graceAfterLastWords)
+  }
+
+  /** Gives the socket up. The end is reported as always. */
+  destroy(error?: Error): void {
+    this.#dying = true
+    this.#told = true
+    if (error !== undefined) this.socketError ??= error
+    this.client.connection.stream.destroy()
+  }
+
+  /** Says goodbye. Resolves when the socket is closed. */
+  end(): Promise<void> {
+    this.#dying = true
+    this.#told = true
+    return new Promise((resolve) => this.client.end(() => resolve()))
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#grace)
+    const active = this.active
+    this.active = undefined
+    this.#endedUnasked = !this.#told && active === undefined
+    active?.lost(this)
+    this.#owner.connectionEnded(this)
+  }
+}

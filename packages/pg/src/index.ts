@@ -1,0 +1,48 @@
+import type { RepriseOptions } from '@reprise/core'
+import pg from 'pg'
+import { type SessionClass, sessionClass } from './pool.ts'
+import type { PgClientClass } from './wire.ts'
+
+export type { RepriseOptions } from '@reprise/core'
+export { diagnose, InDoubtError, DivergedError, LossError, RolledBackError, rerunnable } from '@reprise/core'
+
+/** A client class for `pg.Pool`'s own `Client` option. */
+export interface Reprised {
+  readonly Client: new (config?: string | pg.ClientConfig) => pg.Client
+}
+
+/**
+ * Makes the clients of a pool outlive their connections. Spread the result into the pool's options:
+ *
+ *     new pg.Pool({ connectionString, ...reprise() })
+ *
+ * @throws TypeError for an unknown option or one of the wrong type, and when pg is pg-native
+ */
+export function reprise(options?: RepriseOptions): Reprised {
+  const Client: SessionClass = sessionClass(pg.Client as unknown as PgClientClass, options)
+  return { Client: Client as unknown as Reprised['Client'] }
+}
+
+/**
+ * Makes an existing pool's clients outlive their connections, from the next one on. The session is
+ * built on the pool's own copy of pg.
+ *
+ * @returns the same pool
+ * @throws TypeError when this is no pg.Pool, or one with a configuration that cannot be used
+ */
+export function reprisePool<P extends pg.Pool>(pool: P, options?: RepriseOptions): P {
+  const held = pool as unknown as {
+    Client?: PgClientClass
+    options?: { pipeline?: boolean; Client?: unknown }
+  } | null
+  if (typeof held !== 'object' || held === null || typeof held.Client !== 'function') {
+    throw new TypeError('reprisePool() takes a pg.Pool: pass new pg.Pool({ … }).')
+  }
+  if (held.options?.pipeline === true) {
+    throw new TypeError(
+      "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
+    )
+  }
+  held.Client = sessionClass(held.Client, options) as unknown as PgClientClass
+  return pool
+}

@@ -1,0 +1,65 @@
+import { Budget, Gate, publish, type Settings } from '@reprise/core'
+import { type ExchangeClass, exchangeClassOf } from './exchange.ts'
+import { valueMapperOf } from './values.ts'
+import type { PgClientClass } from './wire.ts'
+
+/** What all sessions of one call of reprise() share. */
+export interface Kit {
+  readonly Base: PgClientClass
+  readonly Exchange: ExchangeClass
+  readonly mapper: (value: unknown, index: number) => unknown
+  /** As given; `witness` becomes 'off' when the server would not answer one. */
+  readonly settings: Settings
+  readonly budget: Budget
+  /** The server would not answer a witness: none is sent any more. */
+  refuseWitness(): void
+  /** The gate of one server. */
+  gate(host: string, port: number): Gate
+}
+
+const noWitness =
+  'This server does not let its transaction ids be read, so a commit whose answer is lost stays in doubt: grant EXECUTE on pg_control_system() and pg_current_wal_lsn(), or set witness to a token table.'
+
+/**
+ * Checks that a client class is node-postgres in plain JavaScript, and derives from it what its
+ * sessions need.
+ * @throws TypeError with one sentence that says what to do
+ */
+export function kitFor(Base: PgClientClass, settings: Settings): Kit {
+  const prototype = (Base as { prototype?: { native?: unknown } } | undefined)?.prototype
+  const Query = (Base as PgClientClass | undefined)?.Query
+  const protocol = Query?.prototype as Record<string, unknown> | undefined
+  const complete = ['submit', 'prepare', '_getRows', 'handleDataRow', 'handleReadyForQuery'].every(
+    (method) => typeof protocol?.[method] === 'function',
+  )
+  if (prototype === undefined || Query === undefined || !complete) {
+    throw new TypeError(
+      'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
+    )
+  }
+  const gates = new Map<string, Gate>()
+  let current = settings
+  return {
+    get settings() {
+      return current
+    },
+    refuseWitness() {
+      if (current.witness === 'off') return
+      current = { ...settings, witness: 'off' }
+      publish('reprise:advice', { advice: noWitness })
+    },
+    Base,
+    Exchange: exchangeClassOf(Query),
+    mapper: valueMapperOf(Query),
+    budget: new Budget(settings.budget),
+    gate(host, port) {
+      const key = `${host}:${port}`
+      let gate = gates.get(key)
+      if (gate === undefined) {
+        gate = new Gate(settings.gate, settings.backoff)
+        gates.set(key, gate)
+      }
+      return gate
+    },
+  }
+}

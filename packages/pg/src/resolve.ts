@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { fullJitter, type Outcome } from '@reprise/core'
+import type { Inquiry } from './ask.ts'
+import {
+  incarnationColumns,
+  readIncarnation,
+  sameHistory,
+  sameIncarnation,
+} from './incarnation.ts'
+import type { Witness } from './witness.ts'
+
+/** How long pg_terminate_backend may wait for the old backend to be gone, in milliseconds. */
+const fenceWait = 1000
+
+/**
+ * Ends the backend that still executes a transaction whose connection we lost: it may be committing
+ * it, or hold its locks. Both the process and its transaction must match, since process ids are used
+ * again. Being refused the right to do so is no error: the status is polled anyway.
+ */
+export async function fence(witness: Witness, ask: Inquiry): Promise<void> {
+  if (witness.xid === null) return
+  await ask(
+    `SELECT pg_catalog.pg_terminate_backend(pid, ${fenceWait}) FROM pg_catalog.pg_stat_activity
+ WHERE pid = $1::int AND pid <> pg_catalog.pg_backend_pid() AND backend_xid = ($2::text)::xid8::xid`,
+    [witness.pid, witness.xid],
+  )
+}
+
+/**
+ * Asks the server what became of a transaction. The status and the incarnation are read by one
+ * statement, so that both are of the same life.
+ *
+ * - `committed` is believed only in the same incarnation, where an id is never handed out twice.
+ * - `aborted`, and an id that was never drawn, prove in the same history that no durable commit of
+ *   ours exists: one that reached the disk would be seen, whoever else was given the id afterwards.
+ * - In another history, on a standby, or when it is too long ago: in doubt.
+ */
+export async function resolve(
+  witness: Witness,
+  ask: Inquiry,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (witness.xid === null) return 'committed'
+  for (let tries = 1; ; tries++) {
+    await fence(witness, ask)
+    const { rows, code } = await ask(
+      `SELECT pg_catalog.pg_xact_status(($1::text)::xid8), ${incarnationColumns}`,
+      [witness.xid],
+    )
+    const [row] = rows
+    if (code === '22023') return neverDrawn(witness, ask)
+    if (row === undefined) return 'in-doubt'
+    const now = readIncarnation(row.slice(1))
+    if (!sameHistory(witness.incarnation, now)) return 'in-doubt'
+    if (row[0] === 'aborted') return 'rolled-back'
+    if (row[0] === 'committed') {
+      return sameIncarnation(witness.incarnation, now) ? 'committed' : 'in-doubt'
+    }
+    if (row[0] !== 'in progress') return 'in-doubt'
+    await pause(5 + fullJitter(tries, { base: 5, cap: 100 }), undefined, { signal })
+  }
+}
+
+/** The id lies in the future: only a crash that lost it explains that. */
+async function neverDrawn(witness: Witness, ask: Inquiry): Promise<Outcome> {
+  const { rows } = await ask(`SELECT ${incarnationColumns}`)
+  const now = readIncarnation(rows[0] ?? [])
+  return sameHistory(witness.incarnation, now) && !sameIncarnation(witness.incarnation, now)
+    ? 'rolled-back'
+    : 'in-doubt'
+}

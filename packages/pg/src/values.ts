@@ -1,0 +1,44 @@
+import type { PgQueryClass, Wire } from './wire.ts'
+
+type Mapper = (value: unknown, index: number) => unknown
+
+/**
+ * pg's own conversion of parameter values, taken from the Bind that a throw-away query of this very
+ * copy of pg would send: pg does not export it, and a replay must send what the first run sent.
+ */
+export function valueMapperOf(Query: PgQueryClass): Mapper {
+  let mapper: Mapper = (value) => value
+  const nothing = (): void => undefined
+  const wire = {
+    parsedStatements: {},
+    submittedNamedStatements: {},
+    stream: {},
+    parse: nothing,
+    bind: (message: { valueMapper?: Mapper }) => {
+      mapper = message.valueMapper ?? mapper
+    },
+    describe: nothing,
+    execute: nothing,
+    flush: nothing,
+    sync: nothing,
+  }
+  new Query({ text: '-', values: [null] }).prepare(wire as unknown as Wire)
+  return mapper
+}
+
+/**
+ * The values as they go on the wire. Objects are converted at once, so that what the application
+ * does to them later cannot change what a second execution sends.
+ */
+export function frozen(values: readonly unknown[], mapper: Mapper): unknown[] {
+  const result: unknown[] = new Array(values.length)
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    if (typeof value !== 'object' || value === null) result[i] = value
+    else {
+      const mapped = mapper(value, i)
+      result[i] = Buffer.isBuffer(mapped) && mapped === value ? Buffer.from(mapped) : mapped
+    }
+  }
+  return result
+}

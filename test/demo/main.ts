@@ -1,0 +1,28 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { command } from '../lanes/command.ts'
+import { help, optionsOf } from './options.ts'
+import { reportData } from './page/data.ts'
+import { page } from './page/page.ts'
+import { Progress } from './progress.ts'
+import { isBroken, resultOf } from './result.ts'
+import { run } from './run.ts'
+import { summary } from './summary.ts'
+
+await command(async (argv, signal) => {
+  const options = optionsOf(argv)
+  if (options === undefined) {
+    console.log(help)
+    return 0
+  }
+  const progress = new Progress(options.json ? process.stderr : process.stdout)
+  const demo = await run(options, progress, signal).finally(() => progress.stop())
+  const results = demo.findings.map((finding) => resultOf(finding, demo.end))
+  if (options.json) console.log(JSON.stringify(results, undefined, 2))
+  else console.log(`\n${summary(demo)}`)
+  const report = resolve(options.report)
+  await mkdir(dirname(report), { recursive: true })
+  await writeFile(report, page(reportData(demo)))
+  progress.say(`\nThe same as a picture: ${report}`)
+  return results.some((result) => result.reprise && isBroken(result)) ? 1 : 0
+})

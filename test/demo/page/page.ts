@@ -1,0 +1,135 @@
+import type { LaneData, ReportData } from './data.ts'
+import { Html, html } from './html.ts'
+import { style } from './style.ts'
+import { seconds, Timeline } from './timeline.ts'
+
+const bad = (count: number): Html =>
+  count > 0 ? html`<span class="bad">${count}</span>` : html`${count}`
+
+/** The whole report: one file that needs nothing else. */
+export function page(data: ReportData): string {
+  const timeline = new Timeline(data)
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Reprise under fire</title>
+<style>${new Html(style)}</style>
+</head>
+<body>
+<main>
+<h1>Reprise under fire</h1>
+<p class="lead">${lead(data)}</p>
+<div class="cards">${card(data, false)}${card(data, true)}</div>
+<h2>What happened, second by second</h2>
+${legend}
+${clients(data).map((lanes, at) => client(lanes, timeline, at))}
+<div class="client"><span class="spacer"></span>${timeline.axis()}<span class="spacer"></span></div>
+<h2>What became of it</h2>
+<div class="scroll">${results(data)}</div>
+<h2>What the words mean</h2>
+${words}
+<footer>Made ${data.made} on PostgreSQL 18 and Node.js ${process.versions.node}. The load is the same for every lane and is kept below what the machine can do, so these numbers are no benchmark of the clients.</footer>
+</main>
+</body>
+</html>
+`.text
+}
+
+function lead({ lanes, end, outages }: ReportData): string {
+  const kills = lanes.reduce((sum, lane) => sum + lane.kills.length, 0)
+  const subjects = clients({ lanes }).length
+  return `${subjects === 1 ? 'One PostgreSQL client' : `${subjects} PostgreSQL clients`} moved money between accounts for ${Math.round(end / 1000)} seconds, without and with Reprise, all at the same time on one server. ${kills} of their connections were terminated in the act, and the server restarted ${outages.length === 1 ? 'once' : `${outages.length} times`}.`
+}
+
+function card({ lanes }: ReportData, reprise: boolean): Html {
+  const results = lanes.map(({ result }) => result).filter((result) => result.reprise === reprise)
+  const sum = (of: (result: LaneData['result']) => number): number =>
+    results.reduce((total, result) => total + of(result), 0)
+  const kind = reprise ? 'with' : 'without'
+  const fact = (name: string, value: Html): Html =>
+    html`<div><dt>${name}</dt><dd>${value}</dd></div>`
+  return html`<section class="card ${kind}"><h2>${reprise ? 'With' : 'Without'} Reprise</h2><dl>
+${fact('acknowledged', html`${sum((result) => result.acknowledged)}`)}
+${fact('errors', bad(sum((result) => result.errors)))}
+${fact('crashes', bad(sum((result) => result.crashes)))}
+${fact('hung', bad(sum((result) => result.hung)))}
+</dl></section>`
+}
+
+function clients({ lanes }: Pick<ReportData, 'lanes'>): LaneData[][] {
+  return [...Map.groupBy(lanes, ({ title }) => title).values()]
+}
+
+function client(lanes: readonly LaneData[], timeline: Timeline, at: number): Html {
+  return html`<section class="client"><h3>${lanes[0]?.title ?? ''}</h3>
+${lanes.map((lane, which) => {
+  const { reprise, acknowledged } = lane.result
+  const kind = reprise ? 'with' : 'without'
+  return html`<span class="kind ${kind}">${kind} Reprise</span>${timeline.lane(lane, `lane-${at}-${which}`)}<span class="facts"><b>${acknowledged}</b> acknowledged<br>${troubles(lane)}</span>`
+})}
+</section>`
+}
+
+function troubles({ result }: LaneData): Html {
+  const all = [
+    counted(result.errors, 'error', 'errors'),
+    counted(result.crashes, 'crash', 'crashes'),
+    counted(result.hung, 'hung', 'hung'),
+    counted(result.lost, 'lost', 'lost'),
+    counted(result.duplicated, 'duplicated', 'duplicated'),
+  ].filter((text) => text !== undefined)
+  return all.length === 0 ? html`no error` : html`<span class="bad">${all.join(', ')}</span>`
+}
+
+function counted(count: number, one: string, many: string): string | undefined {
+  return count === 0 ? undefined : `${count} ${count === 1 ? one : many}`
+}
+
+function results({ lanes }: ReportData): Html {
+  const heads = [
+    'Client',
+    'Reprise',
+    'Acknowledged',
+    'Errors',
+    'Lost',
+    'Duplicated',
+    'Crashes',
+    'Hung',
+    'Longest stall',
+  ]
+  return html`<table>
+<caption>Every lane was compared with its database after all was quiet.</caption>
+<thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+<tbody>
+${lanes.map(({ title, result, kinds }) => {
+  const kind = result.reprise ? 'with' : 'without'
+  const split =
+    result.reprise && kinds.length > 0
+      ? html` <small>${kinds.map(([kind, times]) => `${times} ${kind}`).join(', ')}</small>`
+      : html``
+  return html`<tr class="${kind}"><th scope="row">${title}</th><td>${kind}</td><td>${result.acknowledged}</td><td>${bad(result.errors)}${split}</td><td>${bad(result.lost)}</td><td>${bad(result.duplicated)}</td><td>${bad(result.crashes)}</td><td>${bad(result.hung)}</td><td>${seconds(result.longestStallMs)}</td></tr>
+`
+})}
+</tbody></table>`
+}
+
+const legend = html`<ul class="legend">
+<li><svg viewBox="0 0 22 14" aria-hidden="true" class="lane with"><path class="bars" d="M2 14V5h4v9zM8 14V2h4v12zM14 14V6h4v8z"/></svg>acknowledged per 100 ms</li>
+<li><svg viewBox="0 0 22 14" aria-hidden="true"><path class="kills" d="M5 4v6M11 4v6M17 4v6"/></svg>a connection killed</li>
+<li><svg viewBox="0 0 22 14" aria-hidden="true"><rect class="outage" x="6" y="0" width="10" height="14"/></svg>the server restarts</li>
+<li><svg viewBox="0 0 22 14" aria-hidden="true"><circle class="error" cx="11" cy="7" r="3"/></svg>an error reaches the application</li>
+<li><svg viewBox="0 0 22 14" aria-hidden="true"><g class="crash"><path d="M7 3l8 8m0 -8l-8 8"/></g></svg>the process crashes and is started again</li>
+</ul>`
+
+const words = html`<dl class="words">
+<dt>acknowledged</dt><dd>The application was told that the transfer is made.</dd>
+<dt>errors</dt><dd>The application was told that it failed. With Reprise the error says what became of the transaction: not-sent, rolled-back, committed or in-doubt.</dd>
+<dt>lost</dt><dd>Acknowledged, and not in the database.</dd>
+<dt>duplicated</dt><dd>One transfer, more than once in the database.</dd>
+<dt>crashes</dt><dd>The whole process of the application ended. It is started again at once, and that goes on its time.</dd>
+<dt>hung</dt><dd>A call that had not come back 20 seconds after the last fault, with the server up.</dd>
+<dt>longest stall</dt><dd>The longest time in which nothing was acknowledged.</dd>
+</dl>`

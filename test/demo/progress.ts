@@ -1,0 +1,103 @@
+import { clearScreenDown, moveCursor } from 'node:readline'
+import { styleText } from 'node:util'
+import type { Experiment } from '../lanes/experiment.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { titles } from '../subjects/index.ts'
+import type { Watcher } from './run.ts'
+
+const redrawMs = 200
+const lineMs = 5000
+const sliceMs = 500
+const slices = 24
+const bars = [...' ▁▂▃▄▅▆▇█']
+
+/** Shows what goes on: on a terminal one line per lane, drawn again and again; elsewhere a line now and then. */
+export class Progress implements Watcher {
+  readonly #stream: NodeJS.WriteStream
+  #experiment: Experiment | undefined
+  #phase = ''
+  #timer: NodeJS.Timeout | undefined
+  #drawn = 0
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  phase(text: string): void {
+    this.#phase = text
+    if (this.#stream.isTTY) this.#draw()
+    else this.#stream.write(`${text}\n`)
+  }
+
+  watch(experiment: Experiment): void {
+    this.#experiment = experiment
+    if (this.#stream.isTTY) this.#timer = setInterval(() => this.#draw(), redrawMs)
+    else this.#timer = setInterval(() => this.#log(experiment), lineMs)
+  }
+
+  /** Says something that stays. */
+  say(text: string): void {
+    this.#stream.write(`${text}\n`)
+  }
+
+  /** The last look, which stays. */
+  stop(): void {
+    clearInterval(this.#timer)
+    if (this.#stream.isTTY && this.#experiment) this.#draw()
+  }
+
+  #draw(): void {
+    const lines = [this.#head(), ...this.#lanes().map((lane) => this.#line(lane))]
+    moveCursor(this.#stream, 0, -this.#drawn)
+    clearScreenDown(this.#stream)
+    this.#stream.write(`${lines.join('\n')}\n`)
+    this.#drawn = lines.length
+  }
+
+  #head(): string {
+    const seconds = this.#experiment ? `${(this.#experiment.now / 1000).toFixed(0)} s  ` : ''
+    return this.#paint('bold', `${seconds}${this.#phase}`)
+  }
+
+  #lanes(): Lane[] {
+    return this.#experiment?.contestants.map(({ lane }) => lane) ?? []
+  }
+
+  #line(lane: Lane): string {
+    const { subject, reprise } = lane.order
+    const { acknowledged, failed, crashes } = lane.history
+    const name = `${titles[subject].padEnd(13)} ${reprise === false ? 'without' : 'with   '}`
+    const bad = failed.length + crashes.length > 0
+    return [
+      reprise === false ? this.#paint('dim', name) : name,
+      this.#paint(reprise === false ? 'yellow' : 'green', this.#spark(lane)),
+      `${acknowledged.length} ok`.padStart(8),
+      this.#paint(bad ? 'red' : 'dim', `${failed.length} err ${crashes.length} crash`),
+    ].join('  ')
+  }
+
+  /** The last twelve seconds, in blocks. */
+  #spark({ history, order }: Lane): string {
+    const { workers, periodMs } = order.workload
+    const most = (workers * sliceMs) / periodMs
+    const now = this.#experiment?.now ?? 0
+    const counts = history.slices(Math.floor(now / sliceMs) * sliceMs, sliceMs).slice(-slices)
+    return counts
+      .map((count) => bars[Math.min(8, Math.ceil((count / most) * 8))])
+      .join('')
+      .padStart(slices)
+  }
+
+  #log({ now }: Experiment): void {
+    const counts = this.#lanes().map(({ order, history }) => {
+      const { acknowledged, failed, crashes } = history
+      const name = `${order.subject}${order.reprise === false ? '' : '+reprise'}`
+      return `${name} ${acknowledged.length}/${failed.length}/${crashes.length}`
+    })
+    this.#stream.write(`${(now / 1000).toFixed(0)} s  ok/err/crash  ${counts.join('  ')}\n`)
+  }
+
+  #paint(style: 'bold' | 'dim' | 'red' | 'green' | 'yellow', text: string): string {
+    return styleText(style, text, { stream: this.#stream })
+  }
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Entry, Experiment, type Finding } from '../lanes/experiment.ts'
+import type { Span } from '../lanes/history.ts'
+import type { Workload } from '../lanes/messages.ts'
+import type { DemoOptions } from './options.ts'
+import { Volley } from './volley.ts'
+
+/**
+ * All lanes run at the same time, under the same faults, with a load that leaves the machine idle for a part of the
+ * time: each caller starts five transfers a second and no more. So a lane that fails early leaves nothing to the others
+ * that would make them look better, and the numbers compare what clients make of faults, not how fast they are.
+ */
+const workload: Workload = {
+  workers: 4,
+  accounts: 1000,
+  periodMs: 200,
+  thinkMs: 160,
+  insertPercent: 0,
+}
+
+/** After the last fault the lanes go on for a while, so that one sees who recovers. */
+const calmMs = 2000
+
+/** With the server up and no fault any more, no call has a reason to take this long. */
+const hangMs = 20_000
+
+/** What the demo found. */
+export interface Demo {
+  readonly findings: readonly Finding[]
+  readonly outages: readonly Span[]
+  /** How long the lanes ran, in milliseconds. */
+  readonly end: number
+}
+
+/** Who watches while it runs. */
+export interface Watcher {
+  /** What is being done now. */
+  phase(text: string): void
+  /** All lanes have begun. */
+  watch(experiment: Experiment): void
+}
+
+/** Runs the demo. */
+export async function run(
+  { subjects, seconds }: DemoOptions,
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<Demo> {
+  const entries = subjects.flatMap((subject): Entry[] => [
+    { subject, reprise: false },
+    { subject, reprise: {} },
+  ])
+  watcher.phase('starting PostgreSQL and the lanes')
+  const seed = Date.now() % 2 ** 31
+  const experiment = await Experiment.prepare({ entries, workload, seed }, signal)
+  try {
+    const volley = new Volley(experiment)
+    watcher.phase('under fire')
+    watcher.watch(experiment)
+    experiment.go()
+    await volley.fire(seconds, signal)
+    watcher.phase('calm: who recovers?')
+    await sleep(calmMs, undefined, { signal })
+    const end = experiment.now
+    watcher.phase('waiting for calls that have not come back')
+    const findings = await Promise.race([experiment.finish(hangMs), aborted(signal)])
+    return { findings, outages: volley.outages, end }
+  } finally {
+    await experiment.dispose()
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+}

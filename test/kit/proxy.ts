@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server as Listening, type Socket } from 'node:net'
+import type { Action, Frame, Listener } from './frame.ts'
+import { ProxyConnection } from './proxy-connection.ts'
+
+/** What has passed through a proxy. */
+export class Counts {
+  /** Frames of both directions, whatever became of them. */
+  frames = 0
+  /**
+   * Runs of client frames after server frames: the round trips, opening a connection included. The
+   * farewell at the end is none.
+   */
+  flights = 0
+
+  /** Begins again at nothing. */
+  reset(): void {
+    this.frames = 0
+    this.flights = 0
+  }
+}
+
+/**
+ * A loopback proxy in front of a server that understands the protocol: faults happen at a chosen
+ * frame and not at a chosen time.
+ */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: nobody here needs the other one
+export class Proxy {
+  /** Where it listens, on the loopback interface. */
+  readonly port: number
+  /** What has passed so far. */
+  readonly counts: Counts = new Counts()
+  readonly #listening: Listening
+  readonly #target: { host: string; port: number }
+  readonly #connections: Set<ProxyConnection> = new Set()
+  // Those that were cut are no longer live, yet a peer may keep its end open.
+  readonly #all: Set<ProxyConnection> = new Set()
+  readonly #listeners: Set<Listener> = new Set()
+  #refusing = false
+  #accepted = 0
+
+  private constructor(listening: Listening, target: { host: string; port: number }) {
+    this.#listening = listening
+    this.#target = target
+    this.port = (listening.address() as AddressInfo).port
+  }
+
+  /** Starts a proxy on a port of its own in front of that server. */
+  static async start(target: { host: string; port: number }): Promise<Proxy> {
+    const listening = createServer({ allowHalfOpen: true, noDelay: true })
+    listening.listen(0, '127.0.0.1')
+    await once(listening, 'listening')
+    const proxy = new Proxy(listening, { host: target.host, port: target.port })
+    listening.on('connection', (socket) => {
+      // Whatever becomes of a socket must not become of the test.
+      socket.on('error', () => {})
+      if (proxy.#refusing) socket.resetAndDestroy()
+      else proxy.#accept(socket)
+    })
+    return proxy
+  }
+
+  /** The same database through this proxy. */
+  url(databaseUrl: string): string {
+    const url = new URL(databaseUrl)
+    url.hostname = '127.0.0.1'
+    url.port = String(this.port)
+    return url.href
+  }
+
+  /**
+   * Has a listener judge every frame. With several, all hear of it and the first one that says
+   * anything else than `pass` decides. Returns what takes the listener away again.
+   */
+  onFrame(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The live connections, oldest first. */
+  get connections(): ProxyConnection[] {
+    return [...this.#connections]
+  }
+
+  /** While on, new connections are reset as soon as they are made. */
+  refuse(on: boolean): void {
+    this.#refusing = on
+  }
+
+  /** Ends all connections and stops listening. */
+  async close(): Promise<void> {
+    for (const connection of this.#all) connection.destroy()
+    if (!this.#listening.listening) return
+    this.#listening.close()
+    await once(this.#listening, 'close')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #accept(socket: Socket): void {
+    const connection = new ProxyConnection(++this.#accepted, socket, this.#target, {
+      judge: (frame) => this.#judge(frame),
+      flight: () => this.counts.flights++,
+      ended: (which) => this.#connections.delete(which),
+      closed: (which) => this.#all.delete(which),
+    })
+    this.#connections.add(connection)
+    this.#all.add(connection)
+  }
+
+  #judge(frame: Frame): Action | Promise<Action> {
+    this.counts.frames++
+    const verdicts = [...this.#listeners].map((listener) => listener(frame))
+    if (verdicts.some((verdict) => verdict instanceof Promise)) {
+      return Promise.all(verdicts).then(decide)
+    }
+    return decide(verdicts)
+  }
+}
+
+function decide(verdicts: unknown[]): Action {
+  const decided = verdicts.find((verdict) => verdict !== undefined && verdict !== 'pass')
+  return (decided as Action | undefined) ?? 'pass'
+}

@@ -1,0 +1,62 @@
+import { defineEntity, type EntityManager, MikroORM, p, raw } from '@mikro-orm/postgresql'
+import { door } from './door.ts'
+import type { Operations, Row, Subject } from './subject.ts'
+import { withTransfer } from './transfer.ts'
+
+const Account = defineEntity({
+  name: 'Account',
+  tableName: 'account',
+  properties: {
+    id: p.integer().primary(),
+    balance: p.bigint('number'),
+    version: p.integer().version(),
+  },
+})
+
+const Transfer = defineEntity({
+  name: 'Transfer',
+  tableName: 'transfer',
+  properties: {
+    token: p.uuid().primary(),
+    source: p.integer(),
+    target: p.integer(),
+    amount: p.integer(),
+  },
+})
+
+/** MikroORM: a fork for each piece of work, `transactional`, and `driverOptions` for what goes to the pool. */
+export const mikroOrm: Subject = {
+  name: 'mikro-orm',
+  async open({ url, reprise, max = 10 }) {
+    const orm = await MikroORM.init({
+      clientUrl: url,
+      entities: [Account, Transfer],
+      pool: { max },
+      driverOptions: door(reprise),
+    })
+    return withTransfer({
+      ...operations(() => orm.em.fork()),
+      transaction: (work) => orm.em.fork().transactional((em) => work(operations(() => em))),
+      close: () => orm.close(),
+    })
+  },
+}
+
+function operations(manager: () => EntityManager): Operations {
+  return {
+    async read(id) {
+      const { balance, version } = await manager().findOneOrFail(Account, id, { refresh: true })
+      return { id, balance, version }
+    },
+    async add(id, by) {
+      // the version column is raised by MikroORM
+      await manager().nativeUpdate(Account, { id }, { balance: raw<number>('balance + ?', [by]) })
+    },
+    async insert({ token, source, target, amount }) {
+      const em = manager()
+      em.create(Transfer, { token, source, target, amount })
+      await em.flush()
+    },
+    raw: (sql) => manager().execute<Row[]>(sql),
+  }
+}
