@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Entry, Experiment, type Finding } from '../lanes/experiment.ts'
 import type { Span } from '../lanes/history.ts'
 import type { Workload } from '../lanes/messages.ts'
+import type { Watcher } from '../lanes/progress.ts'
 import type { DemoOptions } from './options.ts'
 import { Volley } from './volley.ts'
 
@@ -12,7 +13,7 @@ import { Volley } from './volley.ts'
  */
 const workload: Workload = {
   workers: 4,
-  accounts: 1000,
+  accounts: 2500,
   periodMs: 200,
   thinkMs: 160,
   insertPercent: 0,
@@ -30,14 +31,6 @@ export interface Demo {
   readonly outages: readonly Span[]
   /** How long the lanes ran, in milliseconds. */
   readonly end: number
-}
-
-/** Who watches while it runs. */
-export interface Watcher {
-  /** What is being done now. */
-  phase(text: string): void
-  /** All lanes have begun. */
-  watch(experiment: Experiment): void
 }
 
 /** Runs the demo. */

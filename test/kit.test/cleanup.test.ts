@@ -19,7 +19,13 @@ test.concurrent.each(['SIGINT', 'SIGTERM', 'SIGKILL', 'exit', 'exception'])(
     const { pid, directory } = JSON.parse(line)
     if (way.startsWith('SIG')) child.kill(way as NodeJS.Signals)
     await ended
-    await until(() => parentOf(pid) === undefined, { what: 'the postmaster to be gone' })
-    await until(() => !existsSync(dirname(directory)), { what: 'the directory to be removed' })
+    await until(() => parentOf(pid) === undefined, {
+      what: 'the postmaster to be gone',
+      timeoutMs: 40_000,
+    })
+    await until(() => !existsSync(dirname(directory)), {
+      what: 'the directory to be removed',
+      timeoutMs: 40_000,
+    })
   },
 )

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Ledger, outcomeOf, Server } from '../kit/index.ts'
+import { Ledger, Server } from '../kit/index.ts'
 import { ObservedClient } from './observed-client.ts'
 
 let server: Server
@@ -90,26 +90,4 @@ test('half a transfer, where the sum is kept', async () => {
   await client.query('delete from transfer')
   const audit = await ledger.audit()
   expect(audit).toEqual({ ...clean, acknowledged: 1, lost: 1, explained: false })
-})
-
-test.each([
-  ['own', { outcome: 'not-sent' }, 'not-sent'],
-  ['cause', { cause: { cause: { outcome: 'in-doubt' } } }, 'in-doubt'],
-  ['TypeORM', { driverError: { outcome: 'rolled-back' } }, 'rolled-back'],
-  ['originalError', { originalError: { outcome: 'committed' } }, 'committed'],
-  ['Prisma', { meta: { driverAdapterError: { cause: { outcome: 'in-doubt' } } } }, 'in-doubt'],
-  ['meta', { meta: { outcome: 'in-doubt' } }, 'in-doubt'],
-  ['nearest', { outcome: 'in-doubt', cause: { outcome: 'committed' } }, 'in-doubt'],
-  ['several', new AggregateError([1, { outcome: 'committed' }]), 'committed'],
-  ['none', new Error('x'), undefined],
-  ['unknown word', { outcome: 'fine', cause: 'text' }, undefined],
-  ['no error', undefined, undefined],
-])('the outcome in an error: %s', (_, error, outcome) => {
-  expect(outcomeOf(error)).toBe(outcome)
-})
-
-test('an error that wraps itself', () => {
-  const error: { cause?: unknown } = {}
-  error.cause = { driverError: error }
-  expect(outcomeOf(error)).toBeUndefined()
 })

@@ -9,7 +9,7 @@ export function failureOf(error: unknown): Failure {
   const claim = known.find(({ outcome }) => isOutcome(outcome))
   const coded = claim ?? known.find(({ code }) => typeof code === 'string')
   return {
-    message: String((error as { message?: unknown }).message ?? error),
+    message: lastLine(String((error as { message?: unknown }).message ?? error)),
     code: text(coded?.code),
     outcome: text(claim?.outcome),
     reason: text(claim?.reason),
@@ -31,6 +31,11 @@ function* wrapped(error: unknown): Generator<Known> {
     }
     level = fresh.flatMap((value) => Object.getOwnPropertyNames(value).map((name) => value[name]))
   }
+}
+
+/** Prisma tells first where in the source the call is, and last what happened. */
+function lastLine(message: string): string {
+  return message.trimEnd().split('\n').at(-1)?.trim() ?? ''
 }
 
 function text(value: unknown): string | undefined {

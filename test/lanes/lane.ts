@@ -170,6 +170,6 @@ export class Lane {
 
 /** The line of a stack trace that names the error. */
 function lastWords(said: string): string {
-  const line = said.split('\n').find((text) => /^(Uncaught |\[)?\w*(Error|Exception)\b/.test(text))
-  return line?.trim() ?? said.trim().split('\n').at(-1) ?? ''
+  const line = said.split('\n').find((text) => /^\w*error\b.*: /i.test(text))
+  return line ?? said.trim().split('\n').at(-1) ?? ''
 }

@@ -230,6 +230,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     answer(tag: string): void {
+      this.tag = tag
       super.handleCommandComplete(
         { text: tag },
         (this.#connection as Connection | undefined)?.client.connection as Wire,

@@ -1,15 +1,22 @@
 import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
-import type { Experiment } from '../lanes/experiment.ts'
-import type { Lane } from '../lanes/lane.ts'
 import { titles } from '../subjects/index.ts'
-import type { Watcher } from './run.ts'
+import type { Experiment } from './experiment.ts'
+import type { Lane } from './lane.ts'
 
 const redrawMs = 200
 const lineMs = 5000
 const sliceMs = 500
 const slices = 24
 const bars = [...' ▁▂▃▄▅▆▇█']
+
+/** Who watches an experiment. */
+export interface Watcher {
+  /** What is being done now. */
+  phase(text: string): void
+  /** These lanes are about to begin. */
+  watch(experiment: Experiment): void
+}
 
 /** Shows what goes on: on a terminal one line per lane, drawn again and again; elsewhere a line now and then. */
 export class Progress implements Watcher {
@@ -30,6 +37,7 @@ export class Progress implements Watcher {
   }
 
   watch(experiment: Experiment): void {
+    clearInterval(this.#timer)
     this.#experiment = experiment
     if (this.#stream.isTTY) this.#timer = setInterval(() => this.#draw(), redrawMs)
     else this.#timer = setInterval(() => this.#log(experiment), lineMs)

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import { fullJitter } from '../src/backoff.ts'
+import { Budget } from '../src/budget.ts'
+import { Deadline } from '../src/deadline.ts'
+import { Gate, type Pass } from '../src/gate.ts'
+
+const never = new AbortController().signal
+
+describe('full jitter', () => {
+  it('draws from nothing up to a ceiling that doubles, and is capped', () => {
+    const options = { base: 10, cap: 50 }
+    const most = [1, 2, 3, 4, 5].map((failures) => fullJitter(failures, options, () => 1))
+    expect(most).toEqual([10, 20, 40, 50, 50])
+    expect(fullJitter(3, options, () => 0)).toBe(0)
+  })
+})
+
+describe('the retry budget', () => {
+  it('is emptied by retries and filled by successes', () => {
+    const budget = new Budget({ capacity: 2, deposit: 0.5, perSecond: 0.000001 }, () => 0)
+    expect([budget.withdraw(), budget.withdraw(), budget.withdraw()]).toEqual([true, true, false])
+    budget.deposit()
+    expect(budget.withdraw()).toBe(false)
+    budget.deposit()
+    expect(budget.withdraw()).toBe(true)
+  })
+  it('never saves up more than its capacity', () => {
+    const budget = new Budget({ capacity: 3 }, () => 0)
+    for (let i = 0; i < 100; i++) budget.deposit()
+    expect(budget.balance).toBe(3)
+  })
+  it('lets a quiet application retry again after a while', () => {
+    let now = 0
+    const budget = new Budget({ capacity: 1, deposit: 0, perSecond: 10 }, () => now)
+    expect([budget.withdraw(), budget.withdraw()]).toEqual([true, false])
+    now += 100
+    expect(budget.withdraw()).toBe(true)
+  })
+})
+
+describe('a deadline', () => {
+  it('can be ended early, and keeps its first reason', () => {
+    const deadline = new Deadline(1e6)
+    deadline.end('closed')
+    deadline.end('timeout')
+    expect(deadline.signal.reason).toBe('closed')
+    expect(deadline.remaining).toBe(0)
+  })
+  it('comes by itself', async () => {
+    const deadline = new Deadline(1)
+    await new Promise((resolve) => deadline.signal.addEventListener('abort', resolve))
+    expect(deadline.signal.reason).toBe('deadline')
+  })
+})
+
+describe('the gate of a server', () => {
+  const slow = { base: 1, cap: 1 }
+
+  async function admitted(gate: Gate, count: number): Promise<Pass[]> {
+    const passes: Pass[] = []
+    for (let i = 0; i < count; i++) void gate.enter(never).then((pass) => passes.push(pass))
+    await new Promise((resolve) => setImmediate(resolve))
+    return passes
+  }
+
+  it('admits a bounded number at once while the server answers', async () => {
+    const passes = await admitted(new Gate({ concurrency: 3 }), 10)
+    expect(passes).toHaveLength(3)
+    passes[0]?.succeeded()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(passes).toHaveLength(4)
+  })
+  it('admits one prober while the server is down', async () => {
+    const gate = new Gate({ concurrency: 3 }, slow)
+    const [first, second, third] = await admitted(gate, 3)
+    first?.failed()
+    second?.failed()
+    third?.failed()
+    expect(gate.down).toBe(true)
+    const prober = await gate.enter(never)
+    const others = await admitted(gate, 5)
+    expect(others).toHaveLength(0)
+    prober.succeeded()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(others).toHaveLength(3)
+    expect(gate.down).toBe(false)
+  })
+  it('lets the next probe when a prober found the server still down', async () => {
+    const gate = new Gate({}, slow)
+    ;(await gate.enter(never)).failed()
+    ;(await gate.enter(never)).failed()
+    const prober = await gate.enter(never)
+    prober.succeeded()
+    expect(gate.down).toBe(false)
+  })
+  it('passes the turn on when a prober leaves without a verdict', async () => {
+    const gate = new Gate({}, slow)
+    ;(await gate.enter(never)).failed()
+    ;(await gate.enter(never)).abandoned()
+    expect(gate.down).toBe(true)
+    ;(await gate.enter(never)).succeeded()
+  })
+  it('lets nobody wait past their deadline', async () => {
+    const gate = new Gate({ concurrency: 1 })
+    const inside = await gate.enter(never)
+    const deadline = new Deadline(1e6)
+    const waiting = gate.enter(deadline.signal)
+    deadline.end('closed')
+    await expect(waiting).rejects.toBe('closed')
+    inside.succeeded()
+    ;(await gate.enter(never)).succeeded()
+  })
+})
