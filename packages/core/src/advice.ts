@@ -18,6 +18,7 @@ export type Reason =
   | 'budget'
   | 'timeout'
   | 'closed'
+  | 'aborted'
   | 'refused'
 
 const byReason: { readonly [R in Reason]?: string } = {
@@ -42,6 +43,7 @@ const byReason: { readonly [R in Reason]?: string } = {
   budget: 'Too much is being lost at once, so the retry budget is used up; try again later.',
   timeout: 'The client-side query timeout ended the wait; the connection was given up.',
   closed: 'The client was closed while this was under way.',
+  aborted: 'The caller no longer wanted this, so it was not done again.',
   refused: 'The server refused the connection for a reason that waiting does not mend.',
 }
 

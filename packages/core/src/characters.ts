@@ -1,9 +1,16 @@
-/** What a character can be part of, as classOf tells. */
+// Plain numbers rather than strings: the lexer asks for the class of every character.
+
+/** A letter, an underscore, or anything beyond ASCII. */
 export const NAME = 1
+/** 0 to 9. */
 export const DIGIT = 2
+/** White space (scan.l: space; `\v` counts since PostgreSQL 16). */
 export const SPACE = 3
+/** What operators are made of (scan.l: op_chars). */
 export const OPERATOR = 4
+/** What stands for itself (scan.l: self). */
 export const MARK = 5
+
 const classes = new Uint8Array(128)
 /** The word a mark or operator is told by. */
 export const markOf: string[] = []
@@ -21,17 +28,29 @@ for (const [characters, value] of [
   }
 }
 
+/** `\n` */
 export const NEWLINE = 10
+/** `\r` */
 export const RETURN = 13
+/** `"` */
 export const DOUBLE_QUOTE = 34
+/** `$` */
 export const DOLLAR = 36
+/** `&` */
 export const AMPERSAND = 38
+/** `'` */
 export const QUOTE = 39
+/** `*` */
 export const STAR = 42
+/** `-` */
 export const DASH = 45
+/** `.` */
 export const DOT = 46
+/** `/` */
 export const SLASH = 47
+/** `:` */
 export const COLON = 58
+/** `\` */
 export const BACKSLASH = 92
 
 /** The class of a character code; 0 if it has none. Everything beyond ASCII is of a name (scan.l). */

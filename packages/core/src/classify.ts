@@ -77,6 +77,12 @@ export const decisions: readonly Decision[] = [
     source: 'xact.c EndTransactionBlock: TBLOCK_ABORT can only become TBLOCK_ABORT_END',
   },
   {
+    row: 'nothing that outlives the session',
+    when: (e) => e.status === 'I' && e.statement.passing,
+    outcome: 'rolled-back',
+    source: 'settings, prepared statements, cursors and an opened transaction end with their backend',
+  },
+  {
     row: 'replication wait given up',
     when: (e) =>
       isGenuine(e.notice) &&
@@ -98,6 +104,18 @@ export const decisions: readonly Decision[] = [
       e.status === 'I' && e.statement.count === 1 && !e.statement.canCommit && failedAtOnce(e),
     outcome: 'rolled-back',
     source: 'postgres.c: an error before CommandComplete aborts the implicit transaction',
+  },
+  {
+    row: 'failed before its Sync was read',
+    when: (e) =>
+      e.status === 'I' &&
+      e.statement.count === 1 &&
+      !e.statement.canCommit &&
+      e.witnessPending &&
+      isGenuine(e.error),
+    outcome: 'rolled-back',
+    source:
+      'postgres.c PostgresMain: messages are read in order, and the implicit transaction is finished by Sync',
   },
   {
     row: 'batch without transaction control failed',

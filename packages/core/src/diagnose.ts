@@ -46,18 +46,19 @@ export function diagnose(error: unknown): Diagnosis | undefined {
     sqlstate: code ?? sqlstateOf(condition),
     severity: text(told?.severity) ?? text(ours?.severity),
     outcome,
-    evidence: evidenceOf(ours, told, socket),
+    evidence: evidenceOf(nodes, ours, told, socket),
     attempts: typeof ours?.attempts === 'number' ? ours.attempts : 0,
     advice: text(ours?.advice) ?? adviceFor(outcome, condition, ours?.reason as Reason | undefined),
   }
 }
 
 function evidenceOf(
+  nodes: readonly ErrorNode[],
   ours: ErrorNode | undefined,
   told: ErrorNode | undefined,
   socket: ErrorNode | undefined,
 ): Diagnosis['evidence'] {
-  if (told !== undefined && isGenuine(told)) return 'frame'
+  if (nodes.some((node) => lossCode(node) !== undefined && isGenuine(node))) return 'frame'
   if (socket !== undefined) return 'socket'
   if (told !== undefined) return 'wrapper'
   return ours?.condition === undefined ? 'none' : 'socket'
@@ -87,7 +88,14 @@ function socketCode(node: ErrorNode | undefined): string | undefined {
   for (const candidate of [text(node?.code), text(node?.originalCode)]) {
     if (candidate !== undefined && isPassingSocketError(candidate)) return candidate
   }
-  return undefined
+  return kinds[text(node?.kind) ?? '']
+}
+
+/** What Prisma's driver adapters call the ends of a socket, having thrown its own code away. */
+const kinds: Readonly<Record<string, string>> = {
+  DatabaseNotReachable: 'ECONNREFUSED',
+  ConnectionClosed: 'ECONNRESET',
+  SocketTimeout: 'ETIMEDOUT',
 }
 
 function conditionNamed(value: unknown): Condition | undefined {

@@ -22,6 +22,11 @@ export interface Evidence {
   readonly submitted: boolean
   /** Whether the Sync that starts the implicit commit is still in our hands. */
   readonly syncHeld: boolean
+  /**
+   * Whether a statement of ours was pipelined between the caller's and the Sync, and has not been
+   * answered: frames come in order, so whatever came instead came before the Sync was read.
+   */
+  readonly witnessPending: boolean
   /** The transaction status that the frames met. */
   readonly status: TransactionStatus
   readonly statement: Statement

@@ -3,7 +3,7 @@ import { definition, judgeCreate, ofTarget, queryBehind, standsAlone } from './d
 import { type Judgement, type Kind, nothing, unknown } from './judgement.ts'
 import { readQuery } from './query.ts'
 import { ofCommand, ofCursor, ofReset, ofSet, type Span } from './state.ts'
-import { lower, nameAt, written } from './tokens.ts'
+import { nameAt, upper, written } from './tokens.ts'
 
 /** Judges the statement that the tokens of a span spell (gram.y: toplevel_stmt). */
 export function judge(span: Span): Judgement {
@@ -16,7 +16,7 @@ export function judge(span: Span): Judgement {
     const query = word === 'SELECT' || word === 'WITH' || word === 'VALUES' || word === 'TABLE'
     return query ? judgeQuery(span, word) : unknown(word)
   }
-  return judgeVerb(span, word === 'name' ? written(tokens, head).toUpperCase() : word)
+  return judgeVerb(span, word)
 }
 
 function judgeVerb(span: Span, verb: string): Judgement {
@@ -112,7 +112,7 @@ function judgeVerb(span: Span, verb: string): Judgement {
   }
   // VACUUM, CLUSTER and REINDEX commit as they go. So may whatever is not known here: replication
   // commands, and what later versions bring.
-  return unknown(verb)
+  return unknown(verb === 'name' ? upper(written(span.tokens, from)) : verb)
 }
 
 /** A statement that is no query but has expressions in it, which is never run again as it is. */
@@ -169,7 +169,7 @@ function judgeExplain(span: Span): Judgement {
   let analyzes = false
   if (words[i] === '(' && !beginsQuery(words[i + 1])) {
     for (i++; i < to && words[i] !== ')'; i++) {
-      const option = words[i] === 'quoted' ? lower(nameAt(tokens, i)).toUpperCase() : words[i]
+      const option = words[i] === 'quoted' ? upper(nameAt(tokens, i)) : words[i]
       if ((option === 'ANALYZE' || option === 'ANALYSE') && !isOff(span, i + 1)) analyzes = true
     }
     i++
@@ -184,9 +184,7 @@ function judgeExplain(span: Span): Judgement {
   const { kind, canCommit } = inner
   const runs = kind === 'read' || kind === 'write' || kind === 'definition'
   // Running it again means an EXPLAIN ANALYZE again, whatever it was asked of.
-  const state = inner.state.map((change) =>
-    change.effect === 'keep' ? { ...change, text: textOf(span) } : change,
-  )
+  const state = inner.state.map((change) => ({ ...change, text: textOf(span) }))
   return { ...inner, verb, reads: false, carriesWitness: runs && !canCommit, state }
 }
 

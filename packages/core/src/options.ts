@@ -26,6 +26,12 @@ export interface RepriseOptions {
    * for a runaway query that somebody wanted gone: it is not run again. Default 10 000.
    */
   readonly operatorAfter?: number | undefined
+  /**
+   * When a statement is under way and not a byte has come for this many milliseconds, the server is
+   * asked over another connection whether it is still at work; if it is not, the connection is
+   * half-open and is given up. Default 5 000.
+   */
+  readonly probeAfter?: number | undefined
   readonly backoff?: BackoffOptions | undefined
   readonly budget?: BudgetOptions | undefined
   readonly gate?: GateOptions | undefined
@@ -39,6 +45,7 @@ export interface Settings {
   readonly exactlyOnce: boolean
   readonly maxTapeBytes: number
   readonly operatorAfter: number
+  readonly probeAfter: number
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -81,6 +88,7 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   exactlyOnce: flag,
   maxTapeBytes: amount,
   operatorAfter: amount,
+  probeAfter: amount,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -110,6 +118,7 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     exactlyOnce: options.exactlyOnce ?? false,
     maxTapeBytes: options.maxTapeBytes ?? 16 * 1024 * 1024,
     operatorAfter: options.operatorAfter ?? 10_000,
+    probeAfter: options.probeAfter ?? 5000,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},

@@ -45,12 +45,13 @@ const mostLosses = 20
 /** Decides, from what is known alone. */
 export function decide(loss: Loss, scene: Scene): Verdict {
   const { statement, inTransaction } = scene
+  const mayRepeat = statement.idempotent && !inTransaction
   if (loss.outcome === 'committed') return { do: 'complete' }
   if (inTransaction && statement.rollsBack && !statement.chains) return { do: 'complete' }
   if (loss.outcome === 'in-doubt') {
     if (scene.witnessed) return { do: 'resolve' }
     if (scene.wroteNothing) return { do: 'complete' }
-    if (!statement.reads) return { do: 'surface', reason: 'in-doubt' }
+    if (!statement.reads && !mayRepeat) return { do: 'surface', reason: 'in-doubt' }
   }
   if (loss.condition === 'database_dropped') return { do: 'surface', reason: 'dropped' }
   const somebodysLimit =
@@ -65,7 +66,7 @@ export function decide(loss: Loss, scene: Scene): Verdict {
   if (scene.losses > mostLosses) return { do: 'surface', reason: 'repeated' }
   return {
     do: 'repeat',
-    ifHarmless: loss.outcome === 'in-doubt' && statement.functions.length > 0,
+    ifHarmless: loss.outcome === 'in-doubt' && !mayRepeat && statement.functions.length > 0,
     unlessServerUp:
       loss.outcome !== 'not-sent' &&
       loss.condition === 'admin_shutdown' &&

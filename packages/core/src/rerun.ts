@@ -12,7 +12,16 @@ import { currentUnit, inUnit, isRerunnable, type Unit } from './unit.ts'
 const mostRuns = 10
 
 /** Reasons for which a loss is not to be mended by anybody. */
-const final = new Set(['operator', 'limit', 'timeout', 'closed', 'dropped', 'repeated', 'refused'])
+const final = new Set([
+  'aborted',
+  'closed',
+  'dropped',
+  'limit',
+  'operator',
+  'refused',
+  'repeated',
+  'timeout',
+])
 
 /**
  * Runs a transaction callback as a whole, and again from its start when nothing of it was kept: it
@@ -20,7 +29,8 @@ const final = new Set(['operator', 'limit', 'timeout', 'closed', 'dropped', 'rep
  * callback declared `rerunnable()`, only in the outermost unit, never once a transaction of the run
  * was committed, and within the deadline and the budget.
  *
- * @param callback what the application passed: it says whether it may be run again
+ * @param callback what the application passed: it says whether it may be run again. Undefined where the
+ *   ORM hides it: then the door sets `unit.expecting`, and the callback speaks up when it is called
  * @param run one run of it, through the ORM's own API
  * @throws what the last run threw
  */
@@ -30,19 +40,21 @@ export async function rerun<T>(
   settings: Settings,
   budget: Budget,
 ): Promise<T> {
-  if (currentUnit() !== undefined || !isRerunnable(callback)) {
-    return run(currentUnit() ?? { attempt: 1, committed: false })
+  const outer = currentUnit()
+  const declared = isRerunnable(callback)
+  if (outer !== undefined || (callback !== undefined && !declared)) {
+    return run(outer ?? { attempt: 1, committed: false, declared: false, expecting: false })
   }
   const from = performance.now()
   for (let attempt = 1; ; attempt++) {
-    const unit: Unit = { attempt, committed: false }
+    const unit: Unit = { attempt, committed: false, declared, expecting: false }
     try {
       // Awaited inside, so that even a lazy promise does its work in the unit.
       const result = await inUnit(unit, async () => await run(unit))
-      budget.deposit()
+      if (unit.declared) budget.deposit()
       return result
     } catch (error) {
-      const kept = unit.committed ? undefined : nothingKept(error)
+      const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
       const late = performance.now() - from > settings.deadline
       if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
       publish('reprise:rerun', { attempt: attempt + 1, ...kept })
@@ -55,7 +67,9 @@ export async function rerun<T>(
 function nothingKept(error: unknown): { condition: Condition; outcome: Outcome } | undefined {
   for (const node of nodesOf(error)) {
     if (isOutcome(node.outcome)) {
-      const { outcome, reason, code } = node
+      const { outcome, reason } = node
+      // A door's error has its ORM's code, and the SQLSTATE beside it.
+      const code = typeof node.sqlstate === 'string' ? node.sqlstate : node.code
       // A transaction that had failed (25P02) tells in its cause why.
       if (code === '25P02') continue
       const again = outcome === 'rolled-back' || outcome === 'not-sent'

@@ -40,6 +40,11 @@ export interface Statement {
    */
   readonly reads: boolean
   /**
+   * Nothing that it does outlives the session, in autocommit and as far as its text goes: it begins a
+   * transaction, sets something, or calls none but harmless functions in a read.
+   */
+  readonly passing: boolean
+  /**
    * The functions it calls by name that are not known to be harmless: without their schema, folded
    * to lower case unless quoted, each once.
    */
@@ -59,6 +64,11 @@ export interface Statement {
    * string elsewhere. It can then commit anywhere, and reads and carries nothing.
    */
   readonly ambiguous: boolean
+  /**
+   * Its author said, by the comment `/* reprise:idempotent *\/`, that in autocommit it may be executed
+   * again even when it may have been executed already.
+   */
+  readonly idempotent: boolean
   /** What it leaves behind in the session, in order. */
   readonly state: readonly StateChange[]
 }
@@ -125,12 +135,22 @@ function read(text: string): Statement {
     canCommit: all.canCommit || ambiguous,
     commitsInside: members.some((member, i) => commitsAt(member, i, members.length)) || ambiguous,
     reads: all.reads && !ambiguous,
+    passing: members.every(passes) && !ambiguous,
     functions: all.functions,
     carriesWitness: all.carriesWitness && !ambiguous,
     notifies: all.notifies,
     ambiguous,
+    idempotent: tokens.idempotent && !ambiguous,
     state: all.state,
   }
+}
+
+/** COMMIT and ROLLBACK end nothing where there is nothing to end, but may in the midst of others. */
+function passes(one: Judgement, _at: number, all: Judgement[]): boolean {
+  const { kind, control, reads, functions, canCommit } = one
+  if (functions.length > 0 || canCommit) return false
+  if (control !== '') return all.length === 1 && control !== 'prepare'
+  return reads || kind === 'state' || kind === 'cursor' || kind === 'transaction'
 }
 
 /**

@@ -43,7 +43,15 @@ export interface Tokens {
   readonly ends: readonly number[]
   /** Something is not closed, or two servers may disagree on where a string ends. */
   readonly ambiguous: boolean
+  /** A comment of it is the mark {@link idempotentMark}. */
+  readonly idempotent: boolean
 }
+
+/**
+ * The comment by which the author of a statement says that it may be executed once more when nobody
+ * knows whether it was: an upsert, a delete by key, a setting to a fixed value.
+ */
+export const idempotentMark = '/* reprise:idempotent */'
 
 /**
  * Splits a text as PostgreSQL's lexer does (src/backend/parser/scan.l) with standard_conforming_strings
@@ -56,6 +64,7 @@ export function tokenize(text: string): Tokens {
   const length = text.length
   // No server ever sees what follows a NUL: the protocol ends strings there.
   const scan: Scan = { text, ambiguous: text.includes('\0') }
+  let idempotent = false
   let at = 0
   while (at < length) {
     const start = at
@@ -94,6 +103,7 @@ export function tokenize(text: string): Tokens {
           continue
         }
         if (code === SLASH && next === STAR) {
+          idempotent ||= text.startsWith(idempotentMark, at)
           at = commentEnd(scan, at + 2)
           continue
         }
@@ -132,7 +142,7 @@ export function tokenize(text: string): Tokens {
     starts.push(start)
     ends.push(at)
   }
-  return { text, words, starts, ends, ambiguous: scan.ambiguous }
+  return { text, words, starts, ends, ambiguous: scan.ambiguous, idempotent }
 }
 
 /** What is written at token i. */
@@ -153,4 +163,9 @@ export function nameAt(tokens: Tokens, i: number): string {
 /** Lower case of ASCII letters only. */
 export function lower(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}
+
+/** Upper case of ASCII letters only, so that no name becomes a keyword by it. */
+export function upper(name: string): string {
+  return name.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
 }

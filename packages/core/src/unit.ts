@@ -6,6 +6,10 @@ export interface Unit {
   readonly attempt: number
   /** Whether a transaction of this run was committed: nothing of it may be run again then. */
   committed: boolean
+  /** Whether its callback was declared {@link rerunnable}. */
+  declared: boolean
+  /** Set by a door whose ORM hides the callback from it: the next declared one to be called is it. */
+  expecting: boolean
 }
 
 const marked = new WeakSet<object>()
@@ -13,8 +17,8 @@ const current = new AsyncLocalStorage<Unit>()
 
 /**
  * Declares that a transaction callback may be run again from its start: that all it does outside
- * its transaction (mails, files, counters in memory) may happen more than once. Returns the same
- * function, so it is written around the callback where it is passed:
+ * its transaction (mails, files, counters in memory) may happen more than once. Returns a function
+ * that does the same, so it is written around the callback where it is passed:
  *
  *     await db.transaction().execute(rerunnable(async (trx) => { … }))
  */
@@ -22,8 +26,17 @@ export function rerunnable<F extends (...args: never[]) => unknown>(callback: F)
   if (typeof callback !== 'function') {
     throw new TypeError('rerunnable() takes the transaction callback itself: pass a function.')
   }
-  marked.add(callback)
-  return callback
+  if (marked.has(callback)) return callback
+  const declared = function (this: unknown, ...parameters: never[]): unknown {
+    const unit = current.getStore()
+    if (unit?.expecting) {
+      unit.expecting = false
+      unit.declared = true
+    }
+    return Reflect.apply(callback, this, parameters)
+  }
+  marked.add(declared)
+  return declared as F
 }
 
 /** Whether {@link rerunnable} was said of this callback. */
@@ -33,7 +46,8 @@ export function isRerunnable(callback: unknown): boolean {
 
 /** The unit this code runs in, if any: only the outermost one owns re-runs. */
 export function currentUnit(): Unit | undefined {
-  return current.getStore()
+  const unit = current.getStore()
+  return unit?.declared ? unit : undefined
 }
 
 /** Runs one attempt of a unit. */

@@ -101,11 +101,24 @@ export function isWitnessRefused({ ride, witness, error, tags }: Exchange): bool
   return reached && /^(42|0A|55|XX)/.test(error.code ?? '')
 }
 
+/** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
+export function tellUnit({ unit, statement, tag, before }: Exchange): void {
+  if (unit === undefined) return
+  if (statement.commits ? tag === 'COMMIT' : before === 'I' && !statement.passing) unit.committed = true
+}
+
+/** Whether a failure says that nothing of the work was kept. */
+export function isUndone(failure: Error): boolean {
+  const { outcome } = failure as { outcome?: unknown }
+  return outcome === 'rolled-back' || outcome === 'not-sent'
+}
+
 /** The evidence of a connection that ended while nothing was in flight. */
 export function idleEvidence(connection: Connection): Evidence {
   return {
     submitted: false,
     syncHeld: false,
+    witnessPending: false,
     status: connection.status,
     statement: analyze(''),
     tag: undefined,

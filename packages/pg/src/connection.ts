@@ -8,8 +8,10 @@ const graceAfterLastWords = 1000
 
 /** What is in flight on a connection. */
 export interface Traveller {
-  /** ReadyForQuery was seen. pg's own queries hear of it from pg. */
-  ready?(connection: Connection): void
+  /** Whether it waits for the server: a cursor may be waiting for its caller instead. */
+  readonly awaitsAnswer: boolean
+  /** ReadyForQuery was seen; pg does not know yet. */
+  ready(connection: Connection): void
   /** The connection ended. */
   lost(connection: Connection): void
 }
@@ -49,6 +51,7 @@ export class Connection {
   /** pg's query_timeout, in milliseconds, taken over from the client; 0 for none. */
   readonly queryTimeout: number
   readonly #owner: ConnectionOwner
+  readonly #madeAt = performance.now()
   #dying = false
   #ended = false
   #closed = false
@@ -65,7 +68,7 @@ export class Connection {
     const wire = this.client.connection
     wire.on('readyForQuery', (message: { status: TransactionStatus }) => {
       this.status = message.status
-      this.active?.ready?.(this)
+      this.active?.ready(this)
     })
     wire.on('errorMessage', (message: ReportMessage) => {
       this.errorFrame = message
@@ -88,6 +91,21 @@ export class Connection {
       wire.stream.destroy()
     })
     this.client.on('end', () => this.#end())
+  }
+
+  /** Whether a statement of ours is under way: a passenger may be waiting for its caller. */
+  get awaitsAnswer(): boolean {
+    return this.active?.awaitsAnswer === true
+  }
+
+  /** Bytes received so far. */
+  get bytesRead(): number {
+    return this.client.connection.stream.bytesRead ?? 0
+  }
+
+  /** Milliseconds since it was made. */
+  get age(): number {
+    return performance.now() - this.#madeAt
   }
 
   /** Whether it ended without being told to, while nothing was in flight. */

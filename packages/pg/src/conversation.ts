@@ -17,18 +17,22 @@ import {
   forgetsPrepared,
   idleEvidence,
   isAnswer,
+  isUndone,
   isUnheededRollback,
   isWitnessRefused,
+  tellUnit,
   transactionAfter,
 } from './bookkeeping.ts'
 import type { Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Kit } from './kit.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
 import { judged, planWitness } from './plan.ts'
+import { isHalfOpen } from './probe.ts'
 import { reconnect } from './reconnect.ts'
 import { type Patient, recover } from './recovery.ts'
 import { SessionState } from './state.ts'
 import { Transaction } from './transaction.ts'
+import { watch } from './watch.ts'
 import type { Witness } from './witness.ts'
 
 /** What a conversation tells the session it belongs to. */
@@ -53,7 +57,7 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
   readonly state: SessionState = new SessionState()
   readonly ghosts: Set<Witness> = new Set()
   transaction: Transaction | undefined
-  halted: 'timeout' | 'closed' | undefined
+  halted: 'timeout' | 'closed' | 'aborted' | undefined
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   readonly #kit: Kit
@@ -139,6 +143,12 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     else if (this.connection.active !== undefined) this.connection.destroy()
   }
 
+  /** As {@link halt}, but the connection is left alone: whoever calls this is about to end it. */
+  abandon(): void {
+    this.halted ??= 'aborted'
+    this.#waiting?.end('aborted')
+  }
+
   settled(exchange: Exchange, connection: Connection): void {
     if (exchange.ending !== 'lost') this.#finish(exchange, connection)
     else if (isAnswer(exchange)) this.#finish(exchange, connection)
@@ -221,10 +231,18 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     const gate = this.#kit.gate(client.host, client.port)
     const first = this.#fresh
     const { connection, attempts } = await reconnect(make, gate, deadline, this.#tryFor)
+    watch(connection, this.settings.probeAfter, () => this.#probe(connection))
     await this.state.restore(inquiry(this.Exchange, connection, deadline.signal))
     if (first) return
     const duration = performance.now() - from
     publish('reprise:reconnect', { session: this.id, attempts, duration })
+  }
+
+  async #probe(connection: Connection): Promise<void> {
+    const halfOpen = await isHalfOpen(connection, this.#kit, this.#config)
+    if (halfOpen && connection.awaitsAnswer) {
+      connection.destroy(Object.assign(new Error('the connection is half-open'), { code: 'ETIMEDOUT' }))
+    }
   }
 
   #send(exchange: Exchange, connection: Connection, owner: ExchangeOwner): void {
@@ -285,7 +303,7 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
     this.transaction = transactionAfter(exchange, connection, this.transaction, this.state, this.settings)
     if (error === undefined) this.#kit.budget.deposit()
-    if (exchange.unit !== undefined && exchange.tag === 'COMMIT') exchange.unit.committed = true
+    if (error === undefined) tellUnit(exchange)
     exchange.deliver(error ?? (failed ? new RolledBackError() : undefined))
     if (this.transaction !== undefined || exchange.statement.state.length > 0) exchange.trim()
     this.#listener.idle()
@@ -304,6 +322,7 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
         transaction.stopTaping('not-replayable')
       }
     }
+    if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
     exchange.deliver(failure)
     this.#listener.idle()
   }

@@ -6,7 +6,7 @@ import {
   type Unit,
 } from '@reprise/core'
 import type { FieldDef } from 'pg'
-import type { Connection } from './connection.ts'
+import type { Connection, Traveller } from './connection.ts'
 import { type Ride, readWitness, type Witness, writeWitness } from './witness.ts'
 import type {
   PgQuery,
@@ -30,7 +30,7 @@ export interface ExchangeOwner {
 export type Ending = 'ready' | 'lost' | 'refused'
 
 /** One query's frames, both ways: the pg.Query that is sent is itself the evidence. */
-export interface Exchange extends PgQuery {
+export interface Exchange extends PgQuery, Traveller {
   owner: ExchangeOwner
   statement: Statement
   ride: Ride
@@ -64,8 +64,6 @@ export interface Exchange extends PgQuery {
   unit: Unit | undefined
   /** Puts it in the hands of a connection. */
   run(connection: Connection): void
-  /** The connection ended while this was in flight. */
-  lost(connection: Connection): void
   evidence(connection: Connection): Evidence
   /** Hands the result, or an error, to the caller. */
   deliver(error?: Error): void
@@ -88,6 +86,7 @@ const nobody: ExchangeOwner = { settled: () => undefined }
 /** Derives the exchange from the query class of the caller's own copy of pg. */
 export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
   class RecordedQuery extends Query implements Exchange {
+    readonly awaitsAnswer = true
     owner: ExchangeOwner = nobody
     declare statement: Statement
     ride: Ride = 'none'
@@ -190,10 +189,12 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         this.#settle('refused', connection)
       } else if (error === connection.errorFrame) {
         this.error ??= error as ReportMessage
-        // A page of rows, or a held write, has no Sync behind it yet.
-        if (this.rows) wire.sync()
-        this.#sync(wire)
         if (endsConnection(this.error.code ?? '')) connection.expectEnd()
+        else {
+          // A page of rows, or a held write, has no Sync behind it yet.
+          if (this.rows) wire.sync()
+          this.#sync(wire)
+        }
       } else if (connection.usable) {
         // pg could not write the statement and has sent Sync in its place.
         this.refusal = error
@@ -204,6 +205,11 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       this.#settle(this.refusal === undefined ? 'ready' : 'refused', this.#connection as Connection)
     }
 
+    ready(connection: Connection): void {
+      // After an ErrorResponse pg has forgotten the query, and will not tell it.
+      if (this.error !== undefined) this.#settle('ready', connection)
+    }
+
     lost(connection: Connection): void {
       this.#settle('lost', connection)
     }
@@ -212,6 +218,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       return {
         submitted: this.submitted,
         syncHeld: this.syncHeld,
+        witnessPending: this.#witnessing && this.tags > 0,
         status: this.before,
         statement: this.statement,
         tag: this.tag,

@@ -1,6 +1,6 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
-import { type SessionClass, sessionClass } from './pool.ts'
+import { sessionClass } from './pool.ts'
 import type { PgClientClass } from './wire.ts'
 
 export type { RepriseOptions } from '@reprise/core'
@@ -19,13 +19,22 @@ export interface Reprised {
  * @throws TypeError for an unknown option or one of the wrong type, and when pg is pg-native
  */
 export function reprise(options?: RepriseOptions): Reprised {
-  const Client: SessionClass = sessionClass(pg.Client as unknown as PgClientClass, options)
-  return { Client: Client as unknown as Reprised['Client'] }
+  return { Client: repriseClient(pg.Client, options) }
+}
+
+/**
+ * As {@link reprise}, on a given copy of node-postgres: for an ORM that brings its own. A class made
+ * by Reprise is returned as it is.
+ *
+ * @throws TypeError for wrong options, or a client class that is not node-postgres
+ */
+export function repriseClient(Base: unknown, options?: RepriseOptions): Reprised['Client'] {
+  return sessionClass(Base as PgClientClass, options) as unknown as Reprised['Client']
 }
 
 /**
  * Makes an existing pool's clients outlive their connections, from the next one on. The session is
- * built on the pool's own copy of pg.
+ * built on the pool's own copy of pg. A pool that makes sessions already stays as it is.
  *
  * @returns the same pool
  * @throws TypeError when this is no pg.Pool, or one with a configuration that cannot be used

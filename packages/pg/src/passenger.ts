@@ -14,6 +14,7 @@ export interface PassengerOwner {
  * wire itself, so it is passed through and never replayed. A loss ends it with an error.
  */
 export class Passenger {
+  readonly awaitsAnswer = false
   readonly load: Submittable
   readonly statement: Statement
   before: TransactionStatus = 'I'
@@ -65,6 +66,7 @@ export class Passenger {
     return {
       submitted: this.submitted,
       syncHeld: false,
+      witnessPending: false,
       status: this.before,
       statement: this.statement,
       tag: undefined,

@@ -4,20 +4,32 @@ import { kitFor } from './kit.ts'
 import { Session } from './session.ts'
 import type { PgClientClass } from './wire.ts'
 
+const mark = Symbol.for('reprise.session')
+
 /** A session class that takes a pg client config and nothing else, as pools construct their clients. */
 export type SessionClass = new (config?: string | ClientConfig) => Session
 
 /**
  * Derives the session class for one copy of node-postgres.
+ * A class that is one already is returned as it is.
+ *
  * @throws TypeError for wrong options, or a client class that is not node-postgres
  */
 export function sessionClass(Base: PgClientClass, options?: RepriseOptions): SessionClass {
-  const kit = kitFor(Base, settingsOf(options))
+  const settings = settingsOf(options)
+  if (isSessionClass(Base)) return Base
+  const kit = kitFor(Base, settings)
   return class Client extends Session {
+    static readonly [mark] = true
     static readonly Query: unknown = Base.Query
 
     constructor(config?: string | ClientConfig) {
       super(kit, config)
     }
   }
+}
+
+/** Marked, not tested by instanceof: there may be two copies of this package in one tree. */
+function isSessionClass(Base: unknown): Base is SessionClass {
+  return typeof Base === 'function' && (Base as unknown as Record<symbol, unknown>)[mark] === true
 }

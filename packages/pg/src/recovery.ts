@@ -29,7 +29,7 @@ export interface Patient {
   /** What cannot be made again on another connection, in words. */
   readonly anchor: string | undefined
   /** Why nobody waits for the work any more. */
-  readonly halted: 'timeout' | 'closed' | undefined
+  readonly halted: 'timeout' | 'closed' | 'aborted' | undefined
   /** Transactions whose backend may live on. */
   readonly ghosts: Set<Witness>
   lossOf(work: Exchange, connection: Connection): Loss
@@ -249,7 +249,7 @@ function surface(
   cause: unknown,
 ): Settlement {
   const failure = surfaced({
-    outcome: outcomeFor(patient, work, loss),
+    outcome: outcomeFor(patient, loss),
     condition: loss.condition,
     reason,
     attempts: work.losses,
@@ -266,11 +266,9 @@ function surface(
   return { work, failure }
 }
 
-/** In a transaction the word is about all of it; of a plain read nothing can remain. */
-function outcomeFor(patient: Patient, work: Exchange, { outcome }: Loss): Outcome {
-  if (outcome === 'not-sent' && patient.transaction !== undefined) return 'rolled-back'
-  const { reads, functions } = work.statement
-  return outcome === 'in-doubt' && reads && functions.length === 0 ? 'rolled-back' : outcome
+/** In a transaction the word is about all of it. */
+function outcomeFor(patient: Patient, { outcome }: Loss): Outcome {
+  return outcome === 'not-sent' && patient.transaction !== undefined ? 'rolled-back' : outcome
 }
 
 /** The first thing that was seen of the loss. */

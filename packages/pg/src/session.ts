@@ -52,6 +52,11 @@ export class Session extends EventEmitter {
     this.#queryTimeout = this.#conversation.connection.queryTimeout
   }
 
+  /** The number of this session in the events of `node:diagnostics_channel`. */
+  get id(): number {
+    return this.#conversation.id
+  }
+
   get #client(): PgClient {
     return this.#conversation.connection.client
   }
@@ -156,6 +161,14 @@ export class Session extends EventEmitter {
     return transaction.broken !== undefined || connection.status === 'E' ? 'E' : 'T'
   }
 
+  /**
+   * Nobody wants any more what is under way now: it goes on if it can, but if its connection is lost it
+   * is not done again, and a recovery of it ends. For whoever is about to cancel or kill it on purpose.
+   */
+  abandon(): void {
+    if (this.#active !== undefined) this.#conversation.abandon()
+  }
+
   ref(): void {
     this.#referenced = true
     this.#client.ref()
@@ -230,7 +243,7 @@ export class Session extends EventEmitter {
   /** Fixes the values as they are now. */
   #ready(exchange: Exchange): Error | undefined {
     exchange.statement = analyze(exchange.text ?? '')
-    if (exchange.statement.commits) exchange.unit = currentUnit()
+    if (!exchange.statement.passing || exchange.statement.commits) exchange.unit = currentUnit()
     if (!Array.isArray(exchange.values)) return undefined
     try {
       exchange.values = frozen(exchange.values, this.#kit.mapper)

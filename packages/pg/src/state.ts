@@ -62,7 +62,9 @@ export class SessionState {
     }
   }
 
-  #make(key: string, text: string, values: unknown[] | undefined): void {
+  #make(name: string, text: string, values: unknown[] | undefined): void {
+    // The name of a setting that came as a parameter is not in the key.
+    const key = name.startsWith('config:') ? `${name}\0${JSON.stringify(values)}` : name
     this.#made.delete(key)
     this.#made.set(key, { text, values })
   }

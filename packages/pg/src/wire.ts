@@ -14,6 +14,7 @@ export type Raw = string | Buffer | null
 export interface Wire extends EventEmitter {
   readonly stream: {
     readonly writable: boolean
+    readonly bytesRead?: number
     destroy(error?: Error): unknown
   }
   readonly parsedStatements: Record<string, string>
