@@ -33,9 +33,12 @@ function ofCall(span: Span, query: Query, once: boolean, i: number): StateChange
     case 'pg_advisory_lock_shared':
     case 'pg_try_advisory_lock':
     case 'pg_try_advisory_lock_shared':
-      return anchor(span, 'advisory', 'a session advisory lock')
+      return anchor(span, advisoryKey(span, i), 'a session advisory lock')
+    case 'pg_advisory_unlock':
+    case 'pg_advisory_unlock_shared':
+      return once ? undefined : change(span, advisoryKey(span, i), 'drop')
     case 'pg_advisory_unlock_all':
-      return once ? undefined : change(span, 'advisory', 'drop')
+      return once ? undefined : change(span, 'advisory:*', 'clear')
     case 'set_config': {
       const key = configKey(span, i + 1)
       if (key === '') return undefined
@@ -48,6 +51,20 @@ function ofCall(span: Span, query: Query, once: boolean, i: number): StateChange
     default:
       return undefined
   }
+}
+
+/** A lock is known by how its arguments are written; shared and exclusive ones are counted apart. */
+function advisoryKey({ tokens, to }: Span, i: number): string {
+  const { words } = tokens
+  const parts = [nameAt(tokens, i).endsWith('_shared') ? 'advisory:shared' : 'advisory']
+  let depth = 0
+  for (let at = i + 1; at < to; at++) {
+    const word = words[at]
+    if (word === '(') depth++
+    else if (word === ')' && --depth === 0) break
+    if (at > i + 1) parts.push(written(tokens, at))
+  }
+  return parts.join(':')
 }
 
 /** The key that set_config, whose parenthesis is token `open`, sets for the session; '' if none. */

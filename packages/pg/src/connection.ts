@@ -52,6 +52,7 @@ export class Connection {
   readonly queryTimeout: number
   readonly #owner: ConnectionOwner
   readonly #madeAt = performance.now()
+  #idleSince = performance.now()
   #dying = false
   #ended = false
   #closed = false
@@ -106,6 +107,11 @@ export class Connection {
   /** Milliseconds since it was made. */
   get age(): number {
     return performance.now() - this.#madeAt
+  }
+
+  /** Milliseconds since the last answer was complete. */
+  get idleFor(): number {
+    return performance.now() - this.#idleSince
   }
 
   /** Whether it ended without being told to, while nothing was in flight. */
@@ -164,6 +170,7 @@ export class Connection {
   /** Called when what was in flight has ended with ReadyForQuery, or was never sent. */
   idle(): void {
     this.active = undefined
+    this.#idleSince = performance.now()
     clearTimeout(this.#grace)
   }
 

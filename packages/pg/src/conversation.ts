@@ -1,7 +1,6 @@
 import {
   analyze,
   classify,
-  Deadline,
   endsConnection,
   FailedTransactionError,
   type Loss,
@@ -11,8 +10,7 @@ import {
   surfaced,
 } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import { Connection, type ConnectionOwner } from './connection.ts'
-import { inquiry } from './ask.ts'
+import type { Connection } from './connection.ts'
 import {
   forgetsPrepared,
   idleEvidence,
@@ -25,25 +23,28 @@ import {
 } from './bookkeeping.ts'
 import type { Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Kit } from './kit.ts'
+import { type Halt, Line, type LineOwner } from './line.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
 import { judged, planWitness } from './plan.ts'
-import { isHalfOpen } from './probe.ts'
-import { reconnect } from './reconnect.ts'
 import { type Patient, recover } from './recovery.ts'
-import { SessionState } from './state.ts'
 import { Transaction } from './transaction.ts'
-import { watch } from './watch.ts'
-import type { Witness } from './witness.ts'
 
 /** What a conversation tells the session it belongs to. */
 export interface Listener {
   /** The work is delivered; the next may begin. */
   idle(): void
-  /** A connection that the conversation is about to use: whatever it should hear is attached here. */
+  /** A connection that is about to be opened: whatever should hear of it is attached here. */
   adopt(connection: Connection): void
+  /** A session that listens lost its connection while nothing was under way. */
+  fellSilent(): void
+  /** A session that listens was without a connection for a while. */
+  missedNotifications(): void
 }
 
 let conversations = 0
+
+const missed =
+  'A listening session was without a connection for a while: notifications may have been missed, so read what they were about.'
 
 const opensTransaction = new Set(['transaction', 'several'])
 
@@ -51,55 +52,30 @@ const opensTransaction = new Set(['transaction', 'several'])
  * The serial exchange of statements and answers with a server, over one connection at a time: one
  * piece of work is under way or none.
  */
-export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOwner, Patient {
+export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, Patient {
   readonly id: number = ++conversations
   readonly Exchange: ExchangeClass
-  readonly state: SessionState = new SessionState()
-  readonly ghosts: Set<Witness> = new Set()
+  readonly line: Line
   transaction: Transaction | undefined
-  halted: 'timeout' | 'closed' | 'aborted' | undefined
-  /** The current connection; it may be unconnected, or lost. */
-  connection: Connection
   readonly #kit: Kit
-  readonly #config: string | ClientConfig | undefined
   readonly #listener: Listener
-  readonly #tryFor: number
-  #waiting: Deadline | undefined
-  #fresh = true
 
   constructor(kit: Kit, config: string | ClientConfig | undefined, listener: Listener) {
     this.#kit = kit
-    this.#config = config
     this.#listener = listener
     this.Exchange = kit.Exchange
-    this.connection = new Connection(kit.Base, config, this)
-    this.#tryFor =
-      typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
+    this.line = new Line(this.id, kit, config, this)
   }
 
   get settings(): Settings {
     return this.#kit.settings
   }
 
-  get anchor(): string | undefined {
-    return this.state.anchor
-  }
-
-  /** Opens the first connection. */
-  async open(): Promise<void> {
-    const limit = this.settings.deadline
-    const deadline = this.waitAtMost(this.#tryFor > 0 ? Math.min(limit, this.#tryFor) : limit)
-    try {
-      await this.#reconnect(deadline)
-    } finally {
-      deadline.dispose()
-    }
-  }
-
   /** Begins a piece of work; nothing else may be under way. */
   begin(exchange: Exchange): void {
-    this.halted = undefined
-    const { connection, transaction } = this
+    this.line.halted = undefined
+    const { transaction } = this
+    const { connection } = this.line
     if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
     else if (connection.usable) this.#send(exchange, connection, this)
     else void this.#rescue(exchange, connection)
@@ -107,8 +83,9 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
 
   /** Lets a passenger on; nothing else may be under way. */
   board(passenger: Passenger): void {
-    this.halted = undefined
-    const { connection, transaction } = this
+    this.line.halted = undefined
+    const { transaction } = this
+    const { connection } = this.line
     if (transaction?.broken !== undefined) {
       const { broken } = transaction
       process.nextTick(() => this.#refuse(passenger, new FailedTransactionError(broken)))
@@ -118,8 +95,9 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
 
   /** Rolls back what a former holder left open; nothing else may be under way. */
   reset(): void {
-    this.halted = undefined
-    const { transaction, connection } = this
+    this.line.halted = undefined
+    const { transaction } = this
+    const { connection } = this.line
     this.transaction = undefined
     if (transaction === undefined || transaction.broken !== undefined || !connection.usable) {
       process.nextTick(() => this.#listener.idle())
@@ -136,17 +114,30 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     exchange.run(connection)
   }
 
-  /** Nobody waits any more for what is under way. */
-  halt(reason: 'timeout' | 'closed'): void {
-    this.halted ??= reason
-    if (this.#waiting !== undefined) this.#waiting.end(reason)
-    else if (this.connection.active !== undefined) this.connection.destroy()
+  /** Reconnects a session that only listens. */
+  listenAgain(): void {
+    this.line.halted = undefined
+    const probe = this.#probe()
+    void recover(this, probe, this.line.connection).then(() => {
+      this.line.arrived()
+      this.#listener.idle()
+      if (!this.line.connection.usable && this.line.halted === undefined) this.#listener.fellSilent()
+    })
   }
 
-  /** As {@link halt}, but the connection is left alone: whoever calls this is about to end it. */
-  abandon(): void {
-    this.halted ??= 'aborted'
-    this.#waiting?.end('aborted')
+  adopt(connection: Connection): void {
+    this.#listener.adopt(connection)
+  }
+
+  missedNotifications(): void {
+    publish('reprise:advice', { session: this.id, advice: missed })
+    this.#listener.missedNotifications()
+  }
+
+  /** Nobody waits any more for what is under way. */
+  halt(reason: Halt): void {
+    const { connection } = this.line
+    if (!this.line.halt(reason) && connection.active !== undefined) connection.destroy()
   }
 
   settled(exchange: Exchange, connection: Connection): void {
@@ -175,13 +166,16 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     if (error === frame && !endsConnection(frame.code ?? '')) return error
     const { outcome, condition } = classify(passenger.evidence(connection))
     const sure = passenger.statement.reads ? 'rolled-back' : outcome
-    const reason = this.halted ?? (sure === 'in-doubt' ? 'in-doubt' : 'streamed')
+    const reason = this.line.halted ?? (sure === 'in-doubt' ? 'in-doubt' : 'streamed')
     return surfaced({ outcome: sure, condition, reason, attempts: 1, cause: error })
   }
 
   connectionEnded(connection: Connection): void {
-    if (connection !== this.connection || !connection.endedUnasked) return
-    this.#tellLoss(classify(idleEvidence(connection)), true)
+    if (connection !== this.line.connection || !connection.endedUnasked) return
+    const loss = classify(idleEvidence(connection))
+    this.#tellLoss(loss, true)
+    this.#kit.reaper.noticed(loss, connection)
+    if (this.line.state.listening) this.#listener.fellSilent()
   }
 
   lossOf(work: Exchange, connection: Connection): Loss {
@@ -190,11 +184,7 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
       work.submitted ? evidence : { ...evidence, error: connection.lastWords },
     )
     if (work.submitted) this.#tellLoss(loss, false)
-    if (!loss.announced) {
-      for (const witness of [work.witness, this.transaction?.witness]) {
-        if (typeof witness?.xid === 'string') this.ghosts.add(witness)
-      }
-    }
+    this.line.remember(loss, work.witness, this.transaction?.witness)
     return loss
   }
 
@@ -202,47 +192,9 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     return this.#kit.budget.withdraw()
   }
 
-  waitAtMost(milliseconds: number): Deadline {
-    const deadline = new Deadline(milliseconds)
-    this.#waiting = deadline
-    if (this.halted !== undefined) deadline.end(this.halted)
-    return deadline
-  }
-
-  async connected(deadline: Deadline): Promise<Connection> {
-    if (!this.connection.usable) await this.#reconnect(deadline)
-    return this.connection
-  }
-
   perform(work: Exchange, connection: Connection): Promise<void> {
-    this.#waiting = undefined
+    this.line.arrived()
     return new Promise((resolve) => this.#send(work, connection, { settled: () => resolve() }))
-  }
-
-  async #reconnect(deadline: Deadline): Promise<void> {
-    const { client } = this.connection
-    const from = performance.now()
-    const make = (): Connection => {
-      if (!this.#fresh) this.connection = new Connection(this.#kit.Base, this.#config, this)
-      this.#fresh = false
-      this.#listener.adopt(this.connection)
-      return this.connection
-    }
-    const gate = this.#kit.gate(client.host, client.port)
-    const first = this.#fresh
-    const { connection, attempts } = await reconnect(make, gate, deadline, this.#tryFor)
-    watch(connection, this.settings.probeAfter, () => this.#probe(connection))
-    await this.state.restore(inquiry(this.Exchange, connection, deadline.signal))
-    if (first) return
-    const duration = performance.now() - from
-    publish('reprise:reconnect', { session: this.id, attempts, duration })
-  }
-
-  async #probe(connection: Connection): Promise<void> {
-    const halfOpen = await isHalfOpen(connection, this.#kit, this.#config)
-    if (halfOpen && connection.awaitsAnswer) {
-      connection.destroy(Object.assign(new Error('the connection is half-open'), { code: 'ETIMEDOUT' }))
-    }
   }
 
   #send(exchange: Exchange, connection: Connection, owner: ExchangeOwner): void {
@@ -258,23 +210,29 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
 
   async #rescue(exchange: Exchange, lost: Connection, known?: Loss): Promise<void> {
     const { work, failure } = await recover(this, exchange, lost, known)
-    this.#waiting = undefined
-    if (failure === undefined) this.#finish(work, this.connection)
+    this.line.arrived()
+    if (failure === undefined) this.#finish(work, this.line.connection)
     else this.#fail(work, failure)
   }
 
   /** A passenger cannot be sent again, but what comes before it can be put in place. */
   async #rescueFor(passenger: Passenger, lost: Connection): Promise<void> {
-    const probe = new this.Exchange('SELECT 1')
-    probe.statement = analyze('SELECT 1')
-    const { failure } = await recover(this, probe, lost)
-    this.#waiting = undefined
-    if (failure === undefined && this.connection.usable) passenger.run(this.connection)
+    const { failure } = await recover(this, this.#probe(), lost)
+    this.line.arrived()
+    const { connection } = this.line
+    if (failure === undefined && connection.usable) passenger.run(connection)
     else {
       const error = failure ?? new Error('the connection was lost again')
       if (this.transaction !== undefined) this.transaction.broken = error
       this.#refuse(passenger, error)
     }
+  }
+
+  /** A statement that does nothing, in place of work that cannot be sent again. */
+  #probe(): Exchange {
+    const probe = new this.Exchange('SELECT 1')
+    probe.statement = analyze('SELECT 1')
+    return probe
   }
 
   #refuse(passenger: Passenger, error: Error): void {
@@ -284,11 +242,11 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
 
   /** The work has its own answer, or the answer that it must have had. */
   #finish(exchange: Exchange, connection: Connection): void {
-    if (isWitnessRefused(exchange)) {
-      this.#kit.refuseWitness()
+    const undone = this.#undone(exchange)
+    if (undone !== undefined) {
       connection.destroy()
       const evidence = classify(exchange.evidence(connection))
-      const loss: Loss = { ...evidence, outcome: 'rolled-back', announced: true }
+      const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
       void this.#rescue(exchange, connection, loss)
       return
     }
@@ -301,19 +259,32 @@ export class Conversation implements ConnectionOwner, ExchangeOwner, PassengerOw
     const failed = isUnheededRollback(exchange)
     const { witnessPrepared } = connection
     connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
-    this.transaction = transactionAfter(exchange, connection, this.transaction, this.state, this.settings)
+    this.transaction = transactionAfter(exchange, connection, this.transaction, this.line.state, this.settings)
     if (error === undefined) this.#kit.budget.deposit()
     if (error === undefined) tellUnit(exchange)
+    if (typeof exchange.witness?.xid === 'string') this.line.wrote = true
     exchange.deliver(error ?? (failed ? new RolledBackError() : undefined))
     if (this.transaction !== undefined || exchange.statement.state.length > 0) exchange.trim()
     this.#listener.idle()
   }
 
+  /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
+  #undone(exchange: Exchange): Partial<Loss> | undefined {
+    if (isWitnessRefused(exchange)) {
+      this.#kit.refuseWitness()
+      return {}
+    }
+    // After a failover, an address may lead to a standby: a session that wrote keeps looking.
+    const demoted = exchange.error?.code === '25006' && this.line.wrote && exchange.losses === 0
+    return demoted ? { condition: 'read_only_sql_transaction', sqlstate: '25006' } : undefined
+  }
+
   /** The work is lost for good. */
   #fail(exchange: Exchange, failure: Error): void {
-    const { transaction, connection } = this
+    const { transaction } = this
+    const { connection, state } = this.line
     if (connection.usable && connection.status !== 'I') connection.destroy()
-    this.state.loseAnchors()
+    state.loseAnchors()
     if (transaction !== undefined) {
       const { commits, rollsBack } = exchange.statement
       if (commits || rollsBack) this.transaction = undefined

@@ -115,7 +115,14 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       this.before = connection.status
       this.#witnessing = this.ride === 'ahead' || this.ride === 'awaited'
       if (this.tapeLimit > 0) this.taped = []
-      connection.run(this, this)
+      try {
+        connection.run(this, this)
+      } catch (error) {
+        // pg could not serialize it, and may have written a part.
+        this.refusal = error as Error
+        connection.destroy()
+        process.nextTick(() => this.#settle('refused', connection))
+      }
     }
 
     override submit(wire: Wire): Error | null {

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { sessionClass } from './pool.ts'
 import type { PgClientClass } from './wire.ts'
 
-export type { RepriseOptions } from '@reprise/core'
+export type { Events, RepriseOptions } from '@reprise/core'
 export { diagnose, InDoubtError, DivergedError, LossError, RolledBackError, rerunnable } from '@reprise/core'
 
 /** A client class for `pg.Pool`'s own `Client` option. */

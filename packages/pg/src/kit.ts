@@ -1,5 +1,6 @@
 import { Budget, Gate, publish, type Settings } from '@reprise/core'
 import { type ExchangeClass, exchangeClassOf } from './exchange.ts'
+import { Reaper } from './reaper.ts'
 import { valueMapperOf } from './values.ts'
 import type { PgClientClass } from './wire.ts'
 
@@ -11,6 +12,7 @@ export interface Kit {
   /** As given; `witness` becomes 'off' when the server would not answer one. */
   readonly settings: Settings
   readonly budget: Budget
+  readonly reaper: Reaper
   /** The server would not answer a witness: none is sent any more. */
   refuseWitness(): void
   /** The gate of one server. */
@@ -52,6 +54,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     Exchange: exchangeClassOf(Query),
     mapper: valueMapperOf(Query),
     budget: new Budget(settings.budget),
+    reaper: new Reaper(),
     gate(host, port) {
       const key = `${host}:${port}`
       let gate = gates.get(key)

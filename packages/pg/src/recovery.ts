@@ -13,31 +13,22 @@ import { Interrupted, inquiry } from './ask.ts'
 import { areHarmless, startedWithin } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
+import type { Line } from './line.ts'
 import { GaveUp, Refused } from './reconnect.ts'
 import { replay } from './replay.ts'
 import { fence, resolve } from './resolve.ts'
 import { StateNotRestored } from './state.ts'
 import { mayHide, Transaction } from './transaction.ts'
-import type { Witness } from './witness.ts'
 
 /** What a recovery needs of the session whose work was lost. */
 export interface Patient {
   readonly id: number
   readonly settings: Settings
   readonly Exchange: ExchangeClass
+  readonly line: Line
   transaction: Transaction | undefined
-  /** What cannot be made again on another connection, in words. */
-  readonly anchor: string | undefined
-  /** Why nobody waits for the work any more. */
-  readonly halted: 'timeout' | 'closed' | 'aborted' | undefined
-  /** Transactions whose backend may live on. */
-  readonly ghosts: Set<Witness>
   lossOf(work: Exchange, connection: Connection): Loss
   withdraw(): boolean
-  /** A deadline that ends early when the work is halted. */
-  waitAtMost(milliseconds: number): Deadline
-  /** The connection, or a new one on which the session's state is in place. */
-  connected(deadline: Deadline): Promise<Connection>
   /** Sends the work on a connection and waits for its end. */
   perform(work: Exchange, connection: Connection): Promise<void>
 }
@@ -74,13 +65,13 @@ export async function recover(
   work.losses += 1
   for (;;) {
     const verdict: Verdict =
-      patient.halted !== undefined && loss.outcome !== 'committed'
-        ? { do: 'surface', reason: patient.halted }
+      patient.line.halted !== undefined && loss.outcome !== 'committed'
+        ? { do: 'surface', reason: patient.line.halted }
         : decide(loss, sceneOf(patient, work))
     if (verdict.do === 'complete') return complete(patient, work, loss, cause)
     if (verdict.do === 'surface') return surface(patient, work, loss, verdict.reason, cause)
 
-    const deadline = patient.waitAtMost(left)
+    const deadline = patient.line.waitAtMost(left)
     let step: Step
     try {
       step = await prepare(patient, work, verdict, deadline)
@@ -119,7 +110,8 @@ function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
     return { next: 'surface', reason: deadline.signal.reason as Reason }
   }
   if (error instanceof Interrupted) return { next: 'decide', outcome: loss.outcome }
-  throw error
+  // Nothing else is known to happen; if it does, the caller is told and nothing is claimed.
+  return { next: 'surface', reason: 'refused', cause: error }
 }
 
 /** Everything up to the point where the work can be sent again. */
@@ -130,10 +122,10 @@ async function prepare(
   deadline: Deadline,
 ): Promise<Step> {
   if (verdict.do === 'repeat') {
-    if (patient.anchor !== undefined) return { next: 'surface', reason: 'anchored' }
+    if (patient.line.state.anchor !== undefined) return { next: 'surface', reason: 'anchored' }
     if (!patient.withdraw()) return { next: 'surface', reason: 'budget' }
   }
-  const connection = await patient.connected(deadline)
+  const connection = await patient.line.connected(deadline)
   const { signal } = deadline
   const ask = inquiry(patient.Exchange, connection, signal)
 
@@ -150,9 +142,10 @@ async function prepare(
       ? { next: 'surface', reason: 'in-doubt' }
       : { next: 'decide', outcome }
   }
-  for (const ghost of patient.ghosts) {
+  const { ghosts } = patient.line
+  for (const ghost of ghosts) {
     await fence(ghost, ask)
-    patient.ghosts.delete(ghost)
+    ghosts.delete(ghost)
   }
   if (verdict.do === 'repeat' && verdict.ifHarmless) {
     if (!(await areHarmless(work.statement.functions, ask))) {
@@ -184,7 +177,7 @@ async function replayed(
     same = await replay(transaction, next, connection, patient.settings, signal)
   } catch (error) {
     // The replay's own backend may live on, too.
-    if (typeof next.witness?.xid === 'string') patient.ghosts.add(next.witness)
+    if (typeof next.witness?.xid === 'string') patient.line.ghosts.add(next.witness)
     throw error
   }
   publish('reprise:replay', {
@@ -238,6 +231,8 @@ function complete(patient: Patient, work: Exchange, loss: Loss, cause: unknown):
     else if (statement.rollsBack) work.answer('ROLLBACK')
     else return surface(patient, work, { ...loss, outcome: 'committed' }, 'result-unknown', cause)
   }
+  // What came after the answer was about the connection.
+  work.error = undefined
   return { work }
 }
 

@@ -10,7 +10,7 @@ import { GaveUp, Refused } from './reconnect.ts'
 import { frozen } from './values.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
 
-type Work = Exchange | Passenger | 'reset'
+type Work = Exchange | Passenger | 'reset' | 'listen'
 type ConnectCallback = (error?: Error | null, client?: unknown) => void
 type Release = (error?: Error | boolean) => void
 
@@ -48,8 +48,10 @@ export class Session extends EventEmitter {
     this.#conversation = new Conversation(kit, config, {
       idle: () => this.#next(),
       adopt: (connection) => this.#adopt(connection),
+      fellSilent: () => this.#enqueue('listen'),
+      missedNotifications: () => this.emit('notificationsMissed'),
     })
-    this.#queryTimeout = this.#conversation.connection.queryTimeout
+    this.#queryTimeout = this.#conversation.line.connection.queryTimeout
   }
 
   /** The number of this session in the events of `node:diagnostics_channel`. */
@@ -58,7 +60,7 @@ export class Session extends EventEmitter {
   }
 
   get #client(): PgClient {
-    return this.#conversation.connection.client
+    return this.#conversation.line.connection.client
   }
 
   /** The backend's process id, as the server told it: another after each reconnection. */
@@ -156,9 +158,9 @@ export class Session extends EventEmitter {
 
   /** 'I' outside a transaction, 'T' inside one, 'E' in one that has failed; null before connecting. */
   getTransactionStatus(): 'I' | 'T' | 'E' | null {
-    const { transaction, connection } = this.#conversation
+    const { transaction, line } = this.#conversation
     if (transaction === undefined) return this.#opened && this.#connecting === undefined ? 'I' : null
-    return transaction.broken !== undefined || connection.status === 'E' ? 'E' : 'T'
+    return transaction.broken !== undefined || line.connection.status === 'E' ? 'E' : 'T'
   }
 
   /**
@@ -166,7 +168,7 @@ export class Session extends EventEmitter {
    * is not done again, and a recovery of it ends. For whoever is about to cancel or kill it on purpose.
    */
   abandon(): void {
-    if (this.#active !== undefined) this.#conversation.abandon()
+    if (this.#active !== undefined) this.#conversation.line.halt('aborted')
   }
 
   ref(): void {
@@ -215,7 +217,7 @@ export class Session extends EventEmitter {
   #open(): Promise<void> {
     if (this.#opened) return Promise.reject(new Error('Client has already been connected. You cannot reuse a client.'))
     this.#opened = true
-    this.#connecting = this.#conversation.open().then(
+    this.#connecting = this.#conversation.line.open().then(
       () => {
         this.#connecting = undefined
         this.emit('connect')
@@ -286,6 +288,7 @@ export class Session extends EventEmitter {
     this.#busy = true
     this.#active = work
     if (work === 'reset') this.#conversation.reset()
+    else if (work === 'listen') this.#conversation.listenAgain()
     else if (work instanceof Passenger) this.#conversation.board(work)
     else this.#conversation.begin(work)
   }
@@ -316,7 +319,7 @@ export class Session extends EventEmitter {
         this.#conversation.halt('closed')
         await idle
       }
-      const { connection } = this.#conversation
+      const { connection } = this.#conversation.line
       if (connection.usable && this.#opened) await connection.end()
       this.emit('end')
     })()
@@ -353,7 +356,7 @@ function closed(): Error {
 }
 
 function fail(work: Work, error: Error): void {
-  if (work === 'reset') return
+  if (typeof work === 'string') return
   if (work instanceof Passenger) work.fail(error)
   else work.deliver(error)
 }

@@ -1,4 +1,5 @@
 import type { Inquiry } from './ask.ts'
+import type { Exchange } from './exchange.ts'
 import type { PendingState } from './transaction.ts'
 
 /** A statement that set session state could not be repeated on a new connection. */
@@ -20,11 +21,11 @@ export class SessionState {
   /** The statement that made each piece, in the order in which the last of each was made. */
   readonly #made = new Map<string, Setting>()
   /** What cannot be made again, in words. */
-  readonly #anchors = new Map<string, string>()
+  readonly #anchors = new Map<string, { readonly what: string; count: number }>()
 
   /** What cannot be made again, if there is such a thing. */
   get anchor(): string | undefined {
-    return this.#anchors.values().next().value
+    return this.#anchors.values().next().value?.what
   }
 
   /** Whether notifications are awaited. */
@@ -42,9 +43,9 @@ export class SessionState {
   apply({ exchange, changes }: PendingState): void {
     for (const { key, effect, what, text } of changes) {
       if (effect === 'clear') this.#clear(key)
-      else if (effect === 'drop') this.#drop(key)
-      else if (effect === 'anchor') this.#anchors.set(key, what)
-      else this.#make(key, text, exchange.values)
+      else if (effect === 'drop') this.#drop(named(key, exchange))
+      else if (effect === 'anchor') this.#hold(named(key, exchange), what)
+      else this.#make(named(key, exchange), text, exchange.values)
     }
   }
 
@@ -62,17 +63,23 @@ export class SessionState {
     }
   }
 
-  #make(name: string, text: string, values: unknown[] | undefined): void {
-    // The name of a setting that came as a parameter is not in the key.
-    const key = name.startsWith('config:') ? `${name}\0${JSON.stringify(values)}` : name
+  #make(key: string, text: string, values: unknown[] | undefined): void {
     this.#made.delete(key)
     this.#made.set(key, { text, values })
   }
 
+  /** An advisory lock is held until it was let go of as often as it was taken. */
+  #hold(key: string, what: string): void {
+    const held = this.#anchors.get(key)
+    if (held === undefined) this.#anchors.set(key, { what, count: 1 })
+    else held.count += 1
+  }
+
   #drop(key: string): void {
     // RESET goes back to the default of the database or role, which a new connection starts with.
-    this.#anchors.delete(key)
     this.#made.delete(key)
+    const held = this.#anchors.get(key)
+    if (held !== undefined && --held.count <= 0) this.#anchors.delete(key)
   }
 
   #clear(key: string): void {
@@ -81,4 +88,10 @@ export class SessionState {
       for (const name of [...held.keys()]) if (name.startsWith(prefix)) held.delete(name)
     }
   }
+}
+
+/** What came as a parameter is not in the key: the name of a setting, the number of a lock. */
+function named(key: string, { values }: Exchange): string {
+  const open = key.startsWith('config:') || key.startsWith('advisory:')
+  return open && values !== undefined && values.length > 0 ? `${key}\0${JSON.stringify(values)}` : key
 }

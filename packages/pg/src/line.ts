@@ -1,0 +1,162 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Deadline, fullJitter, type Loss, publish } from '@reprise/core'
+import type { ClientConfig } from 'pg'
+import { inquiry } from './ask.ts'
+import { Connection, type ConnectionOwner } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import type { Kit } from './kit.ts'
+import { isHalfOpen } from './probe.ts'
+import { GaveUp, reconnect } from './reconnect.ts'
+import { SessionState } from './state.ts'
+import { watch } from './watch.ts'
+import type { Witness } from './witness.ts'
+
+/** Who hears of a line's connections. */
+export interface LineOwner extends ConnectionOwner {
+  /** A connection that is about to be opened: whatever should hear of it is attached here. */
+  adopt(connection: Connection): void
+  /** A session that listens was without a connection for a while. */
+  missedNotifications(): void
+}
+
+/** Why nobody waits any more. */
+export type Halt = 'timeout' | 'closed' | 'aborted'
+
+/**
+ * A way to the server that is renewed when it breaks: one connection at a time, each with the
+ * session's state in place before anything else runs on it.
+ */
+export class Line {
+  readonly id: number
+  readonly state: SessionState = new SessionState()
+  /** Transactions whose backend may live on, with their locks. */
+  readonly ghosts: Set<Witness> = new Set()
+  /** The current connection; it may be unconnected, or lost. */
+  connection: Connection
+  /** Why nobody waits any more for what is under way. */
+  halted: Halt | undefined
+  /** Whether something was written: then a server that cannot be written to will not do. */
+  wrote = false
+  readonly #kit: Kit
+  readonly #config: string | ClientConfig | undefined
+  readonly #owner: LineOwner
+  readonly #tryFor: number
+  #waiting: Deadline | undefined
+  #fresh = true
+
+  constructor(id: number, kit: Kit, config: string | ClientConfig | undefined, owner: LineOwner) {
+    this.id = id
+    this.#kit = kit
+    this.#config = config
+    this.#owner = owner
+    this.connection = new Connection(kit.Base, config, owner)
+    this.#tryFor =
+      typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
+  }
+
+  /** Whether somebody waits for a connection now. */
+  get waiting(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  /** Opens the first connection. */
+  async open(): Promise<void> {
+    const limit = this.#kit.settings.deadline
+    const deadline = this.waitAtMost(this.#tryFor > 0 ? Math.min(limit, this.#tryFor) : limit)
+    try {
+      await this.connected(deadline)
+    } finally {
+      this.arrived()
+      deadline.dispose()
+    }
+  }
+
+  /** A deadline that ends early when the line is halted. */
+  waitAtMost(milliseconds: number): Deadline {
+    const deadline = new Deadline(milliseconds)
+    this.#waiting = deadline
+    if (this.halted !== undefined) deadline.end(this.halted)
+    return deadline
+  }
+
+  /** Nobody waits for a connection any more, since there is one. */
+  arrived(): void {
+    this.#waiting = undefined
+  }
+
+  /**
+   * Ends the wait for a connection.
+   * @returns false when nobody waits, so that there may be something in flight instead
+   */
+  halt(reason: Halt): boolean {
+    this.halted ??= reason
+    this.#waiting?.end(reason)
+    return this.waiting
+  }
+
+  /** What a loss leaves behind: an unannounced end, a backend that may live on. */
+  remember(loss: Loss, ...witnesses: readonly (Witness | undefined)[]): void {
+    for (const witness of witnesses) {
+      if (typeof witness?.xid !== 'string') continue
+      this.wrote = true
+      if (!loss.announced) this.ghosts.add(witness)
+    }
+  }
+
+  /**
+   * The connection, or a new one with the session's state in place.
+   * @throws Refused, GaveUp, Interrupted, StateNotRestored
+   */
+  async connected(deadline: Deadline): Promise<Connection> {
+    if (this.connection.usable && !this.#fresh) return this.connection
+    const from = performance.now()
+    const first = this.#fresh
+    let attempts = 0
+    for (;;) {
+      const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor)
+      attempts += made.attempts
+      watch(made.connection, this.#kit.settings.probeAfter, () => this.#probe(made.connection))
+      const ask = inquiry(this.#kit.Exchange, made.connection, deadline.signal)
+      if (!this.wrote || (await ask('SELECT pg_catalog.pg_is_in_recovery()')).rows[0]?.[0] !== 't') {
+        await this.state.restore(ask)
+        break
+      }
+      // A standby: after a failover the old address may still lead to it for a while.
+      made.connection.destroy()
+      const wait = fullJitter(attempts, this.#kit.settings.backoff)
+      await pause(wait, undefined, { signal: deadline.signal }).catch(() => {
+        throw new GaveUp(deadline.signal, attempts, readOnly())
+      })
+    }
+    if (!first) {
+      const duration = performance.now() - from
+      publish('reprise:reconnect', { session: this.id, attempts, duration })
+      if (this.state.listening) this.#owner.missedNotifications()
+    }
+    return this.connection
+  }
+
+  get #gate(): ReturnType<Kit['gate']> {
+    const { host, port } = this.connection.client
+    return this.#kit.gate(host, port)
+  }
+
+  readonly #make = (): Connection => {
+    if (!this.#fresh) this.connection = new Connection(this.#kit.Base, this.#config, this.#owner)
+    this.#fresh = false
+    this.#owner.adopt(this.connection)
+    return this.connection
+  }
+
+  async #probe(connection: Connection): Promise<void> {
+    const halfOpen = await isHalfOpen(connection, this.#kit, this.#config)
+    if (halfOpen && connection.awaitsAnswer) {
+      const error = new Error('the connection is half-open')
+      connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
+    }
+  }
+}
+
+function readOnly(): Error {
+  return Object.assign(new Error('the server is a standby'), { code: '25006' })
+}

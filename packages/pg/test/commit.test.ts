@@ -1,0 +1,252 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Action, type Frame, Server, until } from '../../../test/kit/index.ts'
+import { failure, listen, poolOn, proxied } from './support.ts'
+
+let server: Server
+
+beforeAll(async () => {
+  server = await Server.start({ settings: { fsync: 'on' } })
+})
+afterAll(() => server?.dispose())
+
+/** Does something once, at the first frame that fits. */
+function once(fits: (frame: Frame) => boolean, action: Action | (() => Promise<Action>)): (frame: Frame) => Promise<Action> {
+  let done = false
+  return async (frame) => {
+    if (done || !fits(frame)) return 'pass'
+    done = true
+    return typeof action === 'function' ? action() : action
+  }
+}
+
+const isCommit = (frame: Frame): boolean => frame.from === 'client' && /^commit$/i.test(frame.text)
+const isCommitted = (frame: Frame): boolean => frame.from === 'server' && frame.type === 'C' && frame.text === 'COMMIT'
+
+async function transact(client: pg.PoolClient): Promise<pg.QueryResult> {
+  await client.query('BEGIN')
+  await client.query('INSERT INTO t VALUES (1)')
+  return client.query('COMMIT')
+}
+
+async function setUp(direct: string): Promise<() => Promise<number>> {
+  const admin = new pg.Client({ connectionString: direct })
+  await admin.connect()
+  await admin.query('CREATE TABLE t (a int)')
+  await admin.end()
+  return async () => {
+    const check = new pg.Client({ connectionString: direct })
+    await check.connect()
+    const { rows } = await check.query('SELECT count(*)::int AS n FROM t')
+    await check.end()
+    return rows[0].n
+  }
+}
+
+describe('a COMMIT', () => {
+  it.each(['cut', 'reset', 'swallow'] as const)('whose reply was lost by %s is reported committed, once', async (action) => {
+    await using link = await proxied(server)
+    const count = await setUp(link.direct)
+    const pool = poolOn(link.url)
+    using resolved = listen('reprise:resolve')
+    const client = await pool.connect()
+    link.proxy.onFrame(once(isCommitted, action))
+    expect((await transact(client)).command).toBe('COMMIT')
+    expect(resolved.seen).toMatchObject([{ outcome: 'committed' }])
+    client.release()
+    await pool.end()
+    expect(await count()).toBe(1)
+  })
+  it.each(['cut', 'reset'] as const)('that never reached the server (%s) is executed, once', async (action) => {
+    await using link = await proxied(server)
+    const count = await setUp(link.direct)
+    const pool = poolOn(link.url)
+    const client = await pool.connect()
+    link.proxy.onFrame(once(isCommit, action))
+    expect((await transact(client)).command).toBe('COMMIT')
+    client.release()
+    await pool.end()
+    expect(await count()).toBe(1)
+  })
+  it('is never resolved with the witness off, but in doubt', async () => {
+    await using link = await proxied(server)
+    const count = await setUp(link.direct)
+    const pool = poolOn(link.url, { witness: 'off' })
+    const client = await pool.connect()
+    link.proxy.onFrame(once(isCommitted, 'reset'))
+    expect(await failure(transact(client))).toMatchObject({ name: 'InDoubtError', code: '08007', outcome: 'in-doubt' })
+    client.release()
+    await pool.end()
+    expect(await count()).toBe(1)
+  })
+  it('answered by ROLLBACK is an error, not a success', async () => {
+    const pool = poolOn(await server.createDatabase())
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await failure(client.query('SELECT 1/0'))
+    expect(await failure(client.query('COMMIT'))).toMatchObject({ name: 'RolledBackError', code: '40000', outcome: 'rolled-back' })
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    client.release()
+    await pool.end()
+  })
+  it('of a transaction that only read has nothing to lose', async () => {
+    await using link = await proxied(server)
+    await setUp(link.direct)
+    const pool = poolOn(link.url)
+    const client = await pool.connect()
+    link.proxy.onFrame(once((frame) => isCommit(frame), 'swallow'))
+    await client.query('BEGIN')
+    await client.query('SELECT a FROM t')
+    expect((await client.query('COMMIT')).command).toBe('COMMIT')
+    client.release()
+    await pool.end()
+  })
+  it('of a transaction that notified draws an id first, so that no notification is lost or sent twice', async () => {
+    await using link = await proxied(server)
+    const listener = new pg.Client({ connectionString: link.direct })
+    await listener.connect()
+    const heard: (string | undefined)[] = []
+    listener.on('notification', (message) => heard.push(message.payload))
+    await listener.query('LISTEN news')
+    const pool = poolOn(link.url)
+    const client = await pool.connect()
+    link.proxy.onFrame(once(isCommitted, 'reset'))
+    await client.query('BEGIN')
+    await client.query("NOTIFY news, 'once'")
+    await client.query('COMMIT')
+    await client.query("NOTIFY news, 'last'")
+    await until(() => heard.includes('last'))
+    expect(heard).toEqual(['once', 'last'])
+    client.release()
+    await pool.end()
+    await listener.end()
+  })
+})
+
+describe('a kill while a COMMIT waits for its standby', () => {
+  it('is reported committed', async () => {
+    const sync = await Server.start({ settings: { fsync: 'on' } })
+    try {
+      const url = await sync.createDatabase()
+      const pool = poolOn(url)
+      const client = await pool.connect()
+      await client.query('CREATE TABLE t (a int)')
+      await sync.set('synchronous_standby_names', 'nobody')
+      const pid = (client as unknown as { processID: number }).processID
+      await client.query('BEGIN')
+      await client.query('INSERT INTO t VALUES (1)')
+      const committed = client.query('COMMIT')
+      await until(async () => {
+        const rows = await sync.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid])
+        return rows[0]?.wait_event === 'SyncRep'
+      })
+      await sync.terminate(pid)
+      expect((await committed).command).toBe('COMMIT')
+      await sync.set('synchronous_standby_names', '')
+      expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 1 }])
+      client.release()
+      await pool.end()
+    } finally {
+      await sync.dispose()
+    }
+  })
+})
+
+describe('an id that a crash handed out again', () => {
+  /**
+   * Leaves a COMMIT in doubt whose records never reached the disk, crashes the server, and has
+   * somebody else commit under ids that were drawn before.
+   */
+  async function reuse(crash: (crashed: Server) => Promise<void>): Promise<{ error: unknown; rows: number; status: unknown }> {
+    const crashed = await Server.start({ settings: { fsync: 'on', wal_writer_delay: '10s', wal_writer_flush_after: '1GB' } })
+    try {
+      await using link = await proxied(crashed)
+      await setUp(link.direct)
+      await crashed.sql('CHECKPOINT')
+      const pool = poolOn(link.url)
+      const client = await pool.connect()
+      // The COMMIT does not get through, and nobody can ask before the id was handed out again.
+      let release: () => void = () => undefined
+      const handedOut = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      let held = false
+      link.proxy.onFrame(
+        once(isCommit, async () => {
+          held = true
+          await handedOut
+          return 'reset'
+        }),
+      )
+      const pid = (client as unknown as { processID: number }).processID
+      await client.query('BEGIN')
+      await client.query('INSERT INTO t VALUES (1)')
+      const [transaction] = await crashed.sql('SELECT backend_xid::text AS xid FROM pg_stat_activity WHERE pid = $1', [pid])
+      const xid = String(transaction?.xid)
+      const committing = client.query('COMMIT').then(() => undefined, (error: unknown) => error)
+      await until(() => held)
+      link.proxy.refuse(true)
+      await crash(crashed)
+      const other = new pg.Client({ connectionString: link.direct })
+      await other.connect()
+      await other.query('CREATE TABLE other (a int)')
+      for (let drawn = 0n; drawn <= BigInt(xid); ) {
+        const answer = await other.query('INSERT INTO other VALUES (1) RETURNING pg_current_xact_id()::text AS xid')
+        drawn = BigInt(answer.rows[0].xid)
+      }
+      const { rows: statuses } = await other.query('SELECT pg_xact_status($1::xid8) AS status', [xid])
+      link.proxy.refuse(false)
+      release()
+      const error = await committing
+      const { rows: counted } = await other.query('SELECT count(*)::int AS n FROM t')
+      await other.end()
+      client.release()
+      await pool.end()
+      return { error, rows: counted[0].n, status: statuses[0].status }
+    } finally {
+      await crashed.dispose()
+    }
+  }
+  const crashes: [string, (crashed: Server) => Promise<void>][] = [
+    ['an immediate restart', (crashed) => crashed.restart('immediate')],
+    [
+      'a SIGKILLed backend',
+      async (crashed) => {
+        const marker = async (): Promise<unknown> =>
+          (await crashed.sql('SELECT stats_reset::text AS at FROM pg_stat_wal'))[0]?.at
+        const before = await marker()
+        const [victim] = await crashed.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'reprise-kit' LIMIT 1")
+        crashed.sigkill(Number(victim?.pid))
+        await until(() => marker().then((now) => now !== before, () => false))
+      },
+    ],
+  ]
+  it.each(crashes)('is never reported committed after %s', async (_name, crash) => {
+    const { error, rows, status } = await reuse(crash)
+    // The premise: asked naively, the server says that the lost transaction is committed.
+    expect(status).toBe('committed')
+    expect(rows).toBe(0)
+    expect(error).toMatchObject({ name: 'InDoubtError', outcome: 'in-doubt' })
+  })
+})
+
+describe('CALL with a COMMIT inside', () => {
+  it('is in doubt when its backend is terminated, and is not executed again', async () => {
+    const url = await server.createDatabase()
+    const pool = poolOn(url)
+    const client = await pool.connect()
+    await client.query('CREATE TABLE t (a int)')
+    await client.query('CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(60); END $$')
+    const pid = (client as unknown as { processID: number }).processID
+    const called = failure(client.query('CALL p()'))
+    await until(async () => {
+      const rows = await server.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid])
+      return rows[0]?.wait_event === 'PgSleep'
+    })
+    await server.terminate(pid)
+    expect(await called).toMatchObject({ name: 'InDoubtError', outcome: 'in-doubt', cause: { code: '57P01' } })
+    expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 1 }])
+    client.release()
+    await pool.end()
+  })
+})
