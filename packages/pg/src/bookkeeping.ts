@@ -95,8 +95,9 @@ export function isAnswer({ error }: Exchange): boolean {
  * answered (or, for a COMMIT, not yet reached), and the server does not know, or does not allow, what
  * the witness asks. The error has undone the statement.
  */
-export function isWitnessRefused({ ride, witness, error, tags }: Exchange): boolean {
-  if (ride === 'none' || witness !== undefined || error === undefined) return false
+export function isWitnessRefused({ ride, witness, error, tags, token }: Exchange): boolean {
+  // A table of tokens that is not there is the application's to know.
+  if (ride === 'none' || token !== undefined || witness !== undefined || error === undefined) return false
   const reached = ride === 'ahead' || ride === 'awaited' ? tags === 0 : tags > 0
   return reached && /^(42|0A|55|XX)/.test(error.code ?? '')
 }

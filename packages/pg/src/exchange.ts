@@ -7,6 +7,7 @@ import {
 } from '@reprise/core'
 import type { FieldDef } from 'pg'
 import type { Connection, Traveller } from './connection.ts'
+import type { Token } from './token.ts'
 import { type Ride, readWitness, type Witness, writeWitness } from './witness.ts'
 import type {
   PgQuery,
@@ -36,6 +37,8 @@ export interface Exchange extends PgQuery, Traveller {
   ride: Ride
   /** Whether the witness has to draw a transaction id. */
   draw: boolean
+  /** What is left in the table of tokens, if one is used. */
+  token: Token | undefined
   /** Bytes that its rows may take on the tape; 0 when it is not taped. */
   tapeLimit: number
   /** The raw rows, while taped; undefined when there were more than the tape can hold. */
@@ -91,6 +94,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     declare statement: Statement
     ride: Ride = 'none'
     draw = false
+    token: Token | undefined = undefined
     tapeLimit = 0
     taped: Raw[][] | undefined = undefined
     tapedBytes = 0
@@ -142,7 +146,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     override prepare(wire: Wire): void {
       if (this.ride === 'ahead' || this.ride === 'awaited') {
-        writeWitness(wire, this.#connection as Connection, this.draw)
+        writeWitness(wire, this.#connection as Connection, this.draw, this.token)
         wire.flush()
         this.syncHeld = this.ride === 'awaited'
       }
@@ -155,7 +159,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         return
       }
       wire.execute({ portal: this.portal })
-      writeWitness(wire, this.#connection as Connection, this.draw)
+      writeWitness(wire, this.#connection as Connection, this.draw, this.token)
       if (this.ride !== 'behind') wire.flush()
       this.syncHeld = this.ride === 'held'
       if (!this.syncHeld) wire.sync()
@@ -177,6 +181,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
       if (this.#witnessing) {
+        // The token is left before the witness is asked.
+        if (this.witness === undefined) return
         this.#witnessing = false
         if (this.ride === 'awaited') {
           this.syncHeld = false

@@ -1,5 +1,6 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
+export { type TokenTable, tokenTable } from './token.ts'
 import { sessionClass } from './pool.ts'
 import type { PgClientClass } from './wire.ts'
 

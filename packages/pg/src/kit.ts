@@ -1,6 +1,7 @@
 import { Budget, Gate, publish, type Settings } from '@reprise/core'
 import { type ExchangeClass, exchangeClassOf } from './exchange.ts'
 import { Reaper } from './reaper.ts'
+import { tokenTable } from './token.ts'
 import { valueMapperOf } from './values.ts'
 import type { PgClientClass } from './wire.ts'
 
@@ -39,6 +40,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
       'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
     )
   }
+  if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const gates = new Map<string, Gate>()
   let current = settings
   return {

@@ -1,6 +1,7 @@
 import type { Settings, Statement } from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
+import { newToken } from './token.ts'
 import type { Transaction } from './transaction.ts'
 import type { Ride } from './witness.ts'
 
@@ -32,6 +33,12 @@ export function planWitness(
   settings: Settings,
 ): void {
   exchange.ride = rideFor(exchange, connection, transaction, settings)
+  const { witness } = settings
+  const writes = transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  exchange.token =
+    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+      ? { table: witness.token, id: newToken() }
+      : undefined
   exchange.draw =
     exchange.statement.notifies || (exchange.statement.commits && transaction?.unwitnessed === true)
 }
@@ -42,12 +49,27 @@ function rideFor(
   transaction: Transaction | undefined,
   settings: Settings,
 ): Ride {
-  if (settings.witness !== 'xid' || rows) return 'none'
+  const { witness } = settings
+  if (witness === 'off' || rows) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
     return settings.exactlyOnce ? 'held' : 'flushed'
   }
-  if (connection.status !== 'T' || typeof transaction.witness?.xid === 'string') return 'none'
+  if (connection.status !== 'T' || (hasId(transaction) && (witness === 'xid' || !statement.commits))) {
+    return 'none'
+  }
   if (statement.commits) return settings.exactlyOnce ? 'awaited' : 'ahead'
   return statement.carriesWitness ? 'behind' : 'none'
+}
+
+/** What can leave a token without being a read that must not write. */
+const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
+
+/** Whether a commit follows a ride at once: a token is left only there. */
+function commitsHere(ride: Ride): boolean {
+  return ride !== 'none' && ride !== 'behind'
+}
+
+function hasId({ witness }: Transaction): boolean {
+  return typeof witness?.xid === 'string'
 }

@@ -9,7 +9,7 @@ import {
   surfaced,
   type Verdict,
 } from '@reprise/core'
-import { Interrupted, inquiry } from './ask.ts'
+import { Interrupted, type Inquiry, inquiry } from './ask.ts'
 import { areHarmless, startedWithin } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
@@ -18,7 +18,9 @@ import { GaveUp, Refused } from './reconnect.ts'
 import { replay } from './replay.ts'
 import { fence, resolve } from './resolve.ts'
 import { StateNotRestored } from './state.ts'
+import { resolveToken } from './token.ts'
 import { mayHide, Transaction } from './transaction.ts'
+import type { Witness } from './witness.ts'
 
 /** What a recovery needs of the session whose work was lost. */
 export interface Patient {
@@ -132,7 +134,7 @@ async function prepare(
   if (verdict.do === 'resolve') {
     const witness = work.witness ?? patient.transaction?.witness
     const from = performance.now()
-    const outcome = witness === undefined ? 'in-doubt' : await resolve(witness, ask, signal)
+    const outcome = await outcomeOf(work, witness, ask, signal)
     publish('reprise:resolve', {
       session: patient.id,
       outcome,
@@ -161,6 +163,20 @@ async function prepare(
   return (await replayed(patient, transaction, connection, signal))
     ? { next: 'send', connection }
     : { next: 'surface', reason: 'diverged' }
+}
+
+/** By the token, which is known before anything is sent, or else by the transaction id. */
+async function outcomeOf(
+  work: Exchange,
+  witness: Witness | undefined,
+  ask: Inquiry,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (work.token === undefined) {
+    return witness === undefined ? 'in-doubt' : resolve(witness, ask, signal)
+  }
+  if (witness !== undefined) await fence(witness, ask)
+  return resolveToken(work.token, ask)
 }
 
 /** Replays the open transaction; one that answers differently is rolled back at once. */
@@ -215,7 +231,11 @@ function sceneOf(patient: Patient, work: Exchange): Parameters<typeof decide>[1]
 }
 
 /** Whether the server can be asked: by an id, or because there is none and nothing can hide. */
-function isWitnessed({ witness, statement }: Exchange, transaction: Transaction | undefined): boolean {
+function isWitnessed(
+  { witness, statement, token }: Exchange,
+  transaction: Transaction | undefined,
+): boolean {
+  if (token !== undefined) return true
   if (transaction === undefined) {
     return typeof witness?.xid === 'string' || (witness !== undefined && !mayHide(statement))
   }

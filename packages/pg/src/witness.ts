@@ -1,5 +1,6 @@
 import { type Incarnation, incarnationColumns, readIncarnation } from './incarnation.ts'
 import type { Connection } from './connection.ts'
+import { leaveToken, type Token } from './token.ts'
 import type { Raw, Wire } from './wire.ts'
 
 /**
@@ -10,6 +11,8 @@ export interface Witness {
   readonly xid: string | null
   readonly pid: number
   readonly incarnation: Incarnation
+  /** When the transaction began: now(), so written that every DateStyle reads it the same way. */
+  readonly began: string
 }
 
 /**
@@ -24,18 +27,29 @@ export interface Witness {
 export type Ride = 'none' | 'behind' | 'flushed' | 'held' | 'ahead' | 'awaited'
 
 const name = 'reprise_witness'
-const pid = 'pg_catalog.pg_backend_pid()::text'
-const assigned = `SELECT pg_catalog.pg_current_xact_id_if_assigned()::text, ${pid}`
+const rest = 'pg_catalog.pg_backend_pid()::text, pg_catalog.to_json(pg_catalog.now())::text'
+const assigned = `SELECT pg_catalog.pg_current_xact_id_if_assigned()::text, ${rest}`
 const drawn = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
- ELSE pg_catalog.pg_current_xact_id() END::text, ${pid}`
+ ELSE pg_catalog.pg_current_xact_id() END::text, ${rest}`
 
 /**
  * Writes the witness query. The first on a connection also asks which incarnation this is; the later
  * ones are prepared by name, unless a pooler may hand each transaction to another backend.
  *
  * @param draw draws a transaction id when there is none yet: for what gets one only while committing
+ * @param token is left in its table before
  */
-export function writeWitness(wire: Wire, connection: Connection, draw: boolean): void {
+export function writeWitness(
+  wire: Wire,
+  connection: Connection,
+  draw: boolean,
+  token: Token | undefined,
+): void {
+  if (token !== undefined) {
+    wire.parse({ text: leaveToken(token) })
+    wire.bind({})
+    wire.execute({})
+  }
   const first = connection.incarnation === undefined
   if (first || draw || !connection.direct) {
     const text = draw ? drawn : assigned
@@ -64,7 +78,7 @@ export function readWitness(
 ): Witness {
   const process = Number(row[1])
   if (connection.incarnation === undefined) {
-    connection.incarnation = readIncarnation(row.slice(2))
+    connection.incarnation = readIncarnation(row.slice(3))
     connection.direct = connection.client.processID === process
   } else if (connection.direct && !draw) {
     connection.witnessPrepared = true
@@ -73,5 +87,6 @@ export function readWitness(
     xid: typeof row[0] === 'string' ? row[0] : null,
     pid: process,
     incarnation: connection.incarnation,
+    began: String(row[2]).slice(1, -1),
   }
 }
