@@ -1,11 +1,13 @@
-import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
+import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSuite } from 'vitest/node'
 
 /**
  * Closes the output with the plain line `N passed, N failed`: after everything else Vitest prints,
- * and also when the run broke before, between or after the tests. It has the last word on the exit
- * code, too, because an exit hook of somebody else's may end the process with 0.
+ * and also when the run broke before, between or after the tests, or was interrupted. It has the
+ * last word on the exit code, too, because an exit hook of somebody else's may end the process
+ * with 0.
  */
 export default class Tally implements Reporter {
+  readonly #running = new Set<TestCase>()
   #passed = 0
   #failed = 0
   #reason: TestRunEndReason | undefined
@@ -16,28 +18,45 @@ export default class Tally implements Reporter {
       const broken = code !== 0 || this.#reason !== 'passed'
       if (broken && this.#failed === 0) this.#failed = 1
       if (this.#failed > 0) process.exitCode = code || 1
+      for (const test of this.#running) process.stdout.write(`Not finished: ${test.fullName}\n`)
       process.stdout.write(`${this.#passed} passed, ${this.#failed} failed\n`)
     })
   }
 
+  onTestRunStart(): void {
+    this.#running.clear()
+    this.#passed = 0
+    this.#failed = 0
+    this.#reason = undefined
+  }
+
+  onTestCaseReady(test: TestCase): void {
+    this.#running.add(test)
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    this.#running.delete(test)
+    const { state } = test.result()
+    if (state === 'passed') this.#passed++
+    if (state === 'failed') this.#failed++
+  }
+
+  /** A suite fails by itself where its hooks do. */
+  onTestSuiteResult(suite: TestSuite): void {
+    if (suite.errors().length > 0) this.#failed++
+  }
+
+  /** A file fails by itself where it cannot be loaded, or its process dies. */
+  onTestModuleEnd(module: TestModule): void {
+    if (module.errors().length > 0) this.#failed++
+  }
+
   onTestRunEnd(
-    modules: readonly TestModule[],
+    _modules: readonly TestModule[],
     unhandled: readonly unknown[],
     reason: TestRunEndReason,
   ): void {
+    this.#failed += unhandled.length
     this.#reason = reason
-    this.#passed = 0
-    this.#failed = unhandled.length
-    for (const module of modules) {
-      if (module.errors().length > 0) this.#failed++
-      for (const suite of module.children.allSuites()) {
-        if (suite.errors().length > 0) this.#failed++
-      }
-      for (const test of module.children.allTests()) {
-        const { state } = test.result()
-        if (state === 'passed') this.#passed++
-        if (state === 'failed') this.#failed++
-      }
-    }
   }
 }

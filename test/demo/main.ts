@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { breaches } from '../lanes/breaches.ts'
 import { command } from '../lanes/command.ts'
 import { Progress } from '../lanes/progress.ts'
 import { help, optionsOf } from './options.ts'
 import { reportData } from './page/data.ts'
 import { page } from './page/page.ts'
-import { isBroken, resultOf } from './result.ts'
+import { resultOf } from './result.ts'
 import { run } from './run.ts'
 import { summary } from './summary.ts'
 
@@ -16,7 +17,7 @@ await command(async (argv, signal) => {
     return 0
   }
   const progress = new Progress(options.json ? process.stderr : process.stdout)
-  const demo = await run(options, progress, signal).finally(() => progress.stop())
+  const demo = await run(options, progress, signal)
   const results = demo.findings.map((finding) => resultOf(finding, demo.end))
   if (options.json) console.log(JSON.stringify(results, undefined, 2))
   else console.log(`\n${summary(demo)}`)
@@ -24,5 +25,7 @@ await command(async (argv, signal) => {
   await mkdir(dirname(report), { recursive: true })
   await writeFile(report, page(reportData(demo)))
   progress.say(`\nThe same as a picture: ${report}`)
-  return results.some((result) => result.reprise && isBroken(result)) ? 1 : 0
+  const broken = demo.findings.filter(({ lane }) => lane.order.reprise !== false).flatMap(breaches)
+  for (const breach of broken) console.error(`With Reprise, ${breach}`)
+  return broken.length > 0 ? 1 : 0
 })

@@ -2,7 +2,7 @@ import { page, positive, read, subjects } from '../lanes/arguments.ts'
 import type { SubjectName } from '../subjects/index.ts'
 
 const flags = {
-  seconds: { value: 'N', help: 'how long the fire lasts (default 40)' },
+  seconds: { value: 'N', help: 'how long the fire lasts (default 35)' },
   only: { value: 'A,B', help: 'only these of pg, prisma, kysely, typeorm, mikro-orm' },
   report: { value: 'FILE', help: 'where to write the HTML report (default report/demo.html)' },
   json: { help: 'print one object per lane, as a JSON array, and nothing else' },
@@ -24,7 +24,7 @@ export function optionsOf(argv: readonly string[]): DemoOptions | undefined {
   if (typed.help) return undefined
   return {
     subjects: subjects(typed.only, 'only'),
-    seconds: positive(typed.seconds, 'seconds', 40),
+    seconds: positive(typed.seconds, 'seconds', 35),
     report: typed.report ?? 'report/demo.html',
     json: typed.json ?? false,
   }

@@ -37,8 +37,3 @@ export function resultOf({ lane, audit, hung }: Finding, end: number): Result {
     longestStallMs: Math.round(stall.to - stall.from),
   }
 }
-
-/** Whether a lane shows what Reprise promises never to let happen. */
-export function isBroken({ lost, duplicated, crashes, hung }: Result): boolean {
-  return lost + duplicated + crashes + hung > 0
-}

@@ -8,18 +8,18 @@ import { Volley } from './volley.ts'
 
 /**
  * All lanes run at the same time, under the same faults, with a load that leaves the machine idle for a part of the
- * time: each caller starts five transfers a second and no more. So a lane that fails early leaves nothing to the others
+ * time: each caller starts four transfers a second and no more. So a lane that fails early leaves nothing to the others
  * that would make them look better, and the numbers compare what clients make of faults, not how fast they are.
  */
 const workload: Workload = {
   workers: 4,
   accounts: 2500,
-  periodMs: 200,
-  thinkMs: 160,
+  periodMs: 250,
+  thinkMs: 200,
   insertPercent: 0,
 }
 
-/** After the last fault the lanes go on for a while, so that one sees who recovers. */
+/** Before the first fault and after the last one lies a while that shows what is usual, and who recovers. */
 const calmMs = 2000
 
 /** With the server up and no fault any more, no call has a reason to take this long. */
@@ -48,23 +48,20 @@ export async function run(
   const experiment = await Experiment.prepare({ entries, workload, seed }, signal)
   try {
     const volley = new Volley(experiment)
-    watcher.phase('under fire')
+    watcher.phase('calm before the fire')
     watcher.watch(experiment)
     experiment.go()
+    await sleep(calmMs, undefined, { signal })
+    watcher.phase('under fire')
     await volley.fire(seconds, signal)
     watcher.phase('calm: who recovers?')
     await sleep(calmMs, undefined, { signal })
     const end = experiment.now
-    watcher.phase('waiting for calls that have not come back')
-    const findings = await Promise.race([experiment.finish(hangMs), aborted(signal)])
+    watcher.phase('waiting up to 20 s for calls that have not come back')
+    const findings = await experiment.finish(hangMs, signal)
     return { findings, outages: volley.outages, end }
   } finally {
+    watcher.unwatch()
     await experiment.dispose()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason))
-  })
 }

@@ -1,3 +1,4 @@
+export { Bouncer, hasBouncer } from './bouncer.ts'
 export { type Version, versions } from './binaries.ts'
 export { FakeServer, type Script } from './fake-server.ts'
 export type { Action, Frame, Listener, Side } from './frame.ts'

@@ -1,5 +1,5 @@
 import type { RepriseOptions } from '@reprise/core'
-import { type Audit, Ledger, Server } from '../kit/index.ts'
+import { type Audit, Ledger, Server, Proxy as WireProxy } from '../kit/index.ts'
 import type { SubjectName } from '../subjects/index.ts'
 import { Lane } from './lane.ts'
 import type { Workload } from './messages.ts'
@@ -16,8 +16,8 @@ export interface ExperimentOptions {
   readonly entries: readonly Entry[]
   readonly workload: Workload
   readonly seed: number
-  /** The url that a lane gets for its database: by default the database's own. */
-  readonly route?: (databaseUrl: string, server: Server) => Promise<string>
+  /** Whether each lane has a proxy between itself and the server. */
+  readonly proxied?: boolean
 }
 
 /** A lane with the database that it has to itself. */
@@ -26,6 +26,8 @@ export interface Contestant {
   readonly ledger: Ledger
   /** The name of the database. */
   readonly database: string
+  /** What all of the lane's connections go through, where there is such a thing. */
+  readonly proxy: WireProxy | undefined
 }
 
 /** What became of a lane. */
@@ -80,7 +82,18 @@ export class Experiment {
   }
 
   /** Lets all lanes finish, within a limit, and compares what they were told with what is there. */
-  async finish(limitMs: number): Promise<Finding[]> {
+  finish(limitMs: number, signal: AbortSignal): Promise<Finding[]> {
+    return orAborted(this.#finish(limitMs), signal)
+  }
+
+  /** Ends every process that was started. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.contestants.map(({ lane }) => lane.dispose()))
+    await Promise.all(this.contestants.map(({ proxy }) => proxy?.close()))
+    await this.server.dispose()
+  }
+
+  async #finish(limitMs: number): Promise<Finding[]> {
     const hung = await Promise.all(this.contestants.map(({ lane }) => lane.stop(limitMs)))
     await Promise.all(this.contestants.map(({ lane }) => lane.dispose()))
     const findings: Finding[] = []
@@ -89,12 +102,6 @@ export class Experiment {
       findings.push({ lane, audit: await ledger.audit(), hung: hung[at] ?? 0 })
     }
     return findings
-  }
-
-  /** Ends every process that was started. */
-  async dispose(): Promise<void> {
-    await Promise.all(this.contestants.map(({ lane }) => lane.dispose()))
-    await this.server.dispose()
   }
 
   /** A backend does not hear at once that its client is gone, and what it is at must not come late. */
@@ -122,15 +129,16 @@ class Clock {
 async function enter(
   entry: Entry,
   at: number,
-  { workload, seed, route }: ExperimentOptions,
+  { workload, seed, proxied }: ExperimentOptions,
   server: Server,
   clock: () => number,
 ): Promise<Contestant> {
   const databaseUrl = await server.createDatabase()
   const ledger = await Ledger.create(server, databaseUrl, { accounts: workload.accounts })
-  const url = (await route?.(databaseUrl, server)) ?? databaseUrl
+  const proxy = proxied ? await WireProxy.start(server) : undefined
+  const url = proxy?.url(databaseUrl) ?? databaseUrl
   const lane = new Lane({ ...entry, url, workload, seed: seed + 1000 * at }, ledger, clock)
-  return { lane, ledger, database: new URL(databaseUrl).pathname.slice(1) }
+  return { lane, ledger, database: new URL(databaseUrl).pathname.slice(1), proxy }
 }
 
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

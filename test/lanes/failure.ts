@@ -2,18 +2,31 @@ import { isOutcome } from '@reprise/core'
 import type { Failure } from './messages.ts'
 
 const deepest = 6
+const writeConflict = 'TransactionWriteConflict'
 
 /** An error as it can be sent to another process: what the application could learn from it, and no more. */
 export function failureOf(error: unknown): Failure {
   const known = [...wrapped(error)]
-  const claim = known.find(({ outcome }) => isOutcome(outcome))
-  const coded = claim ?? known.find(({ code }) => typeof code === 'string')
+  const claim = known.find(({ outcome }) => isOutcome(outcome)) ?? standard(known)
+  const coded = known.find(({ code }) => typeof code === 'string')
   return {
     message: lastLine(String((error as { message?: unknown }).message ?? error)),
     code: text(coded?.code),
     outcome: text(claim?.outcome),
     reason: text(claim?.reason),
   }
+}
+
+/**
+ * Prisma makes an error of its own out of what the driver throws, and keeps the SQLSTATE at best. Two of them say by
+ * themselves what became of the work.
+ */
+function standard(known: readonly Known[]): Known | undefined {
+  const codes = known.flatMap(({ code, originalCode }) => [code, originalCode])
+  if (codes.includes('08007')) return { outcome: 'in-doubt' }
+  // its names for 40001
+  const conflict = codes.includes('P2034') || known.some(({ kind }) => kind === writeConflict)
+  return conflict ? { outcome: 'rolled-back', reason: 'diverged' } : undefined
 }
 
 type Known = Readonly<Record<string, unknown>>

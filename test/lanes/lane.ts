@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { History } from './history.ts'
 import type { Failure, FromLane, LaneOrder, ToLane } from './messages.ts'
@@ -10,7 +9,7 @@ export interface Witness {
   rejected(token: string, error: unknown): void
 }
 
-const entry = join(import.meta.dirname, 'process.ts')
+const entry = new URL('./process.ts', import.meta.url)
 const startLimitMs = 60_000
 const pauseAfterFailedStartMs = 100
 

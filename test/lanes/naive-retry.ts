@@ -11,6 +11,8 @@ const lossTexts = /terminat|not queryable|timeout|connection/i
  * writing twice proves nothing about Reprise.
  */
 export function withNaiveRetry(client: Opened): Opened {
+  // What would end the process is swallowed, as such recipes go: the work it belongs to is tried again anyway.
+  process.on('uncaughtException', () => {})
   return {
     ...client,
     insert: (row) => again(() => client.insert(row)),

@@ -7,7 +7,7 @@ import type { Lane } from './lane.ts'
 const redrawMs = 200
 const lineMs = 5000
 const sliceMs = 500
-const slices = 24
+const slices = 20
 const bars = [...' ▁▂▃▄▅▆▇█']
 
 /** Who watches an experiment. */
@@ -16,6 +16,8 @@ export interface Watcher {
   phase(text: string): void
   /** These lanes are about to begin. */
   watch(experiment: Experiment): void
+  /** They are done. */
+  unwatch(): void
 }
 
 /** Shows what goes on: on a terminal one line per lane, drawn again and again; elsewhere a line now and then. */
@@ -37,7 +39,6 @@ export class Progress implements Watcher {
   }
 
   watch(experiment: Experiment): void {
-    clearInterval(this.#timer)
     this.#experiment = experiment
     if (this.#stream.isTTY) this.#timer = setInterval(() => this.#draw(), redrawMs)
     else this.#timer = setInterval(() => this.#log(experiment), lineMs)
@@ -48,10 +49,12 @@ export class Progress implements Watcher {
     this.#stream.write(`${text}\n`)
   }
 
-  /** The last look, which stays. */
-  stop(): void {
+  /** The last look stays. */
+  unwatch(): void {
     clearInterval(this.#timer)
-    if (this.#stream.isTTY && this.#experiment) this.#draw()
+    if (this.#stream.isTTY) this.#draw()
+    this.#experiment = undefined
+    this.#drawn = 0
   }
 
   #draw(): void {
@@ -84,12 +87,12 @@ export class Progress implements Watcher {
     ].join('  ')
   }
 
-  /** The last twelve seconds, in blocks. */
+  /** The last ten seconds, in blocks; after the end, those before it. */
   #spark({ history, order }: Lane): string {
     const { workers, periodMs } = order.workload
-    const most = (workers * sliceMs) / periodMs
-    const now = this.#experiment?.now ?? 0
+    const now = Math.max(0, ...this.#lanes().map((lane) => lane.history.acknowledged.at(-1) ?? 0))
     const counts = history.slices(Math.floor(now / sliceMs) * sliceMs, sliceMs).slice(-slices)
+    const most = periodMs > 0 ? (workers * sliceMs) / periodMs : Math.max(1, ...counts)
     return counts
       .map((count) => bars[Math.min(8, Math.ceil((count / most) * 8))])
       .join('')

@@ -1,19 +1,25 @@
-import type { Action, Proxy } from '../kit/index.ts'
+import type { Action, Frame, Proxy as WireProxy } from '../kit/index.ts'
 import type { Fault } from './recurring.ts'
+
+/**
+ * The proxy ends a connection whose reply it has dropped when the reply is complete. One that will not be complete,
+ * since the client waits in the middle of it, is ended after this long.
+ */
+const patienceMs = 100
 
 /**
  * Cuts connections at whatever frame comes by when the time is up: half of them with an RST, and half by dropping the
  * reply. Then the server does all that it was told, and nobody hears of it.
  */
 export class Cutter implements Fault {
-  readonly #proxy: Proxy
+  readonly #proxy: WireProxy
   readonly #everyMs: number
   readonly #random: () => number
   #next = 0
   #cuts = 0
   #stopListening = (): void => {}
 
-  constructor(proxy: Proxy, everyMs: number, random: () => number) {
+  constructor(proxy: WireProxy, everyMs: number, random: () => number) {
     this.#proxy = proxy
     this.#everyMs = everyMs
     this.#random = random
@@ -21,7 +27,7 @@ export class Cutter implements Fault {
 
   start(): void {
     this.#wait()
-    this.#stopListening = this.#proxy.onFrame(() => this.#judge())
+    this.#stopListening = this.#proxy.onFrame((frame) => this.#judge(frame))
   }
 
   async stop(): Promise<number> {
@@ -29,11 +35,17 @@ export class Cutter implements Fault {
     return this.#cuts
   }
 
-  #judge(): Action {
+  #judge({ connection }: Frame): Action {
     if (performance.now() < this.#next) return 'pass'
     this.#wait()
     this.#cuts++
-    return this.#random() < 0.5 ? 'reset' : 'swallow'
+    if (this.#random() < 0.5) return 'reset'
+    setTimeout(() => this.#end(connection), patienceMs)
+    return 'swallow'
+  }
+
+  #end(connection: number): void {
+    this.#proxy.connections.find(({ id }) => id === connection)?.reset()
   }
 
   #wait(): void {

@@ -1,4 +1,5 @@
-import { Killer, type Proxy, seeded, type Server } from '../kit/index.ts'
+import { Killer, type Server, seeded, type Proxy as WireProxy } from '../kit/index.ts'
+import type { Contestant } from '../lanes/experiment.ts'
 import { Cutter } from './cutter.ts'
 import { Freezer } from './freezer.ts'
 import type { FaultName } from './options.ts'
@@ -11,23 +12,16 @@ const everyMs: Readonly<Record<FaultName, number>> = {
   freeze: 500,
 }
 
-/** What one lane is exposed to. */
-export interface Exposed {
-  readonly server: Server
-  /** All of the lane's connections go through it. */
-  readonly proxy: Proxy
-  /** The name of the lane's database. */
-  readonly database: string
-}
-
-/** Several faults that happen at once, each with random choices of its own. */
+/** Several faults that happen to one lane at once, each with random choices of its own. */
 export class Faults {
+  /** How often each happened; known when they have stopped. */
+  readonly counts: Partial<Record<FaultName, number>> = {}
   readonly #faults: readonly (readonly [FaultName, Fault])[]
 
-  constructor(names: readonly FaultName[], exposed: Exposed, seed: number) {
+  constructor(names: readonly FaultName[], server: Server, lane: Contestant, seed: number) {
     this.#faults = names.map((name, at) => [
       name,
-      make(name, exposed, Math.imul(seed + at + 1, 0x85ebca6b)),
+      make(name, server, lane, seeded(Math.imul(seed + at + 1, 0x85ebca6b))),
     ])
   }
 
@@ -35,23 +29,30 @@ export class Faults {
     for (const [, fault] of this.#faults) fault.start()
   }
 
-  /** Resolves with how often each happened, when none can happen any more. */
-  async stop(): Promise<Record<string, number>> {
-    const counts = this.#faults.map(async ([name, fault]) => [name, await fault.stop()] as const)
-    return Object.fromEntries(await Promise.all(counts))
+  /** Resolves when none can happen any more. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#faults.map(async ([name, fault]) => {
+        this.counts[name] = await fault.stop()
+      }),
+    )
   }
 }
 
-function make(name: FaultName, { server, proxy, database }: Exposed, seed: number): Fault {
-  const random = seeded(seed)
+function make(
+  name: FaultName,
+  server: Server,
+  { database, proxy }: Contestant,
+  random: () => number,
+): Fault {
   const every = everyMs[name]
   switch (name) {
     case 'kill':
       return new Killer(server, { everyMs: every, database, random })
     case 'cut':
-      return new Cutter(proxy, every, random)
+      return new Cutter(there(proxy), every, random)
     case 'freeze': {
-      const freezer = new Freezer(server, proxy, database, random)
+      const freezer = new Freezer(server, there(proxy), database, random)
       return new Recurring(every, random, () => freezer.freeze())
     }
     case 'restart':
@@ -62,4 +63,9 @@ function make(name: FaultName, { server, proxy, database }: Exposed, seed: numbe
 async function restart(server: Server, random: () => number): Promise<boolean> {
   await server.restart(random() < 0.5 ? 'fast' : 'immediate')
   return true
+}
+
+function there(proxy: WireProxy | undefined): WireProxy {
+  if (proxy === undefined) throw new Error('these faults need a proxy in front of the server')
+  return proxy
 }

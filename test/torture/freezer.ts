@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Proxy, Server } from '../kit/index.ts'
+import type { Server, Proxy as WireProxy } from '../kit/index.ts'
 
 const longestMs = 800
 
 /** Lets a random backend, or the network to it, stand still for a moment: a silence that is no end. */
 export class Freezer {
   readonly #server: Server
-  readonly #proxy: Proxy
+  readonly #proxy: WireProxy
   readonly #database: string
   readonly #random: () => number
 
-  constructor(server: Server, proxy: Proxy, database: string, random: () => number) {
+  constructor(server: Server, proxy: WireProxy, database: string, random: () => number) {
     this.#server = server
     this.#proxy = proxy
     this.#database = database

@@ -8,11 +8,17 @@ export const faultNames = ['kill', 'cut', 'restart', 'freeze'] as const
 export type FaultName = (typeof faultNames)[number]
 
 const flags = {
-  subject: { value: 'A,B', help: 'all (the default), or some of pg, prisma, kysely, typeorm, mikro-orm' },
+  subject: {
+    value: 'A,B',
+    help: 'all (the default), or some of pg, prisma, kysely, typeorm, mikro-orm',
+  },
   faults: { value: 'A,B', help: 'some of kill, cut, restart, freeze (default kill,cut,restart)' },
   seconds: { value: 'N', help: 'how long each subject is under fire (default 60)' },
   workers: { value: 'N', help: 'how many callers each subject has (default 8)' },
-  seed: { value: 'N', help: 'makes the same random choices again (default: a random one, printed)' },
+  seed: {
+    value: 'N',
+    help: 'makes the same random choices again (default: a random one, printed)',
+  },
   'exactly-once': { help: 'with the option exactlyOnce' },
   control: { help: 'raw pg with a naive retry instead: succeeds when it is caught writing twice' },
   json: { help: 'print the findings as JSON, and nothing else' },

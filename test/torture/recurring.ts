@@ -24,6 +24,8 @@ export class Recurring implements Fault {
 
   start(): void {
     this.#done = this.#run(this.#stopped.signal)
+    // An error is for whoever stops it.
+    this.#done.catch(() => {})
   }
 
   stop(): Promise<number> {

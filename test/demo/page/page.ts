@@ -6,6 +6,8 @@ import { seconds, Timeline } from './timeline.ts'
 const bad = (count: number): Html =>
   count > 0 ? html`<span class="bad">${count}</span>` : html`${count}`
 
+const inWords = ['No', 'One', 'Two', 'Three', 'Four', 'Five']
+
 /** The whole report: one file that needs nothing else. */
 export function page(data: ReportData): string {
   const timeline = new Timeline(data)
@@ -41,7 +43,8 @@ ${words}
 function lead({ lanes, end, outages }: ReportData): string {
   const kills = lanes.reduce((sum, lane) => sum + lane.kills.length, 0)
   const subjects = clients({ lanes }).length
-  return `${subjects === 1 ? 'One PostgreSQL client' : `${subjects} PostgreSQL clients`} moved money between accounts for ${Math.round(end / 1000)} seconds, without and with Reprise, all at the same time on one server. ${kills} of their connections were terminated in the act, and the server restarted ${outages.length === 1 ? 'once' : `${outages.length} times`}.`
+  const restarts = outages.length === 1 ? 'once' : `${outages.length} times`
+  return `${inWords[subjects] ?? subjects} PostgreSQL client${subjects === 1 ? '' : 's'} moved money between accounts for ${Math.round(end / 1000)} seconds, without and with Reprise, all at the same time on one server. ${number(kills)} of their connections were terminated, and the server restarted ${restarts}.`
 }
 
 function card({ lanes }: ReportData, reprise: boolean): Html {
@@ -52,8 +55,10 @@ function card({ lanes }: ReportData, reprise: boolean): Html {
   const fact = (name: string, value: Html): Html =>
     html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   return html`<section class="card ${kind}"><h2>${reprise ? 'With' : 'Without'} Reprise</h2><dl>
-${fact('acknowledged', html`${sum((result) => result.acknowledged)}`)}
+${fact('acknowledged', html`${number(sum((result) => result.acknowledged))}`)}
 ${fact('errors', bad(sum((result) => result.errors)))}
+${fact('lost', bad(sum((result) => result.lost)))}
+${fact('duplicated', bad(sum((result) => result.duplicated)))}
 ${fact('crashes', bad(sum((result) => result.crashes)))}
 ${fact('hung', bad(sum((result) => result.hung)))}
 </dl></section>`
@@ -68,7 +73,7 @@ function client(lanes: readonly LaneData[], timeline: Timeline, at: number): Htm
 ${lanes.map((lane, which) => {
   const { reprise, acknowledged } = lane.result
   const kind = reprise ? 'with' : 'without'
-  return html`<span class="kind ${kind}">${kind} Reprise</span>${timeline.lane(lane, `lane-${at}-${which}`)}<span class="facts"><b>${acknowledged}</b> acknowledged<br>${troubles(lane)}</span>`
+  return html`<span class="kind ${kind}">${kind} Reprise</span>${timeline.lane(lane, `lane-${at}-${which}`)}<span class="facts"><b>${number(acknowledged)}</b> acknowledged<br> ${troubles(lane)}</span>`
 })}
 </section>`
 }
@@ -82,6 +87,10 @@ function troubles({ result }: LaneData): Html {
     counted(result.duplicated, 'duplicated', 'duplicated'),
   ].filter((text) => text !== undefined)
   return all.length === 0 ? html`no error` : html`<span class="bad">${all.join(', ')}</span>`
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en')
 }
 
 function counted(count: number, one: string, many: string): string | undefined {
@@ -110,7 +119,7 @@ ${lanes.map(({ title, result, kinds }) => {
     result.reprise && kinds.length > 0
       ? html` <small>${kinds.map(([kind, times]) => `${times} ${kind}`).join(', ')}</small>`
       : html``
-  return html`<tr class="${kind}"><th scope="row">${title}</th><td>${kind}</td><td>${result.acknowledged}</td><td>${bad(result.errors)}${split}</td><td>${bad(result.lost)}</td><td>${bad(result.duplicated)}</td><td>${bad(result.crashes)}</td><td>${bad(result.hung)}</td><td>${seconds(result.longestStallMs)}</td></tr>
+  return html`<tr class="${kind}"><th scope="row">${title}</th><td>${kind}</td><td>${number(result.acknowledged)}</td><td>${bad(result.errors)}${split}</td><td>${bad(result.lost)}</td><td>${bad(result.duplicated)}</td><td>${bad(result.crashes)}</td><td>${bad(result.hung)}</td><td>${seconds(result.longestStallMs)}</td></tr>
 `
 })}
 </tbody></table>`
@@ -126,7 +135,7 @@ const legend = html`<ul class="legend">
 
 const words = html`<dl class="words">
 <dt>acknowledged</dt><dd>The application was told that the transfer is made.</dd>
-<dt>errors</dt><dd>The application was told that it failed. With Reprise the error says what became of the transaction: not-sent, rolled-back, committed or in-doubt.</dd>
+<dt>errors</dt><dd>The application was told that it failed. With Reprise the error says what became of the transaction: not-sent, rolled-back, committed or in-doubt. <em>Diverged</em> is rolled-back for a reason: after the loss the transaction was executed again, and something that it had read was no longer the same.</dd>
 <dt>lost</dt><dd>Acknowledged, and not in the database.</dd>
 <dt>duplicated</dt><dd>One transfer, more than once in the database.</dd>
 <dt>crashes</dt><dd>The whole process of the application ended. It is started again at once, and that goes on its time.</dd>

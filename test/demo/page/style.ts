@@ -24,19 +24,19 @@ h1 { font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; margin: 0 0 8px
 h2 { font-size: 18px; margin: 40px 0 12px; }
 p { margin: 0 0 12px; max-width: 76ch; }
 .lead { color: var(--soft); font-size: 16px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px; margin: 24px 0 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 16px; margin: 24px 0 0; }
 .card { background: var(--card); border: 1px solid var(--line); border-top: 3px solid var(--tone); border-radius: 8px; padding: 16px 20px; }
 .card.with { --tone: var(--with); } .card.without { --tone: var(--without); }
 .card h2 { margin: 0 0 8px; font-size: 15px; color: var(--tone); }
-.card dl { display: grid; grid-template-columns: repeat(4, auto); justify-content: space-between; gap: 4px 20px; margin: 0; }
+.card dl { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 8px 20px; margin: 0; }
 .card div { display: flex; flex-direction: column-reverse; }
 .card dt { color: var(--soft); font-size: 13px; } .card dd { margin: 0; font-size: 24px; font-weight: 650; line-height: 1.2; }
 .bad { color: var(--bad); font-weight: 650; }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 22px; padding: 0; margin: 0 0 12px; list-style: none; color: var(--soft); font-size: 13px; }
 .legend svg { width: 22px; height: 14px; vertical-align: -2px; margin-right: 6px; overflow: visible; }
-.client { display: grid; grid-template-columns: 116px 1fr 168px; column-gap: 16px; align-items: center; border-top: 1px solid var(--line); padding: 8px 0; }
+.client { display: grid; grid-template-columns: 128px 1fr 172px; column-gap: 16px; align-items: center; border-top: 1px solid var(--line); padding: 8px 0; }
 .client h3 { grid-column: 1 / -1; margin: 2px 0 2px; font-size: 15px; }
-.kind { font-size: 13px; font-weight: 600; } .kind.with { color: var(--with); } .kind.without { color: var(--without); }
+.kind { white-space: nowrap; font-size: 13px; font-weight: 600; } .kind.with { color: var(--with); } .kind.without { color: var(--without); }
 .facts { font-size: 13px; color: var(--soft); line-height: 1.4; }
 .facts b { color: var(--ink); font-weight: 650; } .facts .bad { color: var(--bad); }
 .client svg { width: 100%; height: auto; display: block; overflow: visible; }
@@ -61,8 +61,9 @@ dl.words { display: grid; grid-template-columns: max-content 1fr; gap: 6px 20px;
 dl.words dt { font-weight: 600; } dl.words dd { margin: 0; color: var(--soft); max-width: 76ch; }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media (max-width: 760px) {
-  .client { grid-template-columns: 1fr auto; } .client svg { grid-column: 1 / -1; } .client .axis { grid-column: 1 / -1; }
-  .facts { text-align: right; } .spacer { display: none; }
+  main { padding: 28px 16px 40px; }
+  .client { grid-template-columns: 1fr; } .facts { margin-bottom: 8px; } .facts br { display: none; } .spacer { display: none; }
+  dl.words { grid-template-columns: 1fr; gap: 0; } dl.words dd { margin-bottom: 8px; }
 }
 @media print { main { max-width: none; padding: 0; } .client { break-inside: avoid; } }
 `

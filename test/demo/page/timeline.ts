@@ -7,7 +7,8 @@ const height = 62
 const sky = 7
 const roof = 14
 const ground = 52
-const worthSaying = 1000
+const worthSayingMs = 1000
+const roomForText = 36
 
 /** Draws the lanes of one report, all to the same scale. */
 export class Timeline {
@@ -16,7 +17,7 @@ export class Timeline {
 
   constructor(data: ReportData) {
     this.#data = data
-    this.#most = Math.max(1, ...data.lanes.flatMap(({ slices }) => slices))
+    this.#most = usual(data.lanes.flatMap(({ slices }) => slices))
   }
 
   /** One lane. */
@@ -61,17 +62,18 @@ ${this.#seconds().map((second) => {
     const wide = round((sliceMs / this.#data.end) * width)
     return slices
       .flatMap((count, at) => {
-        const high = round((count / this.#most) * (ground - roof))
+        const high = round(Math.min(1, count / this.#most) * (ground - roof))
         return count === 0 ? [] : [`M${this.#x(at * sliceMs)} ${ground}v${-high}h${wide}v${high}z`]
       })
       .join('')
   }
 
-  #stall({ stall: { from, to } }: LaneData): Html {
-    if (to - from < worthSaying) return html``
-    const middle = ground / 2 + roof / 2
-    const text = html`<text class="stall" x="${this.#x((from + to) / 2)}" y="${middle - 5}" text-anchor="middle">${seconds(to - from)}</text>`
-    return html`<path class="stall" d="M${this.#x(from)} ${middle - 3}v6m0 -3H${this.#x(to)}m0 -3v6"/>${this.#x(to) - this.#x(from) < 40 ? html`` : text}`
+  #stall({ stall }: LaneData): Html {
+    const from = this.#x(stall.from)
+    const to = this.#x(stall.to)
+    if (stall.to - stall.from < worthSayingMs || to - from < roomForText) return html``
+    const middle = (roof + ground) / 2
+    return html`<path class="stall" d="M${from} ${middle - 3}v6m0 -3H${to}m0 -3v6"/><text class="stall" x="${round((from + to) / 2)}" y="${middle - 5}" text-anchor="middle">${seconds(stall.to - stall.from)}</text>`
   }
 
   #crash({ at, text }: Mark): Html {
@@ -91,6 +93,12 @@ ${this.#seconds().map((second) => {
   #wide(from: number, to: number): number {
     return Math.max(3, round(this.#x(to) - this.#x(from)))
   }
+}
+
+/** What a slice hardly ever exceeds: a burst should not make all the others small. */
+function usual(slices: readonly number[]): number {
+  const sorted = slices.toSorted((left, right) => left - right)
+  return Math.max(1, sorted[Math.floor(sorted.length * 0.99)] ?? 0)
 }
 
 /** A time as it is written. */

@@ -9,13 +9,12 @@ const home = import.meta.dirname
 const require = createRequire(import.meta.url)
 
 /**
- * Makes the Prisma client from `schema.prisma`, once per schema and version of Prisma, and answers the path of its
- * module. Nothing is downloaded: the generator is WebAssembly, and a schema engine, which Prisma wants to see before
- * it begins, is never called.
+ * Makes the Prisma client from a schema, once per schema and version of Prisma, and answers the path of its module,
+ * in a folder `generated` beside the schema. Nothing is downloaded: the generator is WebAssembly, and a schema engine,
+ * which Prisma wants to see before it begins, is never called.
  */
-export async function generate(): Promise<string> {
-  const schema = join(home, 'schema.prisma')
-  const client = join(home, 'generated', await fingerprint(schema))
+export async function generate(schema: string = join(home, 'schema.prisma')): Promise<string> {
+  const client = join(dirname(schema), 'generated', await fingerprint(schema))
   if (!(await exists(client))) await make(schema, client)
   return join(client, 'client.ts')
 }
@@ -43,22 +42,19 @@ async function make(schema: string, client: string): Promise<void> {
   }
 }
 
-async function runGenerator(workshop: string): Promise<void> {
+/** Runs `prisma generate` in a folder, for the schema there. */
+export async function runGenerator(folder: string, schema = 'schema.prisma'): Promise<void> {
   const { bin } = require('prisma/package.json') as { bin: { prisma: string } }
   const cli = join(dirname(require.resolve('prisma/package.json')), bin.prisma)
-  await promisify(execFile)(
-    process.execPath,
-    [cli, 'generate', '--no-hints', '--schema', 'schema.prisma'],
-    {
-      cwd: workshop,
-      env: {
-        ...process.env,
-        PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
-        CHECKPOINT_DISABLE: '1',
-        PRISMA_HIDE_UPDATE_MESSAGE: '1',
-      },
+  await promisify(execFile)(process.execPath, [cli, 'generate', '--no-hints', '--schema', schema], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+      CHECKPOINT_DISABLE: '1',
+      PRISMA_HIDE_UPDATE_MESSAGE: '1',
     },
-  )
+  })
 }
 
 async function exists(path: string): Promise<boolean> {
