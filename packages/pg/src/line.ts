@@ -10,6 +10,8 @@ import { SessionState } from './state.ts'
 import { watch } from './watch.ts'
 import type { Witness } from './witness.ts'
 
+const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
+
 /** Who hears of a line's connections. */
 export interface LineOwner extends ConnectionOwner {
   /** A connection that is about to be opened: whatever should hear of it is attached here. */
@@ -110,29 +112,39 @@ export class Line {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    let attempts = 0
-    for (;;) {
-      const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor)
-      attempts += made.attempts
-      watch(made.connection, this.#kit.settings.probeAfter, () => this.#probe(made.connection))
-      const ask = inquiry(this.#kit.Exchange, made.connection, deadline.signal)
-      if (!this.wrote || (await ask('SELECT pg_catalog.pg_is_in_recovery()')).rows[0]?.[0] !== 't') {
-        await this.state.restore(ask)
-        break
-      }
-      // A standby: after a failover the old address may still lead to it for a while.
-      made.connection.destroy()
-      const wait = fullJitter(attempts, this.#kit.settings.backoff)
-      await pause(wait, undefined, { signal: deadline.signal }).catch(() => {
-        throw new GaveUp(deadline.signal, attempts, readOnly())
-      })
-    }
+    const attempts = await this.#renew(deadline)
     if (!first) {
       const duration = performance.now() - from
       publish('reprise:reconnect', { session: this.id, attempts, duration })
       if (this.state.listening) this.#owner.missedNotifications()
     }
     return this.connection
+  }
+
+  /** Connects until there is a server that will do; says how many tries that took. */
+  async #renew(deadline: Deadline): Promise<number> {
+    let attempts = 0
+    let standby = false
+    try {
+      for (;;) {
+        const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor)
+        attempts += made.attempts
+        watch(made.connection, this.#kit.settings.probeAfter, () => this.#probe(made.connection))
+        const ask = inquiry(this.#kit.Exchange, made.connection, deadline.signal)
+        standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
+        if (!standby) {
+          await this.state.restore(ask)
+          return attempts
+        }
+        // After a failover the old address may still lead to a standby for a while.
+        made.connection.destroy()
+        const wait = fullJitter(attempts, this.#kit.settings.backoff)
+        await pause(wait, undefined, { signal: deadline.signal })
+      }
+    } catch (error) {
+      if (standby && deadline.signal.aborted) throw new GaveUp(deadline.signal, attempts, readOnly())
+      throw error
+    }
   }
 
   get #gate(): ReturnType<Kit['gate']> {
