@@ -24,7 +24,8 @@ export type Reason =
 const byReason: { readonly [R in Reason]?: string } = {
   'in-doubt':
     'Look up whether the work is there before doing it again; exactlyOnce: true removes this doubt.',
-  'result-unknown': 'The work is committed but its answer was lost: read it back, do not repeat it.',
+  'result-unknown':
+    'The work is committed but its answer was lost: read it back, do not repeat it.',
   diverged:
     'Run the transaction again from its start, or declare its callback rerunnable(); nothing of it was kept.',
   'not-replayable':

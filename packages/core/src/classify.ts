@@ -80,7 +80,8 @@ export const decisions: readonly Decision[] = [
     row: 'nothing that outlives the session',
     when: (e) => e.status === 'I' && e.statement.passing,
     outcome: 'rolled-back',
-    source: 'settings, prepared statements, cursors and an opened transaction end with their backend',
+    source:
+      'settings, prepared statements, cursors and an opened transaction end with their backend',
   },
   {
     row: 'replication wait given up',

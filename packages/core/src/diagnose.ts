@@ -2,7 +2,14 @@ import { adviceFor, type Reason } from './advice.ts'
 import { type ErrorNode, nodesOf } from './chain.ts'
 import { isGenuine } from './evidence.ts'
 import { isOutcome, type Outcome } from './outcome.ts'
-import { type Condition, conditionOf, endsConnection, isPassing, isPassingSocketError, sqlstateOf } from './sqlstate.ts'
+import {
+  type Condition,
+  conditionOf,
+  endsConnection,
+  isPassing,
+  isPassingSocketError,
+  sqlstateOf,
+} from './sqlstate.ts'
 
 /** What an error says about a lost connection, whoever raised or wrapped it. */
 export interface Diagnosis {

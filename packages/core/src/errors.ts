@@ -33,10 +33,7 @@ export class RepriseError extends Error {
   readonly advice: string
 
   constructor(name: string, code: string, message: string, particulars: Particulars) {
-    super(
-      message,
-      particulars.cause === undefined ? undefined : { cause: particulars.cause },
-    )
+    super(message, particulars.cause === undefined ? undefined : { cause: particulars.cause })
     this.name = name
     this.code = code
     this.outcome = particulars.outcome

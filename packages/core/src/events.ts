@@ -1,4 +1,4 @@
-import { channel, type Channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Outcome } from './outcome.ts'
 import type { Condition } from './sqlstate.ts'
 

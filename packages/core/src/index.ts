@@ -14,8 +14,8 @@ export {
   RolledBackError,
   surfaced,
 } from './errors.ts'
-export { type Evidence, isGenuine, type Report, type TransactionStatus } from './evidence.ts'
 export { type Events, publish } from './events.ts'
+export { type Evidence, isGenuine, type Report, type TransactionStatus } from './evidence.ts'
 export { Gate, type GateOptions, type Pass } from './gate.ts'
 export { type RepriseOptions, type Settings, settingsOf } from './options.ts'
 export { isOutcome, type Outcome, outcomes } from './outcome.ts'

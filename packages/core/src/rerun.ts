@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fullJitter } from './backoff.ts'
 import type { Budget } from './budget.ts'
-import { type Condition, conditionOf } from './sqlstate.ts'
+import { nodesOf } from './chain.ts'
 import { publish } from './events.ts'
 import type { Settings } from './options.ts'
-import { nodesOf } from './chain.ts'
 import { isOutcome, type Outcome } from './outcome.ts'
+import { type Condition, conditionOf } from './sqlstate.ts'
 import { currentUnit, inUnit, isRerunnable, type Unit } from './unit.ts'
 
 /** More runs than this do not end a conflict that the first ones did not. */

@@ -3,7 +3,12 @@ import { classify } from '../src/classify.ts'
 import type { Evidence, Report } from '../src/evidence.ts'
 import { analyze } from '../src/statement.ts'
 
-const fatal: Report = { code: '57P01', severity: 'FATAL', file: 'postgres.c', routine: 'ProcessInterrupts' }
+const fatal: Report = {
+  code: '57P01',
+  severity: 'FATAL',
+  file: 'postgres.c',
+  routine: 'ProcessInterrupts',
+}
 const pooler: Report = { code: '08P01', severity: 'FATAL' }
 const insert = 'INSERT INTO t VALUES (1)'
 
@@ -27,47 +32,201 @@ describe('the decision table', () => {
   const rows: [promise: string, seen: Evidence, outcome: string][] = [
     ['what was never submitted is not sent', evidence(insert, { submitted: false }), 'not-sent'],
     ['a submitted write without an answer is in doubt', evidence(insert), 'in-doubt'],
-    ['a reset proves no more than an end of file', evidence(insert, { socket: 'ECONNRESET' }), 'in-doubt'],
-    ['an autocommit write that failed before its tag is rolled back', evidence(insert, { error: fatal }), 'rolled-back'],
-    ['an autocommit write that failed after its tag is in doubt', evidence(insert, { error: fatal, tag: 'INSERT 0 1', tags: 1 }), 'in-doubt'],
-    ['an autocommit write that failed after its tag, but before the witness behind it was answered, is rolled back', evidence(insert, { error: fatal, tag: 'INSERT 0 1', tags: 1, witnessPending: true }), 'rolled-back'],
-    ["a pooler's error before the witness was answered proves nothing", evidence(insert, { error: pooler, tag: 'INSERT 0 1', tags: 1, witnessPending: true }), 'in-doubt'],
-    ['an end of file before the witness was answered proves nothing: the commit may have followed', evidence(insert, { tag: 'INSERT 0 1', tags: 1, witnessPending: true }), 'in-doubt'],
+    [
+      'a reset proves no more than an end of file',
+      evidence(insert, { socket: 'ECONNRESET' }),
+      'in-doubt',
+    ],
+    [
+      'an autocommit write that failed before its tag is rolled back',
+      evidence(insert, { error: fatal }),
+      'rolled-back',
+    ],
+    [
+      'an autocommit write that failed after its tag is in doubt',
+      evidence(insert, { error: fatal, tag: 'INSERT 0 1', tags: 1 }),
+      'in-doubt',
+    ],
+    [
+      'an autocommit write that failed after its tag, but before the witness behind it was answered, is rolled back',
+      evidence(insert, { error: fatal, tag: 'INSERT 0 1', tags: 1, witnessPending: true }),
+      'rolled-back',
+    ],
+    [
+      "a pooler's error before the witness was answered proves nothing",
+      evidence(insert, { error: pooler, tag: 'INSERT 0 1', tags: 1, witnessPending: true }),
+      'in-doubt',
+    ],
+    [
+      'an end of file before the witness was answered proves nothing: the commit may have followed',
+      evidence(insert, { tag: 'INSERT 0 1', tags: 1, witnessPending: true }),
+      'in-doubt',
+    ],
     ['a BEGIN without an answer has opened nothing that lasts', evidence('BEGIN'), 'rolled-back'],
-    ['a SET without an answer has set nothing that lasts', evidence("SET a.b = 'c'; SET d.e = 'f'"), 'rolled-back'],
-    ['a batch that ends in COMMIT may have committed what stood before it', evidence("SET a.b = 'c'; COMMIT"), 'in-doubt'],
+    [
+      'a SET without an answer has set nothing that lasts',
+      evidence("SET a.b = 'c'; SET d.e = 'f'"),
+      'rolled-back',
+    ],
+    [
+      'a batch that ends in COMMIT may have committed what stood before it',
+      evidence("SET a.b = 'c'; COMMIT"),
+      'in-doubt',
+    ],
     ['a plain read without an answer leaves nothing', evidence('SELECT a FROM t'), 'rolled-back'],
-    ['a read that calls an unknown function is in doubt', evidence('SELECT f(a) FROM t'), 'in-doubt'],
-    ['a write whose Sync is held is rolled back, whatever happened', evidence(insert, { syncHeld: true, tag: 'INSERT 0 1', tags: 1 }), 'rolled-back'],
-    ['a COMMIT whose Sync is held was never sent', evidence('COMMIT', { syncHeld: true, status: 'T' }), 'rolled-back'],
-    ['CALL that failed is in doubt: it may have committed inside', evidence('CALL p()', { error: fatal }), 'in-doubt'],
-    ['DO that failed is in doubt', evidence('DO $$ BEGIN COMMIT; END $$', { error: fatal }), 'in-doubt'],
-    ['CALL in an open transaction cannot have committed', evidence('CALL p()', { error: fatal, status: 'T' }), 'rolled-back'],
+    [
+      'a read that calls an unknown function is in doubt',
+      evidence('SELECT f(a) FROM t'),
+      'in-doubt',
+    ],
+    [
+      'a write whose Sync is held is rolled back, whatever happened',
+      evidence(insert, { syncHeld: true, tag: 'INSERT 0 1', tags: 1 }),
+      'rolled-back',
+    ],
+    [
+      'a COMMIT whose Sync is held was never sent',
+      evidence('COMMIT', { syncHeld: true, status: 'T' }),
+      'rolled-back',
+    ],
+    [
+      'CALL that failed is in doubt: it may have committed inside',
+      evidence('CALL p()', { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'DO that failed is in doubt',
+      evidence('DO $$ BEGIN COMMIT; END $$', { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'CALL in an open transaction cannot have committed',
+      evidence('CALL p()', { error: fatal, status: 'T' }),
+      'rolled-back',
+    ],
     ['VACUUM that failed is in doubt', evidence('VACUUM t', { error: fatal }), 'in-doubt'],
-    ['CREATE INDEX CONCURRENTLY that failed is in doubt', evidence('CREATE INDEX CONCURRENTLY i ON t (a)', { error: fatal }), 'in-doubt'],
-    ['CREATE INDEX that failed is rolled back', evidence('CREATE INDEX i ON t (a)', { error: fatal }), 'rolled-back'],
-    ['an acknowledged COMMIT is committed, whatever follows', evidence('COMMIT', { status: 'T', tag: 'COMMIT', tags: 1, error: fatal }), 'committed'],
-    ['COMMIT answered by ROLLBACK is rolled back', evidence('COMMIT', { status: 'T', tag: 'ROLLBACK', tags: 1 }), 'rolled-back'],
-    ['COMMIT that failed before its tag is rolled back', evidence('COMMIT', { status: 'T', error: fatal }), 'rolled-back'],
+    [
+      'CREATE INDEX CONCURRENTLY that failed is in doubt',
+      evidence('CREATE INDEX CONCURRENTLY i ON t (a)', { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'CREATE INDEX that failed is rolled back',
+      evidence('CREATE INDEX i ON t (a)', { error: fatal }),
+      'rolled-back',
+    ],
+    [
+      'an acknowledged COMMIT is committed, whatever follows',
+      evidence('COMMIT', { status: 'T', tag: 'COMMIT', tags: 1, error: fatal }),
+      'committed',
+    ],
+    [
+      'COMMIT answered by ROLLBACK is rolled back',
+      evidence('COMMIT', { status: 'T', tag: 'ROLLBACK', tags: 1 }),
+      'rolled-back',
+    ],
+    [
+      'COMMIT that failed before its tag is rolled back',
+      evidence('COMMIT', { status: 'T', error: fatal }),
+      'rolled-back',
+    ],
     ['COMMIT without an answer is in doubt', evidence('COMMIT', { status: 'T' }), 'in-doubt'],
     ['END without an answer is in doubt', evidence('END', { status: 'T' }), 'in-doubt'],
-    ['COMMIT of a failed transaction can only have rolled back', evidence('COMMIT', { status: 'E' }), 'rolled-back'],
-    ['PREPARE TRANSACTION without an answer is in doubt', evidence("PREPARE TRANSACTION 'x'", { status: 'T' }), 'in-doubt'],
-    ['COMMIT PREPARED without an answer is in doubt', evidence("COMMIT PREPARED 'x'", { error: fatal }), 'in-doubt'],
-    ['ROLLBACK without an answer has rolled back', evidence('ROLLBACK', { status: 'T' }), 'rolled-back'],
-    ['a write in an open transaction is rolled back, whatever happened', evidence(insert, { status: 'T', tag: 'INSERT 0 1', tags: 1 }), 'rolled-back'],
-    ['a batch with COMMIT in an open transaction is in doubt', evidence(`${insert}; COMMIT`, { status: 'T', error: fatal }), 'in-doubt'],
-    ['a batch without control that failed is rolled back', evidence(`${insert}; ${insert}`, { error: fatal, tag: 'INSERT 0 1', tags: 1 }), 'rolled-back'],
-    ['a batch that failed after its last tag is in doubt', evidence(`${insert}; ${insert}`, { error: fatal, tag: 'INSERT 0 1', tags: 2 }), 'in-doubt'],
-    ['a batch with its own transaction is in doubt', evidence(`BEGIN; ${insert}; COMMIT`, { error: fatal }), 'in-doubt'],
-    ["a pooler's error without file and routine proves nothing", evidence(insert, { error: pooler }), 'in-doubt'],
-    ["the backend's code without file and routine proves nothing", evidence(insert, { error: { code: '57P01', severity: 'FATAL' } }), 'in-doubt'],
-    ['a write given up in the wait for its standby is committed', evidence(insert, { notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' } }), 'committed'],
-    ['a COMMIT given up in the wait for its standby is committed', evidence('COMMIT', { status: 'T', notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' } }), 'committed'],
-    ['a batch given up in the wait for its standby is in doubt', evidence(`BEGIN; ${insert}; COMMIT`, { notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' } }), 'in-doubt'],
-    ['an immediate stop leaves a COMMIT in doubt', evidence('COMMIT', { status: 'T', notice: { code: '57P01', file: 'postgres.c', routine: 'quickdie' } }), 'in-doubt'],
-    ['the crash of another backend leaves a write in doubt', evidence(insert, { notice: { code: '57P02', file: 'postgres.c', routine: 'quickdie' } }), 'in-doubt'],
-    ['what cannot be tokenized for sure is in doubt', evidence("INSERT INTO t VALUES ('a\\'); COMMIT; --')", { error: fatal }), 'in-doubt'],
+    [
+      'COMMIT of a failed transaction can only have rolled back',
+      evidence('COMMIT', { status: 'E' }),
+      'rolled-back',
+    ],
+    [
+      'PREPARE TRANSACTION without an answer is in doubt',
+      evidence("PREPARE TRANSACTION 'x'", { status: 'T' }),
+      'in-doubt',
+    ],
+    [
+      'COMMIT PREPARED without an answer is in doubt',
+      evidence("COMMIT PREPARED 'x'", { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'ROLLBACK without an answer has rolled back',
+      evidence('ROLLBACK', { status: 'T' }),
+      'rolled-back',
+    ],
+    [
+      'a write in an open transaction is rolled back, whatever happened',
+      evidence(insert, { status: 'T', tag: 'INSERT 0 1', tags: 1 }),
+      'rolled-back',
+    ],
+    [
+      'a batch with COMMIT in an open transaction is in doubt',
+      evidence(`${insert}; COMMIT`, { status: 'T', error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'a batch without control that failed is rolled back',
+      evidence(`${insert}; ${insert}`, { error: fatal, tag: 'INSERT 0 1', tags: 1 }),
+      'rolled-back',
+    ],
+    [
+      'a batch that failed after its last tag is in doubt',
+      evidence(`${insert}; ${insert}`, { error: fatal, tag: 'INSERT 0 1', tags: 2 }),
+      'in-doubt',
+    ],
+    [
+      'a batch with its own transaction is in doubt',
+      evidence(`BEGIN; ${insert}; COMMIT`, { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      "a pooler's error without file and routine proves nothing",
+      evidence(insert, { error: pooler }),
+      'in-doubt',
+    ],
+    [
+      "the backend's code without file and routine proves nothing",
+      evidence(insert, { error: { code: '57P01', severity: 'FATAL' } }),
+      'in-doubt',
+    ],
+    [
+      'a write given up in the wait for its standby is committed',
+      evidence(insert, {
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+      }),
+      'committed',
+    ],
+    [
+      'a COMMIT given up in the wait for its standby is committed',
+      evidence('COMMIT', {
+        status: 'T',
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+      }),
+      'committed',
+    ],
+    [
+      'a batch given up in the wait for its standby is in doubt',
+      evidence(`BEGIN; ${insert}; COMMIT`, {
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+      }),
+      'in-doubt',
+    ],
+    [
+      'an immediate stop leaves a COMMIT in doubt',
+      evidence('COMMIT', {
+        status: 'T',
+        notice: { code: '57P01', file: 'postgres.c', routine: 'quickdie' },
+      }),
+      'in-doubt',
+    ],
+    [
+      'the crash of another backend leaves a write in doubt',
+      evidence(insert, { notice: { code: '57P02', file: 'postgres.c', routine: 'quickdie' } }),
+      'in-doubt',
+    ],
+    [
+      'what cannot be tokenized for sure is in doubt',
+      evidence("INSERT INTO t VALUES ('a\\'); COMMIT; --')", { error: fatal }),
+      'in-doubt',
+    ],
   ]
   it.each(rows)('%s', (_promise, seen, outcome) => {
     expect(classify(seen).outcome).toBe(outcome)
@@ -77,14 +236,27 @@ describe('the decision table', () => {
 describe('the condition of a loss', () => {
   it('is the code of the frame that announced it, in any language', () => {
     const loss = classify(evidence(insert, { error: { ...fatal, severity: 'ВАЖНО' } }))
-    expect(loss).toMatchObject({ condition: 'admin_shutdown', sqlstate: '57P01', evidence: 'frame', announced: true })
+    expect(loss).toMatchObject({
+      condition: 'admin_shutdown',
+      sqlstate: '57P01',
+      evidence: 'frame',
+      announced: true,
+    })
   })
   it('is the notice where there was no error', () => {
     const notice = { code: '57P02', file: 'postgres.c', routine: 'quickdie' }
-    expect(classify(evidence(insert, { notice }))).toMatchObject({ condition: 'crash_shutdown', announced: false })
+    expect(classify(evidence(insert, { notice }))).toMatchObject({
+      condition: 'crash_shutdown',
+      announced: false,
+    })
   })
   it('is a connection failure where nothing was said', () => {
-    expect(classify(evidence(insert))).toMatchObject({ condition: 'connection_failure', sqlstate: '08006', evidence: 'socket', announced: false })
+    expect(classify(evidence(insert))).toMatchObject({
+      condition: 'connection_failure',
+      sqlstate: '08006',
+      evidence: 'socket',
+      announced: false,
+    })
   })
   it('is not taken as announced from a frame that no backend sent', () => {
     expect(classify(evidence(insert, { error: pooler })).announced).toBe(false)

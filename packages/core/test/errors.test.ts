@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { diagnose } from '../src/diagnose.ts'
-import { DivergedError, FailedTransactionError, InDoubtError, RolledBackError, surfaced } from '../src/errors.ts'
+import {
+  DivergedError,
+  FailedTransactionError,
+  InDoubtError,
+  RolledBackError,
+  surfaced,
+} from '../src/errors.ts'
 import { settingsOf } from '../src/options.ts'
 
 const cause = Object.assign(new Error('завершение подключения'), {
@@ -14,14 +20,28 @@ const particulars = { condition: 'admin_shutdown', attempts: 2, cause } as const
 describe('a surfaced loss', () => {
   it('says its outcome in an own string property and keeps the original', () => {
     const error = surfaced({ ...particulars, outcome: 'rolled-back', reason: 'deadline' })
-    expect(Object.entries(error)).toEqual(expect.arrayContaining([['outcome', 'rolled-back'], ['code', '57P01'], ['condition', 'admin_shutdown']]))
+    expect(Object.entries(error)).toEqual(
+      expect.arrayContaining([
+        ['outcome', 'rolled-back'],
+        ['code', '57P01'],
+        ['condition', 'admin_shutdown'],
+      ]),
+    )
     expect(error.cause).toBe(cause)
   })
   it('in doubt is an InDoubtError with 08007', () => {
-    expect(surfaced({ ...particulars, outcome: 'in-doubt', reason: 'in-doubt' })).toMatchObject({ name: 'InDoubtError', code: '08007', outcome: 'in-doubt' })
+    expect(surfaced({ ...particulars, outcome: 'in-doubt', reason: 'in-doubt' })).toMatchObject({
+      name: 'InDoubtError',
+      code: '08007',
+      outcome: 'in-doubt',
+    })
   })
   it('diverged is a DivergedError with 40001', () => {
-    expect(surfaced({ ...particulars, outcome: 'rolled-back', reason: 'diverged' })).toMatchObject({ name: 'DivergedError', code: '40001', outcome: 'rolled-back' })
+    expect(surfaced({ ...particulars, outcome: 'rolled-back', reason: 'diverged' })).toMatchObject({
+      name: 'DivergedError',
+      code: '40001',
+      outcome: 'rolled-back',
+    })
   })
 })
 
@@ -29,18 +49,45 @@ describe('diagnose', () => {
   const wrappers: [string, (error: Error) => unknown][] = [
     ['no wrapper', (error) => error],
     ['TypeORM', (error) => Object.assign(new Error('QueryFailedError'), { driverError: error })],
-    ['Prisma', (error) => Object.assign(new Error('P2039'), { code: 'P2039', meta: { driverAdapterError: { cause: error } } })],
+    [
+      'Prisma',
+      (error) =>
+        Object.assign(new Error('P2039'), {
+          code: 'P2039',
+          meta: { driverAdapterError: { cause: error } },
+        }),
+    ],
     ['a cause', (error) => new Error('outer', { cause: new Error('middle', { cause: error }) })],
     ['an AggregateError', (error) => new AggregateError([new Error('other'), error])],
-    ['MikroORM, which copies own strings', (error) => Object.assign(new Error('DriverException'), Object.fromEntries(Object.entries(error).filter(([, value]) => typeof value === 'string')))],
+    [
+      'MikroORM, which copies own strings',
+      (error) =>
+        Object.assign(
+          new Error('DriverException'),
+          Object.fromEntries(
+            Object.entries(error).filter(([, value]) => typeof value === 'string'),
+          ),
+        ),
+    ],
   ]
   it.each(wrappers)('reads the outcome of a loss through %s', (_name, wrap) => {
     const error = new InDoubtError({ ...particulars, reason: 'in-doubt' })
-    expect(diagnose(wrap(error))).toMatchObject({ condition: 'admin_shutdown', outcome: 'in-doubt', advice: error.advice })
+    expect(diagnose(wrap(error))).toMatchObject({
+      condition: 'admin_shutdown',
+      outcome: 'in-doubt',
+      advice: error.advice,
+    })
   })
-  it.each(wrappers)('reads a stock 57P01 through %s as in doubt, since pg hides the frames before it', (_name, wrap) => {
-    expect(diagnose(wrap(cause))).toMatchObject({ condition: 'admin_shutdown', sqlstate: '57P01', outcome: 'in-doubt' })
-  })
+  it.each(wrappers)(
+    'reads a stock 57P01 through %s as in doubt, since pg hides the frames before it',
+    (_name, wrap) => {
+      expect(diagnose(wrap(cause))).toMatchObject({
+        condition: 'admin_shutdown',
+        sqlstate: '57P01',
+        outcome: 'in-doubt',
+      })
+    },
+  )
   it('knows a frame of the server, a socket and neither apart', () => {
     expect(diagnose(cause)?.evidence).toBe('frame')
     expect(diagnose(Object.assign(new Error(), { code: 'ECONNRESET' }))?.evidence).toBe('socket')
@@ -48,18 +95,37 @@ describe('diagnose', () => {
     expect(diagnose(new RolledBackError())?.evidence).toBe('none')
   })
   it('knows that a refused connection sent nothing', () => {
-    expect(diagnose(Object.assign(new Error(), { code: 'ECONNREFUSED' }))).toMatchObject({ outcome: 'not-sent', condition: 'connection_failure' })
-    expect(diagnose(Object.assign(new Error(), { code: '57P03' }))).toMatchObject({ outcome: 'not-sent', condition: 'cannot_connect_now' })
+    expect(diagnose(Object.assign(new Error(), { code: 'ECONNREFUSED' }))).toMatchObject({
+      outcome: 'not-sent',
+      condition: 'connection_failure',
+    })
+    expect(diagnose(Object.assign(new Error(), { code: '57P03' }))).toMatchObject({
+      outcome: 'not-sent',
+      condition: 'cannot_connect_now',
+    })
   })
-  it.each([undefined, null, 'text', 7, new Error('x'), { code: '23505' }, { code: '57014' }, { code: '40001' }, { code: 'P2002' }])(
-    'has nothing to say of what is no loss: %o',
-    (error) => expect(diagnose(error)).toBeUndefined(),
+  it.each([
+    undefined,
+    null,
+    'text',
+    7,
+    new Error('x'),
+    { code: '23505' },
+    { code: '57014' },
+    { code: '40001' },
+    { code: 'P2002' },
+  ])('has nothing to say of what is no loss: %o', (error) =>
+    expect(diagnose(error)).toBeUndefined(),
   )
   it('survives an error that wraps itself and one whose getters throw', () => {
     const loop: { cause?: unknown } = {}
     loop.cause = loop
     expect(diagnose(loop)).toBeUndefined()
-    const hostile = Object.defineProperty({}, 'cause', { get: () => { throw new Error('no') } })
+    const hostile = Object.defineProperty({}, 'cause', {
+      get: () => {
+        throw new Error('no')
+      },
+    })
     expect(diagnose(hostile)).toBeUndefined()
   })
   it('gives one sentence of advice', () => {
@@ -70,7 +136,13 @@ describe('diagnose', () => {
 
 describe('options', () => {
   it('have defaults', () => {
-    expect(settingsOf()).toMatchObject({ deadline: 30_000, replay: 'verified', witness: 'xid', exactlyOnce: false, operatorAfter: 10_000 })
+    expect(settingsOf()).toMatchObject({
+      deadline: 30_000,
+      replay: 'verified',
+      witness: 'xid',
+      exactlyOnce: false,
+      operatorAfter: 10_000,
+    })
   })
   it.each([
     [{ dedline: 1 }, /no option 'dedline'/],

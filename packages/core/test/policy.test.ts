@@ -39,19 +39,29 @@ describe('policy', () => {
     expect(decide(loss({ outcome: 'not-sent' }), scene(write))).toEqual(repeat)
   })
   it('never repeats a write in doubt', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene(write))).toEqual({ do: 'surface', reason: 'in-doubt' })
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(write))).toEqual({
+      do: 'surface',
+      reason: 'in-doubt',
+    })
   })
   it('asks the server about a write in doubt when it holds its witness', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene(write, { witnessed: true }))).toEqual({ do: 'resolve' })
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(write, { witnessed: true }))).toEqual({
+      do: 'resolve',
+    })
   })
   it('repeats a plain read, even in doubt', () => {
     expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT a FROM t'))).toEqual(repeat)
   })
   it('repeats a read that calls an unknown function only if the catalog knows it to be harmless', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT f(a) FROM t'))).toEqual({ ...repeat, ifHarmless: true })
+    expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT f(a) FROM t'))).toEqual({
+      ...repeat,
+      ifHarmless: true,
+    })
   })
   it('never repeats a locking read in doubt as a plain one', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT a FROM t FOR UPDATE'))).toMatchObject({ do: 'surface' })
+    expect(
+      decide(loss({ outcome: 'in-doubt' }), scene('SELECT a FROM t FOR UPDATE')),
+    ).toMatchObject({ do: 'surface' })
   })
   it('lets ROLLBACK succeed on a lost connection', () => {
     const known = { inTransaction: true, unreplayable: 'streamed' as const }
@@ -59,7 +69,9 @@ describe('policy', () => {
   })
   it('completes a COMMIT in doubt whose transaction only read', () => {
     const known = { inTransaction: true, wroteNothing: true }
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('COMMIT', known))).toEqual({ do: 'complete' })
+    expect(decide(loss({ outcome: 'in-doubt' }), scene('COMMIT', known))).toEqual({
+      do: 'complete',
+    })
   })
   it('surfaces a transaction that cannot be replayed, with the reason', () => {
     const known = { inTransaction: true, unreplayable: 'not-replayable' as const }
@@ -68,20 +80,34 @@ describe('policy', () => {
   it.each(['idle_in_transaction_session_timeout', 'transaction_timeout'] as const)(
     'does not fight a limit that somebody set: %s',
     (condition) => {
-      expect(decide(loss({ condition }), scene(write, { inTransaction: true }))).toEqual({ do: 'surface', reason: 'limit' })
+      expect(decide(loss({ condition }), scene(write, { inTransaction: true }))).toEqual({
+        do: 'surface',
+        reason: 'limit',
+      })
     },
   )
   it('does not reconnect to a dropped database', () => {
-    expect(decide(loss({ condition: 'database_dropped' }), scene(write))).toEqual({ do: 'surface', reason: 'dropped' })
+    expect(decide(loss({ condition: 'database_dropped' }), scene(write))).toEqual({
+      do: 'surface',
+      reason: 'dropped',
+    })
   })
   it('does not bring back a runaway query that an operator ended, unless the server went down', () => {
-    expect(decide(loss(), scene('SELECT a FROM t', { ranFor: 10_000 }))).toEqual({ ...repeat, unlessServerUp: true })
+    expect(decide(loss(), scene('SELECT a FROM t', { ranFor: 10_000 }))).toEqual({
+      ...repeat,
+      unlessServerUp: true,
+    })
   })
   it('takes no unannounced end for an operator', () => {
-    expect(decide(loss({ announced: false }), scene('SELECT a FROM t', { ranFor: 60_000 }))).toEqual(repeat)
+    expect(
+      decide(loss({ announced: false }), scene('SELECT a FROM t', { ranFor: 60_000 })),
+    ).toEqual(repeat)
   })
   it('gives up on work that loses its connection every time', () => {
     expect(decide(loss(), scene(write, { losses: 20 }))).toEqual(repeat)
-    expect(decide(loss(), scene(write, { losses: 21 }))).toEqual({ do: 'surface', reason: 'repeated' })
+    expect(decide(loss(), scene(write, { losses: 21 }))).toEqual({
+      do: 'surface',
+      reason: 'repeated',
+    })
   })
 })

@@ -1,7 +1,8 @@
 import { analyze } from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
-import type { QueryConfig, Raw } from './wire.ts'
+import type { Inquiry } from './inquiry.ts'
+import type { QueryConfig } from './wire.ts'
 
 /** The connection ended, or the deadline came, while the session itself was asking something. */
 export class Interrupted extends Error {
@@ -12,7 +13,11 @@ export class Interrupted extends Error {
  * Sends an exchange of the session's own and waits for its end.
  * @throws Interrupted when the connection ends first; an aborted signal ends it
  */
-export function send(exchange: Exchange, connection: Connection, signal: AbortSignal): Promise<Exchange> {
+export function send(
+  exchange: Exchange,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<Exchange> {
   return new Promise((resolve, reject) => {
     if (signal.aborted || !connection.usable) {
       reject(new Interrupted('the connection is gone'))
@@ -31,14 +36,6 @@ export function send(exchange: Exchange, connection: Connection, signal: AbortSi
   })
 }
 
-/** What the session asks of a server on its own account. */
-export interface Inquiry {
-  (text: string, values?: unknown[]): Promise<{
-    readonly rows: readonly (readonly Raw[])[]
-    readonly code: string | undefined
-  }>
-}
-
 /** Answers hold few rows; this bounds what a hostile server can make us keep. */
 const mostBytes = 1024 * 1024
 
@@ -50,6 +47,9 @@ export function inquiry(Kind: ExchangeClass, connection: Connection, signal: Abo
     exchange.statement = analyze(text)
     exchange.tapeLimit = mostBytes
     await send(exchange, connection, signal)
-    return { rows: exchange.taped ?? [], code: (exchange.error ?? exchange.refusal) ? (exchange.error?.code ?? 'XX000') : undefined }
+    return {
+      rows: exchange.taped ?? [],
+      code: (exchange.error ?? exchange.refusal) ? (exchange.error?.code ?? 'XX000') : undefined,
+    }
   }
 }

@@ -2,7 +2,9 @@ import {
   analyze,
   type Evidence,
   endsConnection,
+  FailedTransactionError,
   isGenuine,
+  RolledBackError,
   type Settings,
   type TransactionStatus,
 } from '@reprise/core'
@@ -97,15 +99,39 @@ export function isAnswer({ error }: Exchange): boolean {
  */
 export function isWitnessRefused({ ride, witness, error, tags, token }: Exchange): boolean {
   // A table of tokens that is not there is the application's to know.
-  if (ride === 'none' || token !== undefined || witness !== undefined || error === undefined) return false
+  if (ride === 'none' || token !== undefined || witness !== undefined || error === undefined)
+    return false
   const reached = ride === 'ahead' || ride === 'awaited' ? tags === 0 : tags > 0
   return reached && /^(42|0A|55|XX)/.test(error.code ?? '')
+}
+
+/**
+ * Whether a session that wrote was refused a write by a standby: after a failover its address may
+ * lead to one, and the session keeps looking. Once: where the application itself asked for read only,
+ * the answer stays the same.
+ */
+export function isDemoted({ error, losses }: Exchange, wrote: boolean): boolean {
+  return wrote && losses === 0 && error?.code === '25006'
+}
+
+/**
+ * What a statement is told whose transaction is lost: as in PostgreSQL, ROLLBACK succeeds, COMMIT does
+ * not, and everything else is refused.
+ */
+export function answerOfBroken(exchange: Exchange, broken: Error | undefined): Error | undefined {
+  const { rollsBack, chains, commits } = exchange.statement
+  if (!rollsBack || chains) {
+    return commits ? new RolledBackError(broken) : new FailedTransactionError(broken)
+  }
+  exchange.answer('ROLLBACK')
+  return undefined
 }
 
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
 export function tellUnit({ unit, statement, tag, before }: Exchange): void {
   if (unit === undefined) return
-  if (statement.commits ? tag === 'COMMIT' : before === 'I' && !statement.passing) unit.committed = true
+  if (statement.commits ? tag === 'COMMIT' : before === 'I' && !statement.passing)
+    unit.committed = true
 }
 
 /** Whether a failure says that nothing of the work was kept. */

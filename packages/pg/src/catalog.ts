@@ -1,18 +1,44 @@
-import type { Inquiry } from './ask.ts'
+import type { Inquiry } from './inquiry.ts'
 
 /**
  * Built-in functions marked volatile that change something. All other volatile built-ins (random,
  * clock_timestamp, pg_sleep, nextval: a skipped number harms nobody) may run once more.
  */
 const writers = [
-  'lo_create', 'lo_creat', 'lo_from_bytea', 'lo_import', 'lo_put', 'lo_truncate', 'lo_truncate64',
-  'lo_unlink', 'lowrite', 'pg_logical_emit_message', 'pg_notify', 'setval',
-  'pg_create_logical_replication_slot', 'pg_create_physical_replication_slot',
-  'pg_drop_replication_slot', 'pg_replication_slot_advance', 'pg_logical_slot_get_changes',
-  'pg_logical_slot_get_binary_changes', 'pg_promote', 'pg_switch_wal', 'pg_create_restore_point',
-  'pg_terminate_backend', 'pg_cancel_backend', 'pg_reload_conf', 'pg_rotate_logfile',
-  'query_to_xml', 'query_to_xmlschema', 'query_to_xml_and_xmlschema', 'cursor_to_xml',
-  'database_to_xml', 'schema_to_xml', 'table_to_xml', 'ts_stat', 'ts_rewrite',
+  'lo_create',
+  'lo_creat',
+  'lo_from_bytea',
+  'lo_import',
+  'lo_put',
+  'lo_truncate',
+  'lo_truncate64',
+  'lo_unlink',
+  'lowrite',
+  'pg_logical_emit_message',
+  'pg_notify',
+  'setval',
+  'pg_create_logical_replication_slot',
+  'pg_create_physical_replication_slot',
+  'pg_drop_replication_slot',
+  'pg_replication_slot_advance',
+  'pg_logical_slot_get_changes',
+  'pg_logical_slot_get_binary_changes',
+  'pg_promote',
+  'pg_switch_wal',
+  'pg_create_restore_point',
+  'pg_terminate_backend',
+  'pg_cancel_backend',
+  'pg_reload_conf',
+  'pg_rotate_logfile',
+  'query_to_xml',
+  'query_to_xmlschema',
+  'query_to_xml_and_xmlschema',
+  'cursor_to_xml',
+  'database_to_xml',
+  'schema_to_xml',
+  'table_to_xml',
+  'ts_stat',
+  'ts_rewrite',
 ]
 
 /**

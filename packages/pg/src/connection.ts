@@ -1,5 +1,6 @@
 import type { TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { guardParser } from './guard.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
@@ -44,6 +45,8 @@ export class Connection {
   lastWords: ReportMessage | undefined
   /** The first notice that announced the end. */
   lastNotice: ReportMessage | undefined
+  /** Whether its loss was told of. */
+  told = false
   /** How the socket ended, in Node's words. */
   socketError: Error | undefined
   /** The last ErrorResponse: the one way to tell a frame from an error pg made up. */
@@ -56,18 +59,25 @@ export class Connection {
   #dying = false
   #ended = false
   #closed = false
-  #told = false
+  #asked = false
   #endedUnasked = false
   #grace: NodeJS.Timeout | undefined
 
-  constructor(Base: PgClientClass, config: string | ClientConfig | undefined, owner: ConnectionOwner) {
+  constructor(
+    Base: PgClientClass,
+    config: string | ClientConfig | undefined,
+    owner: ConnectionOwner,
+  ) {
     this.#owner = owner
     this.client = new Base(config)
     const parameters = this.client.connectionParameters
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
     const wire = this.client.connection
+    let greeted = false
+    guardParser(wire, () => greeted)
     wire.on('readyForQuery', (message: { status: TransactionStatus }) => {
+      greeted = true
       this.status = message.status
       this.active?.ready(this)
     })
@@ -172,6 +182,7 @@ export class Connection {
     this.active = undefined
     this.#idleSince = performance.now()
     clearTimeout(this.#grace)
+    this.#grace = undefined
   }
 
   /**
@@ -185,7 +196,7 @@ export class Connection {
   /** Gives the socket up. The end is reported as always. */
   destroy(error?: Error): void {
     this.#dying = true
-    this.#told = true
+    this.#asked = true
     if (error !== undefined) this.socketError ??= error
     this.client.connection.stream.destroy()
   }
@@ -193,7 +204,7 @@ export class Connection {
   /** Says goodbye. Resolves when the socket is closed. */
   end(): Promise<void> {
     this.#dying = true
-    this.#told = true
+    this.#asked = true
     return new Promise((resolve) => this.client.end(() => resolve()))
   }
 
@@ -203,7 +214,7 @@ export class Connection {
     clearTimeout(this.#grace)
     const active = this.active
     this.active = undefined
-    this.#endedUnasked = !this.#told && active === undefined
+    this.#endedUnasked = !this.#asked && active === undefined
     active?.lost(this)
     this.#owner.connectionEnded(this)
   }

@@ -1,45 +1,27 @@
-import {
-  analyze,
-  classify,
-  endsConnection,
-  FailedTransactionError,
-  type Loss,
-  publish,
-  RolledBackError,
-  type Settings,
-  surfaced,
-} from '@reprise/core'
+import { classify, type Loss, publish, RolledBackError, type Settings } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import type { Connection } from './connection.ts'
 import {
+  answerOfBroken,
   forgetsPrepared,
   idleEvidence,
   isAnswer,
+  isDemoted,
   isUndone,
   isUnheededRollback,
   isWitnessRefused,
   tellUnit,
   transactionAfter,
 } from './bookkeeping.ts'
+import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
+import { unfollowable } from './keep.ts'
 import type { Kit } from './kit.ts'
 import { type Halt, Line, type LineOwner } from './line.ts'
-import type { Passenger, PassengerOwner } from './passenger.ts'
+import type { Listener } from './listener.ts'
 import { judged, planWitness } from './plan.ts'
-import { type Patient, recover } from './recovery.ts'
-import { Transaction } from './transaction.ts'
-
-/** What a conversation tells the session it belongs to. */
-export interface Listener {
-  /** The work is delivered; the next may begin. */
-  idle(): void
-  /** A connection that is about to be opened: whatever should hear of it is attached here. */
-  adopt(connection: Connection): void
-  /** A session that listens lost its connection while nothing was under way. */
-  fellSilent(): void
-  /** A session that listens was without a connection for a while. */
-  missedNotifications(): void
-}
+import type { Patient } from './preparation.ts'
+import { recover } from './recovery.ts'
+import type { Transaction } from './transaction.ts'
 
 let conversations = 0
 
@@ -52,7 +34,7 @@ const opensTransaction = new Set(['transaction', 'several'])
  * The serial exchange of statements and answers with a server, over one connection at a time: one
  * piece of work is under way or none.
  */
-export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, Patient {
+export class Conversation implements LineOwner, ExchangeOwner, Patient {
   readonly id: number = ++conversations
   readonly Exchange: ExchangeClass
   readonly line: Line
@@ -81,50 +63,6 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
     else void this.#rescue(exchange, connection)
   }
 
-  /** Lets a passenger on; nothing else may be under way. */
-  board(passenger: Passenger): void {
-    this.line.halted = undefined
-    const { transaction } = this
-    const { connection } = this.line
-    if (transaction?.broken !== undefined) {
-      const { broken } = transaction
-      process.nextTick(() => this.#refuse(passenger, new FailedTransactionError(broken)))
-    } else if (connection.usable) passenger.run(connection)
-    else void this.#rescueFor(passenger, connection)
-  }
-
-  /** Rolls back what a former holder left open; nothing else may be under way. */
-  reset(): void {
-    this.line.halted = undefined
-    const { transaction } = this
-    const { connection } = this.line
-    this.transaction = undefined
-    if (transaction === undefined || transaction.broken !== undefined || !connection.usable) {
-      process.nextTick(() => this.#listener.idle())
-      return
-    }
-    const exchange = new this.Exchange('ROLLBACK')
-    exchange.statement = analyze('ROLLBACK')
-    exchange.owner = {
-      settled: () => {
-        if (connection.status !== 'I') connection.destroy()
-        this.#listener.idle()
-      },
-    }
-    exchange.run(connection)
-  }
-
-  /** Reconnects a session that only listens. */
-  listenAgain(): void {
-    this.line.halted = undefined
-    const probe = this.#probe()
-    void recover(this, probe, this.line.connection).then(() => {
-      this.line.arrived()
-      this.#listener.idle()
-      if (!this.line.connection.usable && this.line.halted === undefined) this.#listener.fellSilent()
-    })
-  }
-
   adopt(connection: Connection): void {
     this.#listener.adopt(connection)
   }
@@ -146,50 +84,47 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
     else void this.#rescue(exchange, connection)
   }
 
-  left(passenger: Passenger, connection: Connection): void {
-    if (connection.usable) {
-      if (connection.status === 'I') this.transaction = undefined
-      else {
-        this.transaction ??= new Transaction(this.settings.maxTapeBytes)
-        this.transaction.unwitnessed = true
-        this.transaction.stopTaping('streamed')
-      }
-    } else {
-      this.transaction?.stopTaping('streamed')
-      this.#tellLoss(classify(passenger.evidence(connection)), false)
-    }
-    this.#listener.idle()
-  }
-
-  lossFor(passenger: Passenger, connection: Connection, error: Error): Error {
-    const frame = connection.errorFrame
-    if (error === frame && !endsConnection(frame.code ?? '')) return error
-    const { outcome, condition } = classify(passenger.evidence(connection))
-    const sure = passenger.statement.reads ? 'rolled-back' : outcome
-    const reason = this.line.halted ?? (sure === 'in-doubt' ? 'in-doubt' : 'streamed')
-    return surfaced({ outcome: sure, condition, reason, attempts: 1, cause: error })
-  }
-
   connectionEnded(connection: Connection): void {
     if (connection !== this.line.connection || !connection.endedUnasked) return
     const loss = classify(idleEvidence(connection))
-    this.#tellLoss(loss, true)
+    this.tellLoss(loss, connection, true)
     this.#kit.reaper.noticed(loss, connection)
     if (this.line.state.listening) this.#listener.fellSilent()
   }
 
   lossOf(work: Exchange, connection: Connection): Loss {
     const evidence = work.evidence(connection)
-    const loss = classify(
-      work.submitted ? evidence : { ...evidence, error: connection.lastWords },
-    )
-    if (work.submitted) this.#tellLoss(loss, false)
+    const loss = classify(work.submitted ? evidence : { ...evidence, error: connection.lastWords })
+    this.tellLoss(loss, connection, !work.submitted)
     this.line.remember(loss, work.witness, this.transaction?.witness)
     return loss
   }
 
   withdraw(): boolean {
     return this.#kit.budget.withdraw()
+  }
+
+  /** Each loss is told once, by whoever comes upon it first. */
+  tellLoss(loss: Loss, connection: Connection, idle: boolean): void {
+    if (connection.told) return
+    connection.told = true
+    const { condition, sqlstate, outcome, evidence } = loss
+    const inTransaction = this.transaction !== undefined
+    publish('reprise:loss', {
+      session: this.id,
+      condition,
+      sqlstate,
+      outcome,
+      evidence,
+      idle,
+      inTransaction,
+    })
+  }
+
+  /** The work that was under way has left: the next may begin. */
+  next(): void {
+    this.line.arrived()
+    this.#listener.idle()
   }
 
   perform(work: Exchange, connection: Connection): Promise<void> {
@@ -200,6 +135,12 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
   #send(exchange: Exchange, connection: Connection, owner: ExchangeOwner): void {
     const { transaction, settings } = this
     exchange.statement = judged(exchange.statement, connection)
+    if (transaction?.keeper?.follow(exchange) === false) {
+      exchange.refusal = unfollowable()
+      exchange.ending = 'refused'
+      process.nextTick(() => owner.settled(exchange, connection))
+      return
+    }
     planWitness(exchange, connection, transaction, settings)
     exchange.tapeLimit =
       transaction?.room ??
@@ -215,31 +156,6 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
     else this.#fail(work, failure)
   }
 
-  /** A passenger cannot be sent again, but what comes before it can be put in place. */
-  async #rescueFor(passenger: Passenger, lost: Connection): Promise<void> {
-    const { failure } = await recover(this, this.#probe(), lost)
-    this.line.arrived()
-    const { connection } = this.line
-    if (failure === undefined && connection.usable) passenger.run(connection)
-    else {
-      const error = failure ?? new Error('the connection was lost again')
-      if (this.transaction !== undefined) this.transaction.broken = error
-      this.#refuse(passenger, error)
-    }
-  }
-
-  /** A statement that does nothing, in place of work that cannot be sent again. */
-  #probe(): Exchange {
-    const probe = new this.Exchange('SELECT 1')
-    probe.statement = analyze('SELECT 1')
-    return probe
-  }
-
-  #refuse(passenger: Passenger, error: Error): void {
-    passenger.fail(error)
-    this.#listener.idle()
-  }
-
   /** The work has its own answer, or the answer that it must have had. */
   #finish(exchange: Exchange, connection: Connection): void {
     const undone = this.#undone(exchange)
@@ -252,14 +168,24 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
     }
     const error = exchange.refusal ?? exchange.error
     if (exchange.ending === 'refused' && !exchange.submitted) {
-      exchange.deliver(error)
-      this.#listener.idle()
+      const { code } = (error ?? {}) as { code?: string }
+      if (error !== undefined && code === '40001') this.#fail(exchange, error)
+      else {
+        exchange.deliver(error)
+        this.#listener.idle()
+      }
       return
     }
     const failed = isUnheededRollback(exchange)
     const { witnessPrepared } = connection
     connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
-    this.transaction = transactionAfter(exchange, connection, this.transaction, this.line.state, this.settings)
+    this.transaction = transactionAfter(
+      exchange,
+      connection,
+      this.transaction,
+      this.line.state,
+      this.settings,
+    )
     if (error === undefined) this.#kit.budget.deposit()
     if (error === undefined) tellUnit(exchange)
     if (typeof exchange.witness?.xid === 'string') this.line.wrote = true
@@ -274,9 +200,9 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
       this.#kit.refuseWitness()
       return {}
     }
-    // After a failover, an address may lead to a standby: a session that wrote keeps looking.
-    const demoted = exchange.error?.code === '25006' && this.line.wrote && exchange.losses === 0
-    return demoted ? { condition: 'read_only_sql_transaction', sqlstate: '25006' } : undefined
+    return isDemoted(exchange, this.line.wrote)
+      ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
+      : undefined
   }
 
   /** The work is lost for good. */
@@ -298,27 +224,11 @@ export class Conversation implements LineOwner, ExchangeOwner, PassengerOwner, P
     this.#listener.idle()
   }
 
-  #tellLoss(loss: Loss, idle: boolean): void {
-    publish('reprise:loss', {
-      session: this.id,
-      condition: loss.condition,
-      sqlstate: loss.sqlstate,
-      outcome: loss.outcome,
-      evidence: loss.evidence,
-      idle,
-      inTransaction: this.transaction !== undefined,
-    })
-  }
-
   /** A transaction that is lost answers as PostgreSQL's failed ones do, until it is ended. */
   #answerBroken(exchange: Exchange, { broken }: Transaction): void {
-    const { rollsBack, chains, commits, endsTransaction } = exchange.statement
-    if (endsTransaction) this.transaction = undefined
+    if (exchange.statement.endsTransaction) this.transaction = undefined
     process.nextTick(() => {
-      if (rollsBack && !chains) {
-        exchange.answer('ROLLBACK')
-        exchange.deliver()
-      } else exchange.deliver(commits ? new RolledBackError(broken) : new FailedTransactionError(broken))
+      exchange.deliver(answerOfBroken(exchange, broken))
       this.#listener.idle()
     })
   }

@@ -1,11 +1,20 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
+
 export { type TokenTable, tokenTable } from './token.ts'
+
 import { sessionClass } from './pool.ts'
 import type { PgClientClass } from './wire.ts'
 
 export type { Events, RepriseOptions } from '@reprise/core'
-export { diagnose, InDoubtError, DivergedError, LossError, RolledBackError, rerunnable } from '@reprise/core'
+export {
+  DivergedError,
+  diagnose,
+  InDoubtError,
+  LossError,
+  RolledBackError,
+  rerunnable,
+} from '@reprise/core'
 
 /** A client class for `pg.Pool`'s own `Client` option. */
 export interface Reprised {

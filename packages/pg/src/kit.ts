@@ -1,9 +1,16 @@
 import { Budget, Gate, publish, type Settings } from '@reprise/core'
-import { type ExchangeClass, exchangeClassOf } from './exchange.ts'
+import type { ExchangeClass } from './exchange.ts'
 import { Reaper } from './reaper.ts'
+import { exchangeClassOf } from './recorded-query.ts'
 import { tokenTable } from './token.ts'
 import { valueMapperOf } from './values.ts'
 import type { PgClientClass } from './wire.ts'
+
+/** A session, as far as it can be killed. */
+export interface Killable {
+  readonly processID: number | null
+  abandon(): void
+}
 
 /** What all sessions of one call of reprise() share. */
 export interface Kit {
@@ -16,6 +23,10 @@ export interface Kit {
   readonly reaper: Reaper
   /** The server would not answer a witness: none is sent any more. */
   refuseWitness(): void
+  /** The sessions that are open. */
+  readonly sessions: Set<Killable>
+  /** Somebody of this application is about to terminate the backend of one of its sessions. */
+  abandon(processID: number): void
   /** The gate of one server. */
   gate(host: string, port: number): Gate
 }
@@ -43,6 +54,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const gates = new Map<string, Gate>()
   let current = settings
+  const sessions = new Set<Killable>()
   return {
     get settings() {
       return current
@@ -57,6 +69,10 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     mapper: valueMapperOf(Query),
     budget: new Budget(settings.budget),
     reaper: new Reaper(),
+    sessions,
+    abandon(processID) {
+      for (const session of sessions) if (session.processID === processID) session.abandon()
+    },
     gate(host, port) {
       const key = `${host}:${port}`
       let gate = gates.get(key)

@@ -142,7 +142,8 @@ export class Line {
         await pause(wait, undefined, { signal: deadline.signal })
       }
     } catch (error) {
-      if (standby && deadline.signal.aborted) throw new GaveUp(deadline.signal, attempts, readOnly())
+      if (standby && deadline.signal.aborted)
+        throw new GaveUp(deadline.signal, attempts, readOnly())
       throw error
     }
   }

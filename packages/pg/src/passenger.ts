@@ -1,4 +1,4 @@
-import { type Evidence, type Statement, type TransactionStatus } from '@reprise/core'
+import type { Evidence, Statement, TransactionStatus } from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { Submittable, Wire } from './wire.ts'
 

@@ -34,7 +34,8 @@ export function planWitness(
 ): void {
   exchange.ride = rideFor(exchange, connection, transaction, settings)
   const { witness } = settings
-  const writes = transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  const writes =
+    transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
   exchange.token =
     typeof witness === 'object' && writes && commitsHere(exchange.ride)
       ? { table: witness.token, id: newToken() }
@@ -55,7 +56,10 @@ function rideFor(
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
     return settings.exactlyOnce ? 'held' : 'flushed'
   }
-  if (connection.status !== 'T' || (hasId(transaction) && (witness === 'xid' || !statement.commits))) {
+  if (
+    connection.status !== 'T' ||
+    (hasId(transaction) && (witness === 'xid' || !statement.commits))
+  ) {
     return 'none'
   }
   if (statement.commits) return settings.exactlyOnce ? 'awaited' : 'ahead'

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline } from '@reprise/core'
-import { inquiry, type Inquiry } from './ask.ts'
-import { Connection } from './connection.ts'
 import type { ClientConfig } from 'pg'
+import { inquiry } from './ask.ts'
+import { Connection } from './connection.ts'
+import type { Inquiry } from './inquiry.ts'
 import type { Kit } from './kit.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
 
@@ -29,7 +30,8 @@ export async function isHalfOpen(
 ): Promise<boolean> {
   const { host, port } = silent.client
   const deadline = new Deadline(kit.settings.deadline)
-  const make = (): Connection => new Connection(kit.Base, config, { connectionEnded: () => undefined })
+  const make = (): Connection =>
+    new Connection(kit.Base, config, { connectionEnded: () => undefined })
   let side: Connection | undefined
   try {
     const opened = await reconnect(make, kit.gate(host, port), deadline, 0)

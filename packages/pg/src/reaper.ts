@@ -20,7 +20,8 @@ export class Reaper {
 
   /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
   noticed(loss: Loss, connection: Connection): void {
-    if (this.#told || loss.condition !== 'admin_shutdown' || connection.idleFor < idleAtLeast) return
+    if (this.#told || loss.condition !== 'admin_shutdown' || connection.idleFor < idleAtLeast)
+      return
     const now = performance.now()
     this.#ended.push(now)
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()

@@ -2,8 +2,9 @@ import type { Settings } from '@reprise/core'
 import { send } from './ask.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
+import { Keeper } from './keep.ts'
 import { planWitness } from './plan.ts'
-import { Transaction } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
 import type { Raw } from './wire.ts'
 
 /**
@@ -22,12 +23,15 @@ export async function replay(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const keeper = await Keeper.for(lost, connection, signal)
   for (const original of lost.tape) {
     const copy = original.again()
+    keeper?.apply(copy, original)
     const opened = next.tape.length > 0
     planWitness(copy, connection, opened ? next : undefined, settings)
     copy.tapeLimit = next.room
     await send(copy, connection, signal)
+    keeper?.restore(copy, original)
     if (copy.refusal !== undefined || !sameAnswer(original, copy) || connection.status === 'I') {
       return false
     }
@@ -35,6 +39,7 @@ export async function replay(
     next.record(copy)
     if (next.unreplayable !== undefined) return false
   }
+  next.keeper = keeper?.lasting
   next.pending.push(...lost.pending)
   return true
 }
@@ -57,8 +62,7 @@ function sameShape(a: Exchange, b: Exchange): boolean {
   return (
     ours.length === theirs.length &&
     ours.every(
-      (field, i) =>
-        field.name === theirs[i]?.name && field.dataTypeID === theirs[i]?.dataTypeID,
+      (field, i) => field.name === theirs[i]?.name && field.dataTypeID === theirs[i]?.dataTypeID,
     )
   )
 }
@@ -77,7 +81,9 @@ function sameRow(a: readonly Raw[], b: readonly Raw[]): boolean {
     a.length === b.length &&
     a.every((value, i) => {
       const other = b[i]
-      return value === other || (Buffer.isBuffer(value) && Buffer.isBuffer(other) && value.equals(other))
+      return (
+        value === other || (Buffer.isBuffer(value) && Buffer.isBuffer(other) && value.equals(other))
+      )
     })
   )
 }

@@ -1,12 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fullJitter, type Outcome } from '@reprise/core'
-import type { Inquiry } from './ask.ts'
-import {
-  incarnationColumns,
-  readIncarnation,
-  sameHistory,
-  sameIncarnation,
-} from './incarnation.ts'
+import { incarnationColumns, readIncarnation, sameHistory, sameIncarnation } from './incarnation.ts'
+import type { Inquiry } from './inquiry.ts'
 import type { Witness } from './witness.ts'
 
 /** How long pg_terminate_backend may wait for the old backend to be gone, in milliseconds. */

@@ -1,5 +1,5 @@
-import type { Inquiry } from './ask.ts'
 import type { Exchange } from './exchange.ts'
+import type { Inquiry } from './inquiry.ts'
 import type { PendingState } from './transaction.ts'
 
 /** A statement that set session state could not be repeated on a new connection. */
@@ -93,5 +93,7 @@ export class SessionState {
 /** What came as a parameter is not in the key: the name of a setting, the number of a lock. */
 function named(key: string, { values }: Exchange): string {
   const open = key.startsWith('config:') || key.startsWith('advisory:')
-  return open && values !== undefined && values.length > 0 ? `${key}\0${JSON.stringify(values)}` : key
+  return open && values !== undefined && values.length > 0
+    ? `${key}\0${JSON.stringify(values)}`
+    : key
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Outcome } from '@reprise/core'
-import type { Inquiry } from './ask.ts'
+import type { Inquiry } from './inquiry.ts'
 
 /** How long a token is kept by default, in milliseconds: a day. */
 const keptFor = 24 * 60 * 60 * 1000
@@ -71,10 +71,10 @@ export async function resolveToken(token: Token, ask: Inquiry): Promise<Outcome>
     [token.id, counter],
   )
   if (taken.code !== undefined) return 'in-doubt'
-  const { rows, code } = await ask(`SELECT token::text FROM ${table} WHERE token IN ($1::uuid, $2::uuid)`, [
-    token.id,
-    counter,
-  ])
+  const { rows, code } = await ask(
+    `SELECT token::text FROM ${table} WHERE token IN ($1::uuid, $2::uuid)`,
+    [token.id, counter],
+  )
   if (code !== undefined || rows.length === 0) return 'in-doubt'
   return rows.some(([found]) => found === counter) ? 'rolled-back' : 'committed'
 }
@@ -91,7 +91,13 @@ function uuidAt(milliseconds: number, tail: Buffer): string {
   bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f)
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
   const hex = bytes.toString('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-')
 }
 
 /** Quotes a name that may be qualified. */

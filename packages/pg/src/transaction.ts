@@ -1,5 +1,6 @@
 import type { Reason, StateChange, Statement } from '@reprise/core'
 import type { Exchange } from './exchange.ts'
+import type { Keeper } from './keep.ts'
 import type { Witness } from './witness.ts'
 
 /** What a statement costs on the tape beside its text, values and rows, in bytes. */
@@ -29,6 +30,8 @@ export class Transaction {
    * Set when it was lost and could not be mended: no statement runs until the application ends it.
    */
   broken: Error | undefined
+  /** Set when it is a replay that kept values, which what comes has to follow. */
+  keeper: Keeper | undefined
   readonly #limit: number
   #bytes = 0
 

@@ -17,6 +17,8 @@ export interface Wire extends EventEmitter {
     readonly bytesRead?: number
     destroy(error?: Error): unknown
   }
+  /** Hands what arrives on a stream to the parser: of the socket, or of TLS upon it. */
+  attachListeners?: (stream: EventEmitter) => void
   readonly parsedStatements: Record<string, string>
   parse(message: { readonly text: string; readonly name?: string }): void
   bind(message: { readonly statement?: string }): void

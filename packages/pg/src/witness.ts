@@ -1,5 +1,5 @@
-import { type Incarnation, incarnationColumns, readIncarnation } from './incarnation.ts'
 import type { Connection } from './connection.ts'
+import { type Incarnation, incarnationColumns, readIncarnation } from './incarnation.ts'
 import { leaveToken, type Token } from './token.ts'
 import type { Raw, Wire } from './wire.ts'
 
@@ -71,11 +71,7 @@ export function writeWitness(
  *
  * @param draw as it was written
  */
-export function readWitness(
-  row: readonly Raw[],
-  connection: Connection,
-  draw: boolean,
-): Witness {
+export function readWitness(row: readonly Raw[], connection: Connection, draw: boolean): Witness {
   const process = Number(row[1])
   if (connection.incarnation === undefined) {
     connection.incarnation = readIncarnation(row.slice(3))

@@ -106,7 +106,7 @@ async function live(
     if (end === 'X') return
     const [text] = texts
     last = text ?? last
-    const after = end === 'H' ? status : statusAfter(last, status)
+    const after: 'I' | 'T' | 'E' = end === 'H' ? status : statusAfter(last, status)
     const polite = replies(flight, answers)
     if (end !== 'H') polite.push(readyForQuery(after))
     const name = text ?? (flight.length === 1 && end === 'S' ? `${last} Sync` : undefined)
@@ -169,7 +169,7 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]
   }
-  if (asksWitness(text)) return [[xid, '4711', ...usual.incarnation]]
+  if (asksWitness(text)) return [[xid, '4711', '"2026-01-01T00:00:00+00:00"', ...usual.incarnation]]
   if (text.includes('pg_proc')) return writes ? [['1']] : []
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   return [['1']]

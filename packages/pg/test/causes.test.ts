@@ -11,9 +11,13 @@ beforeAll(async () => {
 })
 afterAll(() => server?.dispose())
 
-const pidOf = (client: pg.PoolClient): number => (client as unknown as { processID: number }).processID
+const pidOf = (client: pg.PoolClient): number =>
+  (client as unknown as { processID: number }).processID
 
-async function withClient<T>(body: (client: pg.PoolClient) => Promise<T>, options = {}): Promise<T> {
+async function withClient<T>(
+  body: (client: pg.PoolClient) => Promise<T>,
+  options = {},
+): Promise<T> {
   const pool = poolOn(server.url, options)
   const client = await pool.connect()
   try {
@@ -25,7 +29,11 @@ async function withClient<T>(body: (client: pg.PoolClient) => Promise<T>, option
 }
 
 async function sleeping(pid: number): Promise<void> {
-  await until(async () => (await server.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid]))[0]?.wait_event === 'PgSleep')
+  await until(
+    async () =>
+      (await server.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid]))[0]
+        ?.wait_event === 'PgSleep',
+  )
 }
 
 describe('cause 1: pg_terminate_backend', () => {
@@ -64,24 +72,32 @@ describe('cause 1: pg_terminate_backend', () => {
       void asked.then(() => {
         ended = true
       })
-      while (!ended) await server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+      while (!ended)
+        await server.sql(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        )
       expect(await asked).toMatchObject({ reason: 'repeated', outcome: 'rolled-back' })
     })
   })
 })
 
 describe('cause 2: the server stops', () => {
-  it.each(['fast', 'immediate'] as const)('%s, and comes back: statements and transactions go on', async (mode) => {
-    await withClient(async (client) => {
-      await client.query('CREATE TABLE IF NOT EXISTS stops (a int); TRUNCATE stops')
-      await client.query('BEGIN')
-      await client.query('INSERT INTO stops VALUES (1)')
-      await server.restart(mode)
-      await client.query('INSERT INTO stops VALUES (2)')
-      await client.query('COMMIT')
-      expect((await client.query('SELECT count(*)::int AS n FROM stops')).rows).toEqual([{ n: 2 }])
-    })
-  })
+  it.each(['fast', 'immediate'] as const)(
+    '%s, and comes back: statements and transactions go on',
+    async (mode) => {
+      await withClient(async (client) => {
+        await client.query('CREATE TABLE IF NOT EXISTS stops (a int); TRUNCATE stops')
+        await client.query('BEGIN')
+        await client.query('INSERT INTO stops VALUES (1)')
+        await server.restart(mode)
+        await client.query('INSERT INTO stops VALUES (2)')
+        await client.query('COMMIT')
+        expect((await client.query('SELECT count(*)::int AS n FROM stops')).rows).toEqual([
+          { n: 2 },
+        ])
+      })
+    },
+  )
   it('smart waits for the session, and the next statement after it waits for the server', async () => {
     const pool = poolOn(server.url)
     await pool.query('SELECT 1')
@@ -110,7 +126,11 @@ describe('cause 2: the server stops', () => {
     await withClient(
       async (client) => {
         await server.stop('fast')
-        expect(await failure(client.query('SELECT 1'))).toMatchObject({ outcome: 'not-sent', reason: 'deadline', condition: 'admin_shutdown' })
+        expect(await failure(client.query('SELECT 1'))).toMatchObject({
+          outcome: 'not-sent',
+          reason: 'deadline',
+          condition: 'admin_shutdown',
+        })
         await server.start()
         expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
       },
@@ -141,7 +161,10 @@ describe('cause 3: a timeout of the server', () => {
       await until(() => losses.seen.length === 1)
       const error = await failure(client.query('SELECT 1'))
       expect(error).toMatchObject({ code: '25P03', outcome: 'rolled-back', reason: 'limit' })
-      expect(diagnose(error)).toMatchObject({ condition: 'idle_in_transaction_session_timeout', evidence: 'frame' })
+      expect(diagnose(error)).toMatchObject({
+        condition: 'idle_in_transaction_session_timeout',
+        evidence: 'frame',
+      })
       await client.query('ROLLBACK')
     })
   })
@@ -151,14 +174,20 @@ describe('cause 3: a timeout of the server', () => {
       await client.query("SET idle_session_timeout = '50ms'")
       await until(() => losses.seen.length === 1)
       expect(losses.seen).toMatchObject([{ condition: 'idle_session_timeout', idle: true }])
-      expect((await client.query("SELECT current_setting('idle_session_timeout') AS t")).rows).toEqual([{ t: '50ms' }])
+      expect(
+        (await client.query("SELECT current_setting('idle_session_timeout') AS t")).rows,
+      ).toEqual([{ t: '50ms' }])
     })
   })
   it('transaction_timeout (25P04) surfaces', async () => {
     await withClient(async (client) => {
       await client.query('BEGIN')
       await client.query("SET LOCAL transaction_timeout = '50ms'")
-      expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({ code: '25P04', outcome: 'rolled-back', reason: 'limit' })
+      expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({
+        code: '25P04',
+        outcome: 'rolled-back',
+        reason: 'limit',
+      })
       await client.query('ROLLBACK')
     })
   })
@@ -169,8 +198,13 @@ describe('cause 4: a reaper of idle connections', () => {
     const pool = poolOn(server.url, {}, { max: 3, idleTimeoutMillis: 0 })
     using advice = listen('reprise:advice')
     using losses = listen('reprise:loss')
-    const reap = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reaped' AND state = 'idle' AND state_change < now() - interval '0.6 s'"
-    const named = poolOn(server.url, {}, { max: 1, idleTimeoutMillis: 0, application_name: 'reaped' })
+    const reap =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reaped' AND state = 'idle' AND state_change < now() - interval '0.6 s'"
+    const named = poolOn(
+      server.url,
+      {},
+      { max: 1, idleTimeoutMillis: 0, application_name: 'reaped' },
+    )
     for (let round = 1; round <= 7; round++) {
       expect((await named.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
       await until(async () => {

@@ -11,7 +11,10 @@ beforeAll(async () => {
 afterAll(() => server?.dispose())
 
 /** Does something once, at the first frame that fits. */
-function once(fits: (frame: Frame) => boolean, action: Action | (() => Promise<Action>)): (frame: Frame) => Promise<Action> {
+function once(
+  fits: (frame: Frame) => boolean,
+  action: Action | (() => Promise<Action>),
+): (frame: Frame) => Promise<Action> {
   let done = false
   return async (frame) => {
     if (done || !fits(frame)) return 'pass'
@@ -21,7 +24,8 @@ function once(fits: (frame: Frame) => boolean, action: Action | (() => Promise<A
 }
 
 const isCommit = (frame: Frame): boolean => frame.from === 'client' && /^commit$/i.test(frame.text)
-const isCommitted = (frame: Frame): boolean => frame.from === 'server' && frame.type === 'C' && frame.text === 'COMMIT'
+const isCommitted = (frame: Frame): boolean =>
+  frame.from === 'server' && frame.type === 'C' && frame.text === 'COMMIT'
 
 async function transact(client: pg.PoolClient): Promise<pg.QueryResult> {
   await client.query('BEGIN')
@@ -44,37 +48,47 @@ async function setUp(direct: string): Promise<() => Promise<number>> {
 }
 
 describe('a COMMIT', () => {
-  it.each(['cut', 'reset', 'swallow'] as const)('whose reply was lost by %s is reported committed, once', async (action) => {
-    await using link = await proxied(server)
-    const count = await setUp(link.direct)
-    const pool = poolOn(link.url)
-    using resolved = listen('reprise:resolve')
-    const client = await pool.connect()
-    link.proxy.onFrame(once(isCommitted, action))
-    expect((await transact(client)).command).toBe('COMMIT')
-    expect(resolved.seen).toMatchObject([{ outcome: 'committed' }])
-    client.release()
-    await pool.end()
-    expect(await count()).toBe(1)
-  })
-  it.each(['cut', 'reset'] as const)('that never reached the server (%s) is executed, once', async (action) => {
-    await using link = await proxied(server)
-    const count = await setUp(link.direct)
-    const pool = poolOn(link.url)
-    const client = await pool.connect()
-    link.proxy.onFrame(once(isCommit, action))
-    expect((await transact(client)).command).toBe('COMMIT')
-    client.release()
-    await pool.end()
-    expect(await count()).toBe(1)
-  })
+  it.each(['cut', 'reset', 'swallow'] as const)(
+    'whose reply was lost by %s is reported committed, once',
+    async (action) => {
+      await using link = await proxied(server)
+      const count = await setUp(link.direct)
+      const pool = poolOn(link.url)
+      using resolved = listen('reprise:resolve')
+      const client = await pool.connect()
+      link.proxy.onFrame(once(isCommitted, action))
+      expect((await transact(client)).command).toBe('COMMIT')
+      expect(resolved.seen).toMatchObject([{ outcome: 'committed' }])
+      client.release()
+      await pool.end()
+      expect(await count()).toBe(1)
+    },
+  )
+  it.each(['cut', 'reset'] as const)(
+    'that never reached the server (%s) is executed, once',
+    async (action) => {
+      await using link = await proxied(server)
+      const count = await setUp(link.direct)
+      const pool = poolOn(link.url)
+      const client = await pool.connect()
+      link.proxy.onFrame(once(isCommit, action))
+      expect((await transact(client)).command).toBe('COMMIT')
+      client.release()
+      await pool.end()
+      expect(await count()).toBe(1)
+    },
+  )
   it('is never resolved with the witness off, but in doubt', async () => {
     await using link = await proxied(server)
     const count = await setUp(link.direct)
     const pool = poolOn(link.url, { witness: 'off' })
     const client = await pool.connect()
     link.proxy.onFrame(once(isCommitted, 'reset'))
-    expect(await failure(transact(client))).toMatchObject({ name: 'InDoubtError', code: '08007', outcome: 'in-doubt' })
+    expect(await failure(transact(client))).toMatchObject({
+      name: 'InDoubtError',
+      code: '08007',
+      outcome: 'in-doubt',
+    })
     client.release()
     await pool.end()
     expect(await count()).toBe(1)
@@ -84,7 +98,11 @@ describe('a COMMIT', () => {
     const client = await pool.connect()
     await client.query('BEGIN')
     await failure(client.query('SELECT 1/0'))
-    expect(await failure(client.query('COMMIT'))).toMatchObject({ name: 'RolledBackError', code: '40000', outcome: 'rolled-back' })
+    expect(await failure(client.query('COMMIT'))).toMatchObject({
+      name: 'RolledBackError',
+      code: '40000',
+      outcome: 'rolled-back',
+    })
     expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     client.release()
     await pool.end()
@@ -157,8 +175,12 @@ describe('an id that a crash handed out again', () => {
    * Leaves a COMMIT in doubt whose records never reached the disk, crashes the server, and has
    * somebody else commit under ids that were drawn before.
    */
-  async function reuse(crash: (crashed: Server) => Promise<void>): Promise<{ error: unknown; rows: number; status: unknown }> {
-    const crashed = await Server.start({ settings: { fsync: 'on', wal_writer_delay: '10s', wal_writer_flush_after: '1GB' } })
+  async function reuse(
+    crash: (crashed: Server) => Promise<void>,
+  ): Promise<{ error: unknown; rows: number; status: unknown }> {
+    const crashed = await Server.start({
+      settings: { fsync: 'on', wal_writer_delay: '10s', wal_writer_flush_after: '1GB' },
+    })
     try {
       await using link = await proxied(crashed)
       await setUp(link.direct)
@@ -181,9 +203,15 @@ describe('an id that a crash handed out again', () => {
       const pid = (client as unknown as { processID: number }).processID
       await client.query('BEGIN')
       await client.query('INSERT INTO t VALUES (1)')
-      const [transaction] = await crashed.sql('SELECT backend_xid::text AS xid FROM pg_stat_activity WHERE pid = $1', [pid])
+      const [transaction] = await crashed.sql(
+        'SELECT backend_xid::text AS xid FROM pg_stat_activity WHERE pid = $1',
+        [pid],
+      )
       const xid = String(transaction?.xid)
-      const committing = client.query('COMMIT').then(() => undefined, (error: unknown) => error)
+      const committing = client.query('COMMIT').then(
+        () => undefined,
+        (error: unknown) => error,
+      )
       await until(() => held)
       link.proxy.refuse(true)
       await crash(crashed)
@@ -191,10 +219,14 @@ describe('an id that a crash handed out again', () => {
       await other.connect()
       await other.query('CREATE TABLE other (a int)')
       for (let drawn = 0n; drawn <= BigInt(xid); ) {
-        const answer = await other.query('INSERT INTO other VALUES (1) RETURNING pg_current_xact_id()::text AS xid')
+        const answer = await other.query(
+          'INSERT INTO other VALUES (1) RETURNING pg_current_xact_id()::text AS xid',
+        )
         drawn = BigInt(answer.rows[0].xid)
       }
-      const { rows: statuses } = await other.query('SELECT pg_xact_status($1::xid8) AS status', [xid])
+      const { rows: statuses } = await other.query('SELECT pg_xact_status($1::xid8) AS status', [
+        xid,
+      ])
       link.proxy.refuse(false)
       release()
       const error = await committing
@@ -215,9 +247,16 @@ describe('an id that a crash handed out again', () => {
         const marker = async (): Promise<unknown> =>
           (await crashed.sql('SELECT stats_reset::text AS at FROM pg_stat_wal'))[0]?.at
         const before = await marker()
-        const [victim] = await crashed.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'reprise-kit' LIMIT 1")
+        const [victim] = await crashed.sql(
+          "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'reprise-kit' LIMIT 1",
+        )
         crashed.sigkill(Number(victim?.pid))
-        await until(() => marker().then((now) => now !== before, () => false))
+        await until(() =>
+          marker().then(
+            (now) => now !== before,
+            () => false,
+          ),
+        )
       },
     ],
   ]
@@ -236,7 +275,9 @@ describe('CALL with a COMMIT inside', () => {
     const pool = poolOn(url)
     const client = await pool.connect()
     await client.query('CREATE TABLE t (a int)')
-    await client.query('CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(60); END $$')
+    await client.query(
+      'CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(60); END $$',
+    )
     const pid = (client as unknown as { processID: number }).processID
     const called = failure(client.query('CALL p()'))
     await until(async () => {
@@ -244,7 +285,11 @@ describe('CALL with a COMMIT inside', () => {
       return rows[0]?.wait_event === 'PgSleep'
     })
     await server.terminate(pid)
-    expect(await called).toMatchObject({ name: 'InDoubtError', outcome: 'in-doubt', cause: { code: '57P01' } })
+    expect(await called).toMatchObject({
+      name: 'InDoubtError',
+      outcome: 'in-doubt',
+      cause: { code: '57P01' },
+    })
     expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 1 }])
     client.release()
     await pool.end()

@@ -35,7 +35,12 @@ describe('after a failover', () => {
       await client.query('CREATE TABLE t (a int)')
       await demote(server)
       const written = client.query('INSERT INTO t VALUES (1)')
-      await until(async () => (await server.sql("SELECT count(*)::int AS n FROM pg_stat_database WHERE sessions > 3"))[0] !== undefined)
+      await until(
+        async () =>
+          (
+            await server.sql('SELECT count(*)::int AS n FROM pg_stat_database WHERE sessions > 3')
+          )[0] !== undefined,
+      )
       await promote(server)
       expect((await written).rowCount).toBe(1)
       client.release()
@@ -48,7 +53,11 @@ describe('after a failover', () => {
       const client = await pool.connect()
       await client.query('CREATE TABLE t (a int)')
       await demote(server)
-      expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({ outcome: 'not-sent', reason: 'deadline', cause: { code: '25006' } })
+      expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({
+        outcome: 'not-sent',
+        reason: 'deadline',
+        cause: { code: '25006' },
+      })
       client.release()
       await pool.end()
     })
@@ -59,7 +68,9 @@ describe('after a failover', () => {
       const client = await pool.connect()
       await client.query('SELECT 1')
       await demote(server)
-      expect((await client.query('SELECT pg_is_in_recovery() AS standby')).rows).toEqual([{ standby: true }])
+      expect((await client.query('SELECT pg_is_in_recovery() AS standby')).rows).toEqual([
+        { standby: true },
+      ])
       client.release()
       await pool.end()
     })
@@ -83,7 +94,10 @@ describe('after a failover', () => {
       })
       await client.query('BEGIN')
       await client.query('INSERT INTO t VALUES (1)')
-      const committed = client.query('COMMIT').then(() => 'committed', (error) => error.outcome)
+      const committed = client.query('COMMIT').then(
+        () => 'committed',
+        (error) => error.outcome,
+      )
       await until(() => link.proxy.connections.length === 0)
       await demote(server)
       await promote(server)
@@ -111,7 +125,10 @@ describe('a statement that a standby refused (25006)', () => {
       const client = await pool.connect()
       await client.query('CREATE TABLE t (a int)')
       await client.query('BEGIN READ ONLY')
-      expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({ code: '25006', severity: 'ERROR' })
+      expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({
+        code: '25006',
+        severity: 'ERROR',
+      })
       await client.query('ROLLBACK')
       expect((await client.query('INSERT INTO t VALUES (1)')).rowCount).toBe(1)
       client.release()

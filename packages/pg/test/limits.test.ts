@@ -10,7 +10,8 @@ beforeAll(async () => {
 })
 afterAll(() => server?.dispose())
 
-const pidOf = (client: pg.PoolClient): number => (client as unknown as { processID: number }).processID
+const pidOf = (client: pg.PoolClient): number =>
+  (client as unknown as { processID: number }).processID
 
 describe('memory', () => {
   it('a transaction of very many statements costs no more than its tape may take', async () => {
@@ -26,7 +27,10 @@ describe('memory', () => {
     // 20,000 statements with their rows would take tens of megabytes.
     if (globalThis.gc !== undefined) expect(measure() - before).toBeLessThan(8_000_000)
     await server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
-    expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'not-replayable', outcome: 'rolled-back' })
+    expect(await failure(client.query('SELECT 1'))).toMatchObject({
+      reason: 'not-replayable',
+      outcome: 'rolled-back',
+    })
     await client.query('ROLLBACK')
     client.release()
     await pool.end()
@@ -40,7 +44,10 @@ describe("the application's own limits hold during a recovery", () => {
       const pool = poolOn(own.url, {}, { query_timeout: 300 })
       await pool.query('SELECT 1')
       await own.stop('fast')
-      expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'timeout', outcome: 'not-sent' })
+      expect(await failure(pool.query('SELECT 1'))).toMatchObject({
+        reason: 'timeout',
+        outcome: 'not-sent',
+      })
       await own.start()
       expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
       await pool.end()
@@ -52,8 +59,13 @@ describe("the application's own limits hold during a recovery", () => {
     const pool = poolOn(server.url, {}, { query_timeout: 200 })
     const client = await pool.connect()
     await client.query('CREATE TABLE IF NOT EXISTS slow (a int)')
-    expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({ reason: 'timeout', outcome: 'rolled-back' })
-    expect(await failure(client.query("INSERT INTO slow SELECT 1 FROM pg_sleep(60)"))).toMatchObject({ outcome: 'in-doubt' })
+    expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({
+      reason: 'timeout',
+      outcome: 'rolled-back',
+    })
+    expect(
+      await failure(client.query('INSERT INTO slow SELECT 1 FROM pg_sleep(60)')),
+    ).toMatchObject({ outcome: 'in-doubt' })
     expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     client.release()
     await pool.end()
@@ -77,13 +89,17 @@ describe("the application's own limits hold during a recovery", () => {
   it('the budget: when everything is lost, retries fade out', async () => {
     const pool = poolOn(server.url, { budget: { capacity: 2, perSecond: 0.0001, deposit: 0.0001 } })
     const client = await pool.connect()
-    const kill = (): Promise<unknown> => server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
+    const kill = (): Promise<unknown> =>
+      server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
     for (let i = 0; i < 2; i++) {
       await kill()
       await client.query('SELECT 1')
     }
     await kill()
-    expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'budget', outcome: 'not-sent' })
+    expect(await failure(client.query('SELECT 1'))).toMatchObject({
+      reason: 'budget',
+      outcome: 'not-sent',
+    })
     client.release()
     await pool.end()
   })
@@ -146,7 +162,11 @@ describe('a half-open connection', () => {
     const slow = client.query('SELECT pg_sleep(3)')
     let probes = 0
     await until(async () => {
-      probes += (await server.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%state_change::text%' AND pid <> pg_backend_pid()")).length
+      probes += (
+        await server.sql(
+          "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%state_change::text%' AND pid <> pg_backend_pid()",
+        )
+      ).length
       return probes > 0
     })
     await slow

@@ -19,30 +19,38 @@ describe.runIf(hasBouncer() || process.env.CI)('behind PgBouncer', () => {
   afterAll(() => server?.dispose())
 
   const backends = async (): Promise<number[]> => {
-    const rows = await server.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'reprise-kit'")
+    const rows = await server.sql(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'reprise-kit'",
+    )
     return rows.map((row) => Number(row.pid))
   }
 
-  it.each(['session', 'transaction'])('transactions and writes survive a kill of the server connection (pool_mode %s)', async (mode) => {
-    await using bouncer = await Bouncer.start(server, { pool_mode: mode })
-    const pool = poolOn(bouncer.url(url))
-    await pool.query('TRUNCATE t')
-    const client = await pool.connect()
-    for (let i = 0; i < 5; i++) {
-      await client.query('BEGIN')
-      await client.query('INSERT INTO t VALUES ($1)', [i])
-      for (const pid of await backends()) await server.terminate(pid)
-      await client.query('UPDATE t SET a = a')
-      await client.query('COMMIT')
-      await client.query('INSERT INTO t VALUES ($1)', [i])
-    }
-    const { rows } = await client.query('SELECT count(*)::int AS n FROM t')
-    expect(rows).toEqual([{ n: 10 }])
-    client.release()
-    await pool.end()
-  })
+  it.each(['session', 'transaction'])(
+    'transactions and writes survive a kill of the server connection (pool_mode %s)',
+    async (mode) => {
+      await using bouncer = await Bouncer.start(server, { pool_mode: mode })
+      const pool = poolOn(bouncer.url(url))
+      await pool.query('TRUNCATE t')
+      const client = await pool.connect()
+      for (let i = 0; i < 5; i++) {
+        await client.query('BEGIN')
+        await client.query('INSERT INTO t VALUES ($1)', [i])
+        for (const pid of await backends()) await server.terminate(pid)
+        await client.query('UPDATE t SET a = a')
+        await client.query('COMMIT')
+        await client.query('INSERT INTO t VALUES ($1)', [i])
+      }
+      const { rows } = await client.query('SELECT count(*)::int AS n FROM t')
+      expect(rows).toEqual([{ n: 10 }])
+      client.release()
+      await pool.end()
+    },
+  )
   it('server_idle_timeout closes an idle backend, and nobody notices', async () => {
-    await using bouncer = await Bouncer.start(server, { pool_mode: 'transaction', server_idle_timeout: 1 })
+    await using bouncer = await Bouncer.start(server, {
+      pool_mode: 'transaction',
+      server_idle_timeout: 1,
+    })
     const pool = poolOn(bouncer.url(url))
     await pool.query('SELECT 1')
     await until(async () => (await backends()).length === 0)
@@ -50,7 +58,10 @@ describe.runIf(hasBouncer() || process.env.CI)('behind PgBouncer', () => {
     await pool.end()
   })
   it('client_idle_timeout closes an idle session, and nobody notices', async () => {
-    await using bouncer = await Bouncer.start(server, { pool_mode: 'transaction', client_idle_timeout: 1 })
+    await using bouncer = await Bouncer.start(server, {
+      pool_mode: 'transaction',
+      client_idle_timeout: 1,
+    })
     const pool = poolOn(bouncer.url(url), {}, { idleTimeoutMillis: 0 })
     using losses = listen('reprise:loss')
     await pool.query('SELECT 1')
@@ -66,7 +77,9 @@ describe.runIf(hasBouncer() || process.env.CI)('behind PgBouncer', () => {
     const client = await pool.connect()
     await client.query('BEGIN')
     await client.query('INSERT INTO t VALUES (1)')
-    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+    ;(
+      client as unknown as { connection: { stream: { destroy(): void } } }
+    ).connection.stream.destroy()
     await client.query('COMMIT')
     expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 1 }])
     client.release()

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { expect, inject, test } from 'vitest'
 import pg from 'pg'
+import { expect, inject, test } from 'vitest'
 import { exampleOf, runExample } from '../../../test/kit/index.ts'
 
 test('the example of the README runs as it stands', async () => {
@@ -11,5 +11,7 @@ test('the example of the README runs as it stands', async () => {
   const url = new URL(inject('serverUrl'))
   url.pathname = '/readme_of_pg'
   const code = await exampleOf(join(import.meta.dirname, '../README.md'))
-  expect(await runExample(code, import.meta.filename, { DATABASE_URL: url.href })).toBe('[ { answer: 42 } ]\n')
+  expect(await runExample(code, import.meta.filename, { DATABASE_URL: url.href })).toBe(
+    '[ { answer: 42 } ]\n',
+  )
 })

@@ -20,10 +20,15 @@ beforeAll(async () => {
 afterAll(() => server?.dispose())
 
 async function kill(client: pg.PoolClient): Promise<void> {
-  await server.sql('SELECT pg_terminate_backend($1, 5000)', [(client as unknown as { processID: number }).processID])
+  await server.sql('SELECT pg_terminate_backend($1, 5000)', [
+    (client as unknown as { processID: number }).processID,
+  ])
 }
 
-async function withClient<T>(body: (client: pg.PoolClient) => Promise<T>, config: pg.PoolConfig = {}): Promise<T> {
+async function withClient<T>(
+  body: (client: pg.PoolClient) => Promise<T>,
+  config: pg.PoolConfig = {},
+): Promise<T> {
   const pool = poolOn(url, {}, config)
   const client = await pool.connect()
   try {
@@ -44,11 +49,26 @@ describe('session state is made again on a new connection', () => {
     ['SET TIME ZONE', ["SET TIME ZONE 'Asia/Tokyo'"], 'TimeZone', 'Asia/Tokyo'],
     ['several in one text', ["SET app.a = '1'; SET app.b = '2'"], 'app.b', '2'],
     ['set_config', ["SELECT set_config('app.a', '3', false)"], 'app.a', '3'],
-    ['set_config with parameters', [{ text: 'SELECT set_config($1, $2, false)', values: ['app.a', '4'] }], 'app.a', '4'],
+    [
+      'set_config with parameters',
+      [{ text: 'SELECT set_config($1, $2, false)', values: ['app.a', '4'] }],
+      'app.a',
+      '4',
+    ],
     ['a SET in a transaction that committed', ['BEGIN', "SET app.a = '5'", 'COMMIT'], 'app.a', '5'],
-    ['SESSION CHARACTERISTICS', ['SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE'], 'default_transaction_isolation', 'serializable'],
+    [
+      'SESSION CHARACTERISTICS',
+      ['SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE'],
+      'default_transaction_isolation',
+      'serializable',
+    ],
     ['SET ROLE', ['SET ROLE tenant'], 'role', 'tenant'],
-    ['SET SESSION AUTHORIZATION', ['SET SESSION AUTHORIZATION tenant'], 'session_authorization', 'tenant'],
+    [
+      'SET SESSION AUTHORIZATION',
+      ['SET SESSION AUTHORIZATION tenant'],
+      'session_authorization',
+      'tenant',
+    ],
   ]
   it.each(settings)('%s', async (_name, statements, setting, value) => {
     await withClient(async (client) => {
@@ -59,7 +79,8 @@ describe('session state is made again on a new connection', () => {
   })
   it('a parameterised set_config of two settings keeps both', async () => {
     await withClient(async (client) => {
-      for (const name of ['app.a', 'app.b']) await client.query('SELECT set_config($1, $2, false)', [name, name])
+      for (const name of ['app.a', 'app.b'])
+        await client.query('SELECT set_config($1, $2, false)', [name, name])
       await kill(client)
       expect([await show(client, 'app.a'), await show(client, 'app.b')]).toEqual(['app.a', 'app.b'])
     })
@@ -95,11 +116,19 @@ describe('session state is made again on a new connection', () => {
     })
   })
   it("what pool.on('connect') and onConnect ran", async () => {
-    const pool = poolOn(url, {}, { onConnect: async (client) => void (await client.query("SET app.a = 'hook'")) })
+    const pool = poolOn(
+      url,
+      {},
+      { onConnect: async (client) => void (await client.query("SET app.a = 'hook'")) },
+    )
     pool.on('connect', (client) => void client.query("SET app.b = 'event'; SET app.c = 'more'"))
     const client = await pool.connect()
     await kill(client)
-    expect([await show(client, 'app.a'), await show(client, 'app.b'), await show(client, 'app.c')]).toEqual(['hook', 'event', 'more'])
+    expect([
+      await show(client, 'app.a'),
+      await show(client, 'app.b'),
+      await show(client, 'app.c'),
+    ]).toEqual(['hook', 'event', 'more'])
     client.release()
     await pool.end()
   })
@@ -125,7 +154,11 @@ describe('an anchored session', () => {
     await withClient(async (client) => {
       await client.query(statement)
       await kill(client)
-      expect(await failure(client.query('SELECT 1'))).toMatchObject({ outcome: 'not-sent', reason: 'anchored', condition: 'admin_shutdown' })
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({
+        outcome: 'not-sent',
+        reason: 'anchored',
+        condition: 'admin_shutdown',
+      })
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
   })
@@ -176,7 +209,9 @@ describe('a listening session', () => {
     try {
       const pool = poolOn(own.url)
       const client = await pool.connect()
-      const missed = new Promise((resolve) => client.once('notificationsMissed' as 'drain', () => resolve(true)))
+      const missed = new Promise((resolve) =>
+        client.once('notificationsMissed' as 'drain', () => resolve(true)),
+      )
       await client.query('LISTEN news')
       await own.stop('fast')
       await own.start()

@@ -1,10 +1,14 @@
-import { type Events, type RepriseOptions, reprise } from '@reprise/pg'
 import { channel } from 'node:diagnostics_channel'
+import { type Events, type RepriseOptions, reprise } from '@reprise/pg'
 import pg from 'pg'
 import { Proxy, type Server } from '../../../test/kit/index.ts'
 
 /** A pool of one session, quick to reconnect. */
-export function poolOn(url: string, options: RepriseOptions = {}, config: pg.PoolConfig = {}): pg.Pool {
+export function poolOn(
+  url: string,
+  options: RepriseOptions = {},
+  config: pg.PoolConfig = {},
+): pg.Pool {
   return new pg.Pool({
     connectionString: url,
     max: 1,
@@ -14,7 +18,9 @@ export function poolOn(url: string, options: RepriseOptions = {}, config: pg.Poo
 }
 
 /** A database behind a proxy, gone with `await using`. */
-export async function proxied(server: Server): Promise<{ proxy: Proxy; url: string; direct: string } & AsyncDisposable> {
+export async function proxied(
+  server: Server,
+): Promise<{ proxy: Proxy; url: string; direct: string } & AsyncDisposable> {
   const direct = await server.createDatabase()
   const proxy = await Proxy.start(server)
   return { proxy, direct, url: proxy.url(direct), [Symbol.asyncDispose]: () => proxy.close() }
@@ -39,7 +45,9 @@ export function listen<N extends keyof Events>(
 }
 
 /** What a promise was rejected with. */
-export async function failure(promise: Promise<unknown>): Promise<Error & { code?: string; outcome?: string; reason?: string }> {
+export async function failure(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; outcome?: string; reason?: string }> {
   try {
     await promise
   } catch (error) {

@@ -21,33 +21,43 @@ async function setUp(url: string): Promise<pg.Client> {
   return admin
 }
 
-const count = async (admin: pg.Client): Promise<number> => (await admin.query('SELECT count(*)::int AS n FROM t')).rows[0].n
+const count = async (admin: pg.Client): Promise<number> =>
+  (await admin.query('SELECT count(*)::int AS n FROM t')).rows[0].n
 
 describe('the token witness', () => {
-  it.each(['swallow', 'reset'] as const)('leaves no doubt about an autocommit write, even when all answers are lost (%s)', async (action) => {
-    await using link = await proxied(server)
-    const admin = await setUp(link.direct)
-    const pool = poolOn(link.url, options)
-    await pool.query('INSERT INTO t VALUES (0)')
-    let done = false
-    link.proxy.onFrame((frame) => {
-      if (done || frame.from !== 'client' || !frame.text.startsWith('INSERT INTO t VALUES (1')) return 'pass'
-      done = true
-      return action
-    })
-    // Without a RETURNING clause there is an answer to make up only when its tag has arrived.
-    const outcome = await pool.query('INSERT INTO t VALUES (1)').then(() => 'done', (error) => error.outcome)
-    expect(['done', 'committed']).toContain(outcome)
-    expect(await count(admin)).toBe(2)
-    await pool.end()
-    await admin.end()
-  })
+  it.each(['swallow', 'reset'] as const)(
+    'leaves no doubt about an autocommit write, even when all answers are lost (%s)',
+    async (action) => {
+      await using link = await proxied(server)
+      const admin = await setUp(link.direct)
+      const pool = poolOn(link.url, options)
+      await pool.query('INSERT INTO t VALUES (0)')
+      let done = false
+      link.proxy.onFrame((frame) => {
+        if (done || frame.from !== 'client' || !frame.text.startsWith('INSERT INTO t VALUES (1'))
+          return 'pass'
+        done = true
+        return action
+      })
+      // Without a RETURNING clause there is an answer to make up only when its tag has arrived.
+      const outcome = await pool.query('INSERT INTO t VALUES (1)').then(
+        () => 'done',
+        (error) => error.outcome,
+      )
+      expect(['done', 'committed']).toContain(outcome)
+      expect(await count(admin)).toBe(2)
+      await pool.end()
+      await admin.end()
+    },
+  )
   it('resolves a COMMIT whose reply was lost', async () => {
     await using link = await proxied(server)
     const admin = await setUp(link.direct)
     const pool = poolOn(link.url, options)
     const client = await pool.connect()
-    link.proxy.onFrame((frame) => (frame.from === 'client' && frame.text === 'COMMIT' ? 'swallow' : 'pass'))
+    link.proxy.onFrame((frame) =>
+      frame.from === 'client' && frame.text === 'COMMIT' ? 'swallow' : 'pass',
+    )
     await client.query('BEGIN')
     await client.query('INSERT INTO t VALUES (1)')
     expect((await client.query('COMMIT')).command).toBe('COMMIT')
@@ -81,7 +91,11 @@ describe('the token witness', () => {
       let ended = false
       const resolved = resolveToken(token, ask(admin)).then((outcome) => [outcome, ended])
       const waiting = async (): Promise<boolean> =>
-        (await server.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ON CONFLICT%'")).length > 0
+        (
+          await server.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ON CONFLICT%'",
+          )
+        ).length > 0
       while (!(await waiting())) await new Promise((resolve) => setImmediate(resolve))
       ended = true
       await original.query(end)
@@ -95,7 +109,9 @@ describe('the token witness', () => {
     const admin = await setUp(url)
     const token = { table: name, id: newToken() }
     expect(await resolveToken(token, ask(admin))).toBe('rolled-back')
-    expect(await failure(admin.query(`INSERT INTO ${name} VALUES ('${token.id}')`))).toMatchObject({ code: '23505' })
+    expect(await failure(admin.query(`INSERT INTO ${name} VALUES ('${token.id}')`))).toMatchObject({
+      code: '23505',
+    })
     await admin.end()
   })
   it('is told from that of a resolver whose own answer was lost', async () => {

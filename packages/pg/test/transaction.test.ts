@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
 import { failure, listen, poolOn } from './support.ts'
 
@@ -12,7 +12,9 @@ beforeAll(async () => {
   url = await server.createDatabase()
   admin = new pg.Client({ connectionString: url })
   await admin.connect()
-  await admin.query('CREATE TABLE account (id int PRIMARY KEY, balance int); CREATE TABLE entry (note text)')
+  await admin.query(
+    'CREATE TABLE account (id int PRIMARY KEY, balance int); CREATE TABLE entry (note text)',
+  )
   await admin.query('INSERT INTO account SELECT i, 100 FROM generate_series(1, 50) i')
 })
 afterAll(async () => {
@@ -21,10 +23,15 @@ afterAll(async () => {
 })
 
 async function kill(client: pg.PoolClient): Promise<void> {
-  await server.sql('SELECT pg_terminate_backend($1, 5000)', [(client as unknown as { processID: number }).processID])
+  await server.sql('SELECT pg_terminate_backend($1, 5000)', [
+    (client as unknown as { processID: number }).processID,
+  ])
 }
 
-async function withClient<T>(body: (client: pg.PoolClient) => Promise<T>, options = {}): Promise<T> {
+async function withClient<T>(
+  body: (client: pg.PoolClient) => Promise<T>,
+  options = {},
+): Promise<T> {
   const pool = poolOn(url, options)
   const client = await pool.connect()
   try {
@@ -63,7 +70,9 @@ describe('a lost transaction', () => {
       await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE')
       await client.query('SELECT 1')
       await kill(client)
-      const { rows } = await client.query("SELECT current_setting('transaction_isolation') i, current_setting('transaction_read_only') r")
+      const { rows } = await client.query(
+        "SELECT current_setting('transaction_isolation') i, current_setting('transaction_read_only') r",
+      )
       expect(rows).toEqual([{ i: 'serializable', r: 'on' }])
       await client.query('COMMIT')
     })
@@ -87,7 +96,10 @@ describe('a lost transaction', () => {
       const value = { a: 1 }
       const bytes = Buffer.from('first')
       await client.query('BEGIN')
-      await client.query("INSERT INTO entry VALUES ($1::jsonb::text), (convert_from($2, 'utf8'))", [value, bytes])
+      await client.query("INSERT INTO entry VALUES ($1::jsonb::text), (convert_from($2, 'utf8'))", [
+        value,
+        bytes,
+      ])
       value.a = 2
       bytes.write('other')
       await kill(client)
@@ -119,7 +131,11 @@ describe('a lost transaction', () => {
 })
 
 describe('a divergence', () => {
-  async function diverge(client: pg.PoolClient, id: number, last: string): Promise<Error & { code?: string; outcome?: string }> {
+  async function diverge(
+    client: pg.PoolClient,
+    id: number,
+    last: string,
+  ): Promise<Error & { code?: string; outcome?: string }> {
     await client.query('BEGIN')
     await client.query('SELECT balance FROM account WHERE id = $1', [id])
     await client.query("INSERT INTO entry VALUES ('diverged')")
@@ -143,17 +159,29 @@ describe('a divergence', () => {
   it('rolls back on the server at once', async () => {
     await withClient(async (client) => {
       await diverge(client, 3, 'SELECT 1')
-      const { rows } = await admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [(client as unknown as { processID: number }).processID])
+      const { rows } = await admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [
+        (client as unknown as { processID: number }).processID,
+      ])
       expect(rows).toEqual([{ state: 'idle' }])
     })
   })
   it('answers 25P02 until the application ends its transaction, and nothing runs outside of it', async () => {
     await withClient(async (client) => {
       await diverge(client, 4, 'SELECT 1')
-      for (const statement of ["INSERT INTO entry VALUES ('outside')", 'SELECT 1', 'BEGIN', 'SAVEPOINT s']) {
-        expect(await failure(client.query(statement))).toMatchObject({ code: '25P02', outcome: 'rolled-back' })
+      for (const statement of [
+        "INSERT INTO entry VALUES ('outside')",
+        'SELECT 1',
+        'BEGIN',
+        'SAVEPOINT s',
+      ]) {
+        expect(await failure(client.query(statement))).toMatchObject({
+          code: '25P02',
+          outcome: 'rolled-back',
+        })
       }
-      expect((client as unknown as { getTransactionStatus(): string }).getTransactionStatus()).toBe('E')
+      expect((client as unknown as { getTransactionStatus(): string }).getTransactionStatus()).toBe(
+        'E',
+      )
       await client.query('ROLLBACK')
       await client.query("INSERT INTO entry VALUES ('after')")
     })
@@ -163,7 +191,10 @@ describe('a divergence', () => {
   it('answers a COMMIT with an error, never with success', async () => {
     await withClient(async (client) => {
       await diverge(client, 5, 'SELECT 1')
-      expect(await failure(client.query('COMMIT'))).toMatchObject({ code: '40000', outcome: 'rolled-back' })
+      expect(await failure(client.query('COMMIT'))).toMatchObject({
+        code: '40000',
+        outcome: 'rolled-back',
+      })
     })
   })
   it('on COMMIT leaves nothing open for the next holder', async () => {
@@ -230,7 +261,11 @@ describe('the tape', () => {
         await client.query('BEGIN')
         await client.query("SELECT repeat('x', 1000) FROM generate_series(1, 100)")
         await kill(client)
-        expect(await failure(client.query('SELECT 1'))).toMatchObject({ code: '57P01', outcome: 'rolled-back', reason: 'not-replayable' })
+        expect(await failure(client.query('SELECT 1'))).toMatchObject({
+          code: '57P01',
+          outcome: 'rolled-back',
+          reason: 'not-replayable',
+        })
         await client.query('ROLLBACK')
       },
       { maxTapeBytes: 50_000 },
@@ -242,7 +277,11 @@ describe('the tape', () => {
         await client.query('BEGIN')
         await client.query('SELECT 1')
         await kill(client)
-        expect(await failure(client.query('SELECT 1'))).toMatchObject({ code: '57P01', outcome: 'rolled-back', reason: 'replay-off' })
+        expect(await failure(client.query('SELECT 1'))).toMatchObject({
+          code: '57P01',
+          outcome: 'rolled-back',
+          reason: 'replay-off',
+        })
         await client.query('ROLLBACK')
       },
       { replay: 'off' },
@@ -261,7 +300,9 @@ describe('what is told', () => {
       await kill(client)
       await client.query('COMMIT')
     })
-    expect(losses.seen).toMatchObject([{ condition: 'admin_shutdown', sqlstate: '57P01', inTransaction: true, evidence: 'frame' }])
+    expect(losses.seen).toMatchObject([
+      { condition: 'admin_shutdown', sqlstate: '57P01', inTransaction: true, evidence: 'frame' },
+    ])
     expect(reconnects.seen).toMatchObject([{ attempts: 1 }])
     expect(replays.seen).toMatchObject([{ statements: 2, diverged: false }])
   })

@@ -34,7 +34,11 @@ const works: [string, (client: pg.PoolClient) => Promise<unknown>][] = [
 ]
 
 describe('the witness', () => {
-  async function flights(pool: pg.Pool, proxy: { counts: { flights: number; reset(): void } }, work: (client: pg.PoolClient) => Promise<unknown>): Promise<number> {
+  async function flights(
+    pool: pg.Pool,
+    proxy: { counts: { flights: number; reset(): void } },
+    work: (client: pg.PoolClient) => Promise<unknown>,
+  ): Promise<number> {
     proxy.counts.reset()
     const client = await pool.connect()
     await work(client)
@@ -44,12 +48,15 @@ describe('the witness', () => {
     await pool.end()
     return count
   }
-  it.each(works)('costs no round trip: %s, opening the connection included', async (_name, work) => {
-    await using link = await proxied(server)
-    await poolOnce(link.direct, 'CREATE TABLE t (a int)')
-    const plain = await flights(new pg.Pool({ connectionString: link.url }), link.proxy, work)
-    expect(await flights(poolOn(link.url), link.proxy, work)).toBe(plain)
-  })
+  it.each(works)(
+    'costs no round trip: %s, opening the connection included',
+    async (_name, work) => {
+      await using link = await proxied(server)
+      await poolOnce(link.direct, 'CREATE TABLE t (a int)')
+      const plain = await flights(new pg.Pool({ connectionString: link.url }), link.proxy, work)
+      expect(await flights(poolOn(link.url), link.proxy, work)).toBe(plain)
+    },
+  )
   it('costs an autocommit write one round trip with exactlyOnce', async () => {
     await using link = await proxied(server)
     await poolOnce(link.direct, 'CREATE TABLE t (a int)')
@@ -73,8 +80,14 @@ describe('the witness', () => {
     ] as const) {
       const ours = await pool.query(text, values as unknown[])
       const theirs = await plain.query(text, values as unknown[])
-      expect([ours.command, ours.rowCount, ours.rows]).toEqual([theirs.command, theirs.rowCount, theirs.rows])
-      expect(ours.fields.map((field) => field.name)).toEqual(theirs.fields.map((field) => field.name))
+      expect([ours.command, ours.rowCount, ours.rows]).toEqual([
+        theirs.command,
+        theirs.rowCount,
+        theirs.rows,
+      ])
+      expect(ours.fields.map((field) => field.name)).toEqual(
+        theirs.fields.map((field) => field.name),
+      )
     }
     await pool.end()
     await plain.end()
@@ -93,7 +106,9 @@ describe('the witness', () => {
     const refusing = await Server.start()
     try {
       await refusing.sql('REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC')
-      await refusing.sql("CREATE ROLE ordinary LOGIN; GRANT CREATE ON DATABASE postgres TO ordinary; CREATE SCHEMA s AUTHORIZATION ordinary")
+      await refusing.sql(
+        'CREATE ROLE ordinary LOGIN; GRANT CREATE ON DATABASE postgres TO ordinary; CREATE SCHEMA s AUTHORIZATION ordinary',
+      )
       using advice = listen('reprise:advice')
       const pool = poolOn(refusing.url.replace('postgres@', 'ordinary@'))
       await pool.query('CREATE TABLE s.t (a int)')
@@ -102,7 +117,9 @@ describe('the witness', () => {
       await client.query('INSERT INTO s.t VALUES (1)')
       await client.query('COMMIT')
       expect((await client.query('SELECT count(*)::int AS n FROM s.t')).rows).toEqual([{ n: 1 }])
-      expect(await failure(client.query('INSERT INTO s.t VALUES (1/0)'))).toMatchObject({ code: '22012' })
+      expect(await failure(client.query('INSERT INTO s.t VALUES (1/0)'))).toMatchObject({
+        code: '22012',
+      })
       expect(advice.seen).toHaveLength(1)
       client.release()
       await pool.end()

@@ -1,0 +1,46 @@
+import { analyze } from '@reprise/core'
+import type { Conversation } from './conversation.ts'
+import { recover } from './recovery.ts'
+
+/*
+ * What a session does on its own account. Nothing else may be under way.
+ */
+
+/** Rolls back what a former holder left open. */
+export function rollBack(conversation: Conversation): void {
+  const { transaction, line, Exchange } = conversation
+  const { connection } = line
+  line.halted = undefined
+  conversation.transaction = undefined
+  if (transaction === undefined || transaction.broken !== undefined || !connection.usable) {
+    process.nextTick(() => conversation.next())
+    return
+  }
+  const exchange = new Exchange('ROLLBACK')
+  exchange.statement = analyze('ROLLBACK')
+  exchange.owner = {
+    settled: () => {
+      if (connection.status !== 'I') connection.destroy()
+      conversation.next()
+    },
+  }
+  exchange.run(connection)
+}
+
+/** Reconnects a session that only listens; `failed` is called when that did not succeed. */
+export async function listenAgain(conversation: Conversation, failed: () => void): Promise<void> {
+  const { line } = conversation
+  line.halted = undefined
+  await mend(conversation)
+  conversation.next()
+  if (!line.connection.usable && line.halted === undefined) failed()
+}
+
+/** Puts a connection, and the open transaction, in place for work that cannot be sent again. */
+export async function mend(conversation: Conversation): Promise<Error | undefined> {
+  const probe = new conversation.Exchange('SELECT 1')
+  probe.statement = analyze('SELECT 1')
+  const { failure } = await recover(conversation, probe, conversation.line.connection)
+  conversation.line.arrived()
+  return failure
+}

@@ -1,0 +1,32 @@
+import { conditionOf, surfaced } from '@reprise/core'
+import { GaveUp, Refused } from './reconnect.ts'
+
+/** What a caller of connect() is told: the server's own refusal, or why nobody waits any more. */
+export function connectFailure(error: unknown): unknown {
+  if (error instanceof Refused) return error.cause
+  if (!(error instanceof GaveUp)) return error
+  const code = (error.cause as { code?: unknown } | undefined)?.code
+  return surfaced({
+    outcome: 'not-sent',
+    condition: conditionOf(String(code)) ?? 'sqlclient_unable_to_establish_sqlconnection',
+    reason: error.message as 'deadline' | 'timeout' | 'closed',
+    attempts: error.attempts,
+    cause: error.cause,
+  })
+}
+
+/** What pg calls a query that its caller no longer waits for. */
+export function queryTimeout(): Error {
+  return new Error('Query read timeout')
+}
+
+/** The client was closed before this was sent. */
+export function closed(): Error {
+  return surfaced({
+    outcome: 'not-sent',
+    condition: 'connection_does_not_exist',
+    reason: 'closed',
+    attempts: 0,
+    cause: new Error('Connection terminated'),
+  })
+}

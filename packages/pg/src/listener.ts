@@ -1,0 +1,13 @@
+import type { Connection } from './connection.ts'
+
+/** What a conversation tells the session it belongs to. */
+export interface Listener {
+  /** The work is delivered; the next may begin. */
+  idle(): void
+  /** A connection that is about to be opened: whatever should hear of it is attached here. */
+  adopt(connection: Connection): void
+  /** A session that listens lost its connection while nothing was under way. */
+  fellSilent(): void
+  /** A session that listens was without a connection for a while. */
+  missedNotifications(): void
+}

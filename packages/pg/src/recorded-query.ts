@@ -1,0 +1,243 @@
+import {
+  type Evidence,
+  endsConnection,
+  type Statement,
+  type TransactionStatus,
+  type Unit,
+} from '@reprise/core'
+import type { FieldDef } from 'pg'
+import type { Connection } from './connection.ts'
+import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
+import type { Token } from './token.ts'
+import type { PgQueryClass, Raw, ReportMessage, Wire } from './wire.ts'
+import { type Ride, readWitness, type Witness, writeWitness } from './witness.ts'
+
+const nobody: ExchangeOwner = { settled: () => undefined }
+
+/** Derives the exchange from the query class of the caller's own copy of pg. */
+export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
+  class RecordedQuery extends Query implements Exchange {
+    readonly awaitsAnswer = true
+    owner: ExchangeOwner = nobody
+    declare statement: Statement
+    ride: Ride = 'none'
+    draw = false
+    token: Token | undefined = undefined
+    tapeLimit = 0
+    taped: Raw[][] | undefined = undefined
+    tapedBytes = 0
+    shape: FieldDef[] | undefined = undefined
+    submitted = false
+    startedAt = 0
+    syncHeld = false
+    before: TransactionStatus = 'I'
+    tag: string | undefined = undefined
+    tags = 0
+    error: ReportMessage | undefined = undefined
+    witness: Witness | undefined = undefined
+    refusal: Error | undefined = undefined
+    ending: Ending | undefined = undefined
+    losses = 0
+    unit: Unit | undefined = undefined
+    #connection: Connection | undefined = undefined
+    #witnessing = false
+
+    run(connection: Connection): void {
+      this.#connection = connection
+      this.before = connection.status
+      this.#witnessing = this.ride === 'ahead' || this.ride === 'awaited'
+      if (this.tapeLimit > 0) this.taped = []
+      try {
+        connection.run(this, this)
+      } catch (error) {
+        // pg could not serialize it, and may have written a part.
+        this.refusal = error as Error
+        connection.destroy()
+        process.nextTick(() => this.#settle('refused', connection))
+      }
+    }
+
+    override submit(wire: Wire): Error | null {
+      this.submitted = true
+      this.startedAt = performance.now()
+      const refusal = super.submit(wire)
+      if (refusal !== null && refusal !== undefined) {
+        this.submitted = false
+        this.refusal = refusal
+      }
+      return refusal
+    }
+
+    override requiresPreparation(): boolean {
+      return this.ride !== 'none' || super.requiresPreparation()
+    }
+
+    override prepare(wire: Wire): void {
+      if (this.ride === 'ahead' || this.ride === 'awaited') {
+        writeWitness(wire, this.#connection as Connection, this.draw, this.token)
+        wire.flush()
+        this.syncHeld = this.ride === 'awaited'
+      }
+      if (!this.syncHeld) super.prepare(wire)
+    }
+
+    override _getRows(wire: Wire, rows: number | undefined): void {
+      if (this.ride === 'none' || this.ride === 'ahead' || this.ride === 'awaited') {
+        super._getRows(wire, rows)
+        return
+      }
+      wire.execute({ portal: this.portal })
+      writeWitness(wire, this.#connection as Connection, this.draw, this.token)
+      if (this.ride !== 'behind') wire.flush()
+      this.syncHeld = this.ride === 'held'
+      if (!this.syncHeld) wire.sync()
+    }
+
+    override handleRowDescription(message: { fields: FieldDef[] }): void {
+      this.shape = this.shape === undefined ? message.fields : this.shape.concat(message.fields)
+      super.handleRowDescription(message)
+    }
+
+    override handleDataRow(message: { readonly fields: Raw[] }): void {
+      if (this.#witnessing) {
+        this.witness = readWitness(message.fields, this.#connection as Connection, this.draw)
+        return
+      }
+      if (this.taped !== undefined) this.#tape(message.fields)
+      super.handleDataRow(message)
+    }
+
+    override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
+      if (this.#witnessing) {
+        // The token is left before the witness is asked.
+        if (this.witness === undefined) return
+        this.#witnessing = false
+        if (this.ride === 'awaited') {
+          this.syncHeld = false
+          super.prepare(wire)
+        } else this.#sync(wire)
+        return
+      }
+      this.tag = this.tag === undefined ? message.text : `${this.tag};${message.text}`
+      this.tags += 1
+      this.#witnessing = this.ride === 'behind' || this.ride === 'flushed' || this.ride === 'held'
+      super.handleCommandComplete(message, wire)
+    }
+
+    override handleError(error: Error, wire: Wire): void {
+      const connection = this.#connection as Connection
+      if (error === this.refusal) {
+        this.#settle('refused', connection)
+      } else if (error === connection.errorFrame) {
+        this.error ??= error as ReportMessage
+        if (endsConnection(this.error.code ?? '')) connection.expectEnd()
+        else {
+          // A page of rows, or a held write, has no Sync behind it yet.
+          if (this.rows) wire.sync()
+          this.#sync(wire)
+        }
+      } else if (connection.usable) {
+        // pg could not write the statement and has sent Sync in its place.
+        this.refusal = error
+      }
+    }
+
+    override handleReadyForQuery(_wire: Wire): void {
+      this.#settle(this.refusal === undefined ? 'ready' : 'refused', this.#connection as Connection)
+    }
+
+    ready(connection: Connection): void {
+      // After an ErrorResponse pg has forgotten the query, and will not tell it.
+      if (this.error !== undefined) this.#settle('ready', connection)
+    }
+
+    lost(connection: Connection): void {
+      this.#settle('lost', connection)
+    }
+
+    evidence(connection: Connection): Evidence {
+      return {
+        submitted: this.submitted,
+        syncHeld: this.syncHeld,
+        witnessPending: this.#witnessing && this.tags > 0,
+        status: this.before,
+        statement: this.statement,
+        tag: this.tag,
+        tags: this.tags,
+        error: this.error,
+        notice: connection.lastNotice,
+        socket: connection.socketCode,
+      }
+    }
+
+    deliver(error?: Error): void {
+      // A type parser of the application's that threw: the statement itself went well.
+      const failure = error ?? (this._canceledDueToError || undefined)
+      if (failure !== undefined) {
+        try {
+          this.callback?.(failure)
+        } catch (thrown) {
+          // As pg does after a success: it is the application's, and none of our steps may be left out.
+          process.nextTick(() => {
+            throw thrown
+          })
+        }
+      } else super.handleReadyForQuery((this.#connection as Connection)?.client.connection)
+    }
+
+    answer(tag: string): void {
+      this.tag = tag
+      super.handleCommandComplete(
+        { text: tag },
+        (this.#connection as Connection | undefined)?.client.connection as Wire,
+      )
+    }
+
+    again(): Exchange {
+      const { text, values, name, types, rows, portal, queryMode, binary, _rowMode } = this
+      const copy = new RecordedQuery({
+        ...(text === undefined ? {} : { text }),
+        ...(values === undefined ? {} : { values }),
+        ...(name === undefined ? {} : { name }),
+        ...(types === undefined ? {} : { types }),
+        ...(rows === undefined ? {} : { rows }),
+        ...(queryMode === undefined ? {} : { queryMode }),
+        ...(binary === undefined ? {} : { binary }),
+        ...(_rowMode === undefined ? {} : { rowMode: _rowMode }),
+        portal,
+      })
+      copy.callback = this.callback
+      copy.statement = this.statement
+      copy.losses = this.losses
+      copy.unit = this.unit
+      return copy
+    }
+
+    trim(): void {
+      this.callback = undefined
+      this.#connection = undefined
+      this._result = undefined as never
+      ;(this as unknown as { _results: unknown })._results = undefined
+    }
+
+    #sync(wire: Wire): void {
+      if (!this.syncHeld) return
+      this.syncHeld = false
+      wire.sync()
+    }
+
+    #settle(ending: Ending, connection: Connection): void {
+      if (this.ending !== undefined) return
+      this.ending = ending
+      if (ending !== 'lost') connection.idle()
+      this.owner.settled(this, connection)
+    }
+
+    #tape(fields: Raw[]): void {
+      for (const field of fields) this.tapedBytes += 8 + (field === null ? 0 : field.length)
+      if (this.tapedBytes > this.tapeLimit) this.taped = undefined
+      else this.taped?.push(fields)
+    }
+  }
+  return RecordedQuery
+}

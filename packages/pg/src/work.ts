@@ -1,0 +1,63 @@
+import { analyze, currentUnit } from '@reprise/core'
+import type { Exchange } from './exchange.ts'
+import { Passenger } from './passenger.ts'
+import { frozen } from './values.ts'
+import type { Submittable } from './wire.ts'
+
+/**
+ * What waits in a session's queue: a statement, somebody who drives the wire himself, or what the
+ * session does on its own account: rolling back what a former holder left open, listening again.
+ */
+export type Work = Exchange | Passenger | 'reset' | 'listen'
+
+/** Tells whoever waits for work that it will not be done. */
+export function fail(work: Work, error: Error): void {
+  if (typeof work === 'string') return
+  if (work instanceof Passenger) work.fail(error)
+  else work.deliver(error)
+}
+
+/** The statement of a cursor, or of the cursor inside a stream. */
+export function textOf(load: Submittable): string {
+  const { text, cursor } = load as { text?: unknown; cursor?: { text?: unknown } }
+  const found = text ?? cursor?.text
+  return typeof found === 'string' ? found : ''
+}
+
+/** Judges a statement, and fixes its values as they are now. Returns why it cannot be sent, if so. */
+export function ready(
+  exchange: Exchange,
+  mapper: (value: unknown, index: number) => unknown,
+): Error | undefined {
+  exchange.statement = analyze(exchange.text ?? '')
+  if (!exchange.statement.passing || exchange.statement.commits) exchange.unit = currentUnit()
+  if (!Array.isArray(exchange.values)) return undefined
+  try {
+    exchange.values = frozen(exchange.values, mapper)
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+const kill = /^\s*select\s+(?:pg_catalog\.)?pg_terminate_backend\s*\(\s*(\d+)\s*\)\s*;?\s*$/i
+
+/**
+ * The one process that a statement is about to terminate, written out as libraries do it to abort a
+ * query of their own (Kysely's `kill session`): what the application itself ends is not done again.
+ */
+export function processToKill({ statement, text }: Exchange): number | undefined {
+  if (!statement.functions.includes('pg_terminate_backend')) return undefined
+  const [, pid] = kill.exec(text ?? '') ?? []
+  return pid === undefined ? undefined : Number(pid)
+}
+
+/** Calls `expire` when a statement has no answer after so many milliseconds. */
+export function limit(exchange: Exchange, milliseconds: number, expire: () => void): void {
+  const { callback } = exchange
+  const timer = setTimeout(expire, milliseconds)
+  exchange.callback = (error, result) => {
+    clearTimeout(timer)
+    callback?.(error, result)
+  }
+}

@@ -1,0 +1,107 @@
+import pg from 'pg'
+import { type Server, until } from '../../../test/kit/index.ts'
+import { poolOn } from './support.ts'
+
+/** One statement of a transaction. */
+export interface Step {
+  readonly text: string
+  readonly values?: unknown[]
+}
+
+/** What became of a transaction: of each statement its rows, or the code of the error that ended it. */
+export interface Fate {
+  readonly answers: readonly Record<string, unknown>[][]
+  readonly code: string | undefined
+  /** All rows of each table afterwards. */
+  readonly tables: Readonly<Record<string, Record<string, unknown>[]>>
+}
+
+/** Terminates a backend, and waits for its end more closely than the server's own wait does. */
+export async function killBackend(server: Server, client: object): Promise<void> {
+  const { processID } = client as { readonly processID: number }
+  await server.terminate(processID)
+  const isGone = async (): Promise<boolean> => {
+    const rows = await server.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [processID])
+    return rows.length === 0
+  }
+  await until(isGone, { what: 'the backend to be gone' })
+}
+
+/**
+ * Executes a transaction in a database that is set up anew.
+ * @param schema the statements that set it up
+ * @param kills before which statements the backend is killed; the number of steps is COMMIT's
+ */
+export async function fateOf(
+  server: Server,
+  url: string,
+  schema: string,
+  steps: readonly Step[],
+  kills: readonly number[],
+): Promise<Fate> {
+  const admin = new pg.Client({ connectionString: url })
+  await admin.connect()
+  await admin.query(`DROP SCHEMA public CASCADE; CREATE SCHEMA public; ${schema}`)
+  const pool = poolOn(url)
+  const client = await pool.connect()
+  const answers: Record<string, unknown>[][] = []
+  let code: string | undefined
+  try {
+    await client.query('BEGIN')
+    for (const [i, { text, values }] of steps.entries()) {
+      if (kills.includes(i)) await killBackend(server, client)
+      const { rows } = await client.query(text, values)
+      answers.push(rows)
+    }
+    if (kills.includes(steps.length)) await killBackend(server, client)
+    await client.query('COMMIT')
+  } catch (error) {
+    code = String((error as { code?: unknown }).code ?? error)
+    await client.query('ROLLBACK')
+  }
+  client.release()
+  await pool.end()
+  const tables = await contents(admin)
+  await admin.end()
+  return { answers, code, tables }
+}
+
+async function contents(client: pg.Client): Promise<Fate['tables']> {
+  const { rows } = await client.query(
+    `SELECT c.relname AS name FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace`,
+  )
+  const tables: Record<string, Record<string, unknown>[]> = {}
+  for (const { name } of rows) {
+    const all = await client.query(`SELECT to_jsonb(t) AS row FROM ${pg.escapeIdentifier(name)} t`)
+    tables[name] = all.rows.map(({ row }) => row)
+  }
+  return tables
+}
+
+const generated = /^(id|author_id|token|made|drawn)$/
+const instant = /^\d{4}-\d\d-\d\d(T[\d:.+]+)?$/
+
+/**
+ * The rows without what differs between two databases: generated values are left out, and of each
+ * time only the order in which it was first met remains, so that what was equal still is.
+ */
+export function essence({ tables }: Fate): string {
+  const times = new Set<unknown>()
+  const all = Object.entries(tables).flatMap(([table, rows]) => rows.map((row) => ({ table, row })))
+  for (const { row } of all) {
+    for (const value of Object.values(row)) {
+      if (typeof value === 'string' && instant.test(value) && value.includes('T')) times.add(value)
+    }
+  }
+  // Times order themselves: the copy's own rows come before what the transaction made.
+  const order = [...times].sort((a, b) => Date.parse(String(a)) - Date.parse(String(b)))
+  const plain = all.map(({ table, row }) =>
+    JSON.stringify([
+      table,
+      Object.entries(row)
+        .filter(([column]) => !generated.test(column))
+        .map(([column, value]) => [column, times.has(value) ? order.indexOf(value) : value]),
+    ]),
+  )
+  return plain.sort().join('\n')
+}
