@@ -26,7 +26,7 @@ export interface Kit {
   /** The sessions that are open. */
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
-  abandon(processID: number): void
+  abandon(processID: number | undefined): void
   /** The gate of one server. */
   gate(host: string, port: number): Gate
 }
@@ -71,6 +71,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     reaper: new Reaper(),
     sessions,
     abandon(processID) {
+      if (processID === undefined) return
       for (const session of sessions) if (session.processID === processID) session.abandon()
     },
     gate(host, port) {

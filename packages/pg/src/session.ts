@@ -110,8 +110,7 @@ export class Session extends ClientFace {
     const timeout = (config as QueryConfig).query_timeout ?? this.#queryTimeout
     if (timeout > 0) limit(exchange, timeout, () => this.#expire(exchange))
     const failure = ready(exchange, this.#kit.mapper)
-    const victim = processToKill(exchange)
-    if (victim !== undefined) this.#kit.abandon(victim)
+    this.#kit.abandon(processToKill(exchange))
     if (failure === undefined) this.#enqueue(exchange)
     else process.nextTick(() => exchange.deliver(failure))
     return result
