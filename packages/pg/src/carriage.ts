@@ -1,9 +1,21 @@
-import { classify, endsConnection, FailedTransactionError, surfaced } from '@reprise/core'
+import {
+  classify,
+  endsConnection,
+  FailedTransactionError,
+  type Outcome,
+  type Reason,
+  surfaced,
+} from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './errands.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
 import { Transaction } from './transaction.ts'
+
+const reasons: { readonly [O in Outcome]?: Reason } = {
+  'in-doubt': 'in-doubt',
+  committed: 'result-unknown',
+}
 
 /** Takes passengers along in a conversation: they come and go, and none is ever sent twice. */
 export class Carriage implements PassengerOwner {
@@ -34,6 +46,8 @@ export class Carriage implements PassengerOwner {
         conversation.transaction.stopTaping('streamed')
       }
     } else {
+      // Whether it did end there is for the passenger's own error to say.
+      if (passenger.statement.endsTransaction) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
       conversation.tellLoss(classify(passenger.evidence(connection)), connection, false)
     }
@@ -44,10 +58,8 @@ export class Carriage implements PassengerOwner {
     const frame = connection.errorFrame
     if (error === frame && !endsConnection(frame.code ?? '')) return error
     const { outcome, condition } = classify(passenger.evidence(connection))
-    const sure = passenger.statement.reads ? 'rolled-back' : outcome
-    const { halted } = this.#conversation.line
-    const reason = halted ?? (sure === 'in-doubt' ? 'in-doubt' : 'streamed')
-    return surfaced({ outcome: sure, condition, reason, attempts: 1, cause: error })
+    const reason = this.#conversation.line.halted ?? reasons[outcome] ?? 'streamed'
+    return surfaced({ outcome, condition, reason, attempts: 1, cause: error })
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

@@ -38,6 +38,15 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.database
   }
 
+  get password(): unknown {
+    return this.held.password
+  }
+
+  /** Never: it is refused when a session is made. */
+  get pipeline(): boolean {
+    return false
+  }
+
   get ssl(): unknown {
     return this.held.ssl
   }

@@ -171,7 +171,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
       const { code } = (error ?? {}) as { code?: string }
       if (error !== undefined && code === '40001') this.#fail(exchange, error)
       else {
-        exchange.deliver(error)
+        this.#deliver(exchange, error)
         this.#listener.idle()
       }
       return
@@ -189,7 +189,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     if (error === undefined) this.#kit.budget.deposit()
     if (error === undefined) tellUnit(exchange)
     if (typeof exchange.witness?.xid === 'string') this.line.wrote = true
-    exchange.deliver(error ?? (failed ? new RolledBackError() : undefined))
+    this.#deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
     if (this.transaction !== undefined || exchange.statement.state.length > 0) exchange.trim()
     this.#listener.idle()
   }
@@ -220,7 +220,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
       }
     }
     if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
-    exchange.deliver(failure)
+    this.#deliver(exchange, failure)
     this.#listener.idle()
   }
 
@@ -228,8 +228,13 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   #answerBroken(exchange: Exchange, { broken }: Transaction): void {
     if (exchange.statement.endsTransaction) this.transaction = undefined
     process.nextTick(() => {
-      exchange.deliver(answerOfBroken(exchange, broken))
+      this.#deliver(exchange, answerOfBroken(exchange, broken))
       this.#listener.idle()
     })
+  }
+
+  #deliver(exchange: Exchange, error?: Error): void {
+    this.#listener.answered()
+    exchange.deliver(error)
   }
 }

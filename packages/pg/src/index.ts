@@ -3,6 +3,7 @@ import pg from 'pg'
 
 export { type TokenTable, tokenTable } from './token.ts'
 
+import { refusePipeline } from './kit.ts'
 import { sessionClass } from './pool.ts'
 import type { PgClientClass } from './wire.ts'
 
@@ -52,16 +53,12 @@ export function repriseClient(Base: unknown, options?: RepriseOptions): Reprised
 export function reprisePool<P extends pg.Pool>(pool: P, options?: RepriseOptions): P {
   const held = pool as unknown as {
     Client?: PgClientClass
-    options?: { pipeline?: boolean; Client?: unknown }
+    options?: unknown
   } | null
   if (typeof held !== 'object' || held === null || typeof held.Client !== 'function') {
     throw new TypeError('reprisePool() takes a pg.Pool: pass new pg.Pool({ … }).')
   }
-  if (held.options?.pipeline === true) {
-    throw new TypeError(
-      "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
-    )
-  }
+  refusePipeline(held.options)
   held.Client = sessionClass(held.Client, options) as unknown as PgClientClass
   return pool
 }

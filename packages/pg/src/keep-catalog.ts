@@ -4,6 +4,7 @@ import type { Inquiry } from './inquiry.ts'
 import { type Clock, speaksOfTime } from './keep-time.ts'
 import type { Parser } from './parser.ts'
 import { builtin, type Node, type Relation, some } from './tree.ts'
+import type { Raw } from './wire.ts'
 
 /**
  * Where a column's value comes from when the statement leaves it to the database:
@@ -32,10 +33,7 @@ export interface Column {
 /** A table, its columns in order. */
 export interface Table {
   readonly oid: number
-  readonly schema: string
   readonly name: string
-  /** Whether its name alone leads to it. */
-  readonly visible: boolean
   readonly columns: readonly Column[]
 }
 
@@ -78,7 +76,9 @@ SELECT ${incarnationColumns},
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`
 
+/** Name, number, type, whether it is an identity, default, whether a trigger speaks of it. */
 type ColumnRow = readonly [string, number, string, boolean, string | null, boolean]
+/** Object id, schema, name, whether the name alone leads to it, columns. */
 type TableRow = readonly [number, string, string, boolean, readonly ColumnRow[] | null]
 
 /** What the database says of its tables, before the replay begins. */
@@ -86,12 +86,20 @@ export class Catalog {
   readonly incarnation: Incarnation
   /** Something that statements run unseen asks which number a sequence gave last, or sets one. */
   readonly asksSequences: boolean
-  readonly #tables: readonly Table[]
+  readonly #parser: Parser
+  readonly #rows: readonly TableRow[]
+  readonly #tables = new Map<TableRow, Table>()
 
-  private constructor(incarnation: Incarnation, asksSequences: boolean, tables: readonly Table[]) {
+  private constructor(
+    incarnation: Incarnation,
+    asksSequences: boolean,
+    rows: readonly TableRow[],
+    parser: Parser,
+  ) {
     this.incarnation = incarnation
     this.asksSequences = asksSequences
-    this.#tables = tables
+    this.#rows = rows
+    this.#parser = parser
   }
 
   /**
@@ -107,33 +115,44 @@ export class Catalog {
     const { rows, code } = await ask(question, [`{${oids.join()}}`, timeWords, sequenceWords])
     const [row] = rows
     if (code !== undefined || row === undefined) return undefined
-    const tables = JSON.parse(String(row[4] ?? '[]')) as readonly TableRow[]
-    return new Catalog(
-      readIncarnation(row),
-      row[3] !== 'f',
-      tables.map((table) => tableOf(table, parser)),
-    )
+    const tables = tablesIn(row[4] ?? '[]')
+    return tables && new Catalog(readIncarnation(row), row[3] !== 'f', tables, parser)
   }
 
   byOid(oid: number): Table | undefined {
-    return this.#tables.find((table) => table.oid === oid)
+    return this.#tableOf(this.#rows.find(([known]) => known === oid))
   }
 
   byName({ schemaname, relname }: Relation): Table | undefined {
-    return this.#tables.find(
-      ({ schema, name, visible }) =>
+    const row = this.#rows.find(
+      ([, schema, name, visible]) =>
         name === relname && (schemaname === undefined ? visible : schemaname === schema),
     )
+    return this.#tableOf(row)
+  }
+
+  /** Most tables are never asked after, and to look at a default takes the parser. */
+  #tableOf(row: TableRow | undefined): Table | undefined {
+    if (row === undefined) return undefined
+    let table = this.#tables.get(row)
+    if (table === undefined) {
+      const [oid, , name, , columns] = row
+      table = {
+        oid,
+        name,
+        columns: (columns ?? []).map((column) => columnOf(column, this.#parser)),
+      }
+      this.#tables.set(row, table)
+    }
+    return table
   }
 }
 
-function tableOf([oid, schema, name, visible, columns]: TableRow, parser: Parser): Table {
-  return {
-    oid,
-    schema,
-    name,
-    visible,
-    columns: (columns ?? []).map((row) => columnOf(row, parser)),
+function tablesIn(json: Raw): readonly TableRow[] | undefined {
+  try {
+    return JSON.parse(String(json))
+  } catch {
+    return undefined
   }
 }
 

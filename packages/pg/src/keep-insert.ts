@@ -38,11 +38,12 @@ export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept {
   if (rows === undefined) return { values: false, serial: false }
   let values = false
   let serial = false
+  const overridden = insert.override === 'OVERRIDING_USER_VALUE'
   for (const column of known.table.columns) {
     if (rows.isPart(column.name)) continue
     for (let row = 0; row < rows.length; row++) {
       const item = rows.get(row, column.name)
-      const left = isLeft(insert, column, item)
+      const left = isLeft(item) || (overridden && column.identity)
       const drawn = left ? column.source : item === undefined ? undefined : isGenerator(item)
       if (drawn === undefined || drawn === 'fixed') continue
       const node =
@@ -59,9 +60,8 @@ export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept {
 }
 
 /** Whether the database fills this in. */
-function isLeft(insert: Insert, column: Column, item: Node | undefined): boolean {
-  if (item === undefined || item.SetToDefault !== undefined) return true
-  return column.identity && insert.override === 'OVERRIDING_USER_VALUE'
+function isLeft(item: Node | undefined): boolean {
+  return item === undefined || item.SetToDefault !== undefined
 }
 
 /** The value that the answer showed. */

@@ -32,7 +32,7 @@ const dayTypes = new Set(['date', 'timestamp', 'timestamptz'])
 const timeTypes = new Set([...dayTypes, 'time', 'timetz'])
 
 /** A name that the rewritten expression would have lost is not known. */
-export class Unnameable extends Error {
+class Unnameable extends Error {
   override readonly name = 'Unnameable'
 }
 

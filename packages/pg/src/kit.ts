@@ -85,3 +85,14 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     },
   }
 }
+
+/**
+ * Refuses a client's or a pool's configuration that shares a connection among statements.
+ * @throws TypeError with one sentence that says what to do
+ */
+export function refusePipeline(config: unknown): void {
+  if ((config as { pipeline?: unknown } | null | undefined)?.pipeline !== true) return
+  throw new TypeError(
+    "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
+  )
+}

@@ -2,6 +2,8 @@ import type { Connection } from './connection.ts'
 
 /** What a conversation tells the session it belongs to. */
 export interface Listener {
+  /** The work has its answer, and its caller is about to be told. */
+  answered(): void
   /** The work is delivered; the next may begin. */
   idle(): void
   /** A connection that is about to be opened: whatever should hear of it is attached here. */

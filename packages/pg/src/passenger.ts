@@ -1,6 +1,6 @@
 import type { Evidence, Statement, TransactionStatus } from '@reprise/core'
 import type { Connection } from './connection.ts'
-import type { Submittable, Wire } from './wire.ts'
+import type { ReportMessage, Submittable, Wire } from './wire.ts'
 
 /** Who hears that a passenger has left the wire. */
 export interface PassengerOwner {
@@ -14,14 +14,20 @@ export interface PassengerOwner {
  * wire itself, so it is passed through and never replayed. A loss ends it with an error.
  */
 export class Passenger {
-  readonly awaitsAnswer = false
+  /** A cursor or a COPY may be waiting for its caller instead; a query of the caller's own never does. */
+  readonly awaitsAnswer: boolean
   readonly load: Submittable
   readonly statement: Statement
   before: TransactionStatus = 'I'
   submitted = false
   readonly #owner: PassengerOwner
+  #tag: string | undefined
+  #tags = 0
+  /** The last ErrorResponse before this one came aboard. */
+  #errorBefore: ReportMessage | undefined
 
   constructor(load: Submittable, statement: Statement, owner: PassengerOwner) {
+    this.awaitsAnswer = typeof load.requiresPreparation === 'function'
     this.load = load
     this.statement = statement
     this.#owner = owner
@@ -30,8 +36,16 @@ export class Passenger {
   run(connection: Connection): void {
     this.before = connection.status
     this.submitted = true
+    this.#errorBefore = connection.errorFrame
     const { load } = this
-    const handleError = load.handleError
+    const { handleError, handleCommandComplete } = load
+    if (handleCommandComplete !== undefined) {
+      load.handleCommandComplete = (message, wire) => {
+        this.#tag = message.text
+        this.#tags += 1
+        handleCommandComplete.call(load, message, wire)
+      }
+    }
     if (handleError !== undefined) {
       load.handleError = (error, wire) => {
         load.handleError = handleError
@@ -63,15 +77,16 @@ export class Passenger {
   }
 
   evidence(connection: Connection): Evidence {
+    const { errorFrame } = connection
     return {
       submitted: this.submitted,
       syncHeld: false,
       witnessPending: false,
       status: this.before,
       statement: this.statement,
-      tag: undefined,
-      tags: 0,
-      error: connection.errorFrame,
+      tag: this.#tag,
+      tags: this.#tags,
+      error: errorFrame === this.#errorBefore ? undefined : errorFrame,
       notice: connection.lastNotice,
       socket: connection.socketCode,
     }

@@ -1,6 +1,7 @@
 import {
   type Evidence,
   endsConnection,
+  isGenuine,
   type Statement,
   type TransactionStatus,
   type Unit,
@@ -74,8 +75,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     override prepare(wire: Wire): void {
       if (this.ride === 'ahead' || this.ride === 'awaited') {
-        writeWitness(wire, this.#connection as Connection, this.draw, this.token)
-        wire.flush()
+        writeWitness(wire, this.#connection as Connection, this)
         this.syncHeld = this.ride === 'awaited'
       }
       if (!this.syncHeld) super.prepare(wire)
@@ -87,10 +87,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         return
       }
       wire.execute({ portal: this.portal })
-      writeWitness(wire, this.#connection as Connection, this.draw, this.token)
-      if (this.ride !== 'behind') wire.flush()
+      writeWitness(wire, this.#connection as Connection, this)
       this.syncHeld = this.ride === 'held'
-      if (!this.syncHeld) wire.sync()
     }
 
     override handleRowDescription(message: { fields: FieldDef[] }): void {
@@ -100,7 +98,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     override handleDataRow(message: { readonly fields: Raw[] }): void {
       if (this.#witnessing) {
-        this.witness = readWitness(message.fields, this.#connection as Connection, this.draw)
+        this.witness = readWitness(message.fields, this.#connection as Connection, this)
         return
       }
       if (this.taped !== undefined) this.#tape(message.fields)
@@ -130,9 +128,12 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         this.#settle('refused', connection)
       } else if (error === connection.errorFrame) {
         this.error ??= error as ReportMessage
-        if (endsConnection(this.error.code ?? '')) connection.expectEnd()
-        else {
-          // A page of rows, or a held write, has no Sync behind it yet.
+        const ends = endsConnection(this.error.code ?? '')
+        if (ends) connection.expectEnd()
+        // A page of rows, or a held write, has no Sync behind it yet. What the server itself refused
+        // is undone, so Sync commits nothing; and an ERROR over a connection that lives on may carry
+        // the code of an end.
+        if (!ends || isGenuine(this.error)) {
           if (this.rows) wire.sync()
           this.#sync(wire)
         }

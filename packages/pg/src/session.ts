@@ -6,7 +6,7 @@ import { Conversation } from './conversation.ts'
 import { listenAgain, rollBack } from './errands.ts'
 import type { Exchange } from './exchange.ts'
 import { closed, connectFailure, queryTimeout } from './failures.ts'
-import type { Kit } from './kit.ts'
+import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
 import { fail, limit, processToKill, ready, textOf, type Work } from './work.ts'
@@ -20,13 +20,14 @@ type Release = (error?: Error | boolean) => void
  */
 export class Session extends ClientFace {
   /** Read by pg-pool at release. */
-  _queryable = true
+  readonly _queryable = true
   /** Read by pg-pool at release. */
   _ending = false
   readonly #conversation: Conversation
   readonly #carriage: Carriage
   readonly #kit: Kit
   #queue: Work[] = []
+  readonly #named = new Map<string, string>()
   readonly #queryTimeout: number
   #busy = true
   #active: Work | undefined
@@ -38,13 +39,12 @@ export class Session extends ClientFace {
 
   constructor(kit: Kit, config?: string | ClientConfig) {
     super()
-    if (typeof config === 'object' && config !== null && config.pipeline === true) {
-      throw new TypeError(
-        "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
-      )
-    }
+    refusePipeline(config)
     this.#kit = kit
     this.#conversation = new Conversation(kit, config, {
+      answered: () => {
+        this.#active = undefined
+      },
       idle: () => this.#next(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#enqueue('listen'),
@@ -109,7 +109,7 @@ export class Session extends ClientFace {
     }
     const timeout = (config as QueryConfig).query_timeout ?? this.#queryTimeout
     if (timeout > 0) limit(exchange, timeout, () => this.#expire(exchange))
-    const failure = ready(exchange, this.#kit.mapper)
+    const failure = ready(exchange, this.#kit.mapper, this.#named)
     this.#kit.abandon(processToKill(exchange))
     if (failure === undefined) this.#enqueue(exchange)
     else process.nextTick(() => exchange.deliver(failure))
@@ -150,7 +150,8 @@ export class Session extends ClientFace {
     this.#release =
       release &&
       ((error) => {
-        if (this.#conversation.transaction !== undefined || this.#active !== undefined) {
+        const { transaction } = this.#conversation
+        if (transaction !== undefined || this.#active !== undefined || this.#queue.length > 0) {
           this.#enqueue('reset')
         }
         release(error)
@@ -168,12 +169,13 @@ export class Session extends ClientFace {
       () => {
         this.#connecting = undefined
         this.emit('connect')
-        this.#next()
+        this.#next(false)
       },
       (error) => {
         this.#connecting = undefined
-        this._queryable = false
-        throw connectFailure(error)
+        const failure = connectFailure(error)
+        void this.#close(failure as Error)
+        throw failure
       },
     )
     return this.#connecting
@@ -212,25 +214,23 @@ export class Session extends ClientFace {
     else this.#conversation.begin(work)
   }
 
-  #next(): void {
-    const done = this.#active
+  #next(drained = true): void {
     this.#busy = false
     this.#active = undefined
     const work = this.#queue.shift()
     if (work !== undefined) this.#begin(work)
     else {
       this.#settled?.()
-      // Not for the connection itself.
-      if (done !== undefined) this.emit('drain')
+      if (drained) this.emit('drain')
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(why = closed()): Promise<void> {
     if (this._ending) return this.#closed
     this._ending = true
     this.#kit.sessions.delete(this)
     this.#closed = (async () => {
-      for (const work of this.#queue.splice(0)) fail(work, closed())
+      for (const work of this.#queue.splice(0)) fail(work, why)
       if (this.#connecting !== undefined) {
         this.#conversation.halt('closed')
         await this.#connecting.catch(() => undefined)

@@ -15,6 +15,7 @@ export interface Wire extends EventEmitter {
   readonly stream: {
     readonly writable: boolean
     readonly bytesRead?: number
+    write(bytes: Buffer): unknown
     destroy(error?: Error): unknown
   }
   /** Hands what arrives on a stream to the parser: of the socket, or of TLS upon it. */
@@ -95,6 +96,9 @@ export interface Submittable {
   submit(wire: Wire): unknown
   callback?: unknown
   handleError?(error: Error, wire?: Wire): void
+  handleCommandComplete?(message: { readonly text: string }, wire: Wire): void
+  /** Only a pg.Query has this. */
+  requiresPreparation?(): boolean
   handleReadyForQuery?(wire: Wire): void
 }
 

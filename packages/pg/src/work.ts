@@ -24,12 +24,23 @@ export function textOf(load: Submittable): string {
   return typeof found === 'string' ? found : ''
 }
 
-/** Judges a statement, and fixes its values as they are now. Returns why it cannot be sent, if so. */
+/**
+ * Judges a statement, and fixes its values as they are now. Returns why it cannot be sent, if so.
+ *
+ * @param named the texts of the prepared statements so far: one may be called by its name alone, and
+ *   must be judged, and on a new connection prepared, by its text all the same
+ */
 export function ready(
   exchange: Exchange,
   mapper: (value: unknown, index: number) => unknown,
+  named: Map<string, string>,
 ): Error | undefined {
-  exchange.statement = analyze(exchange.text ?? '')
+  const { name, text } = exchange
+  if (typeof name === 'string') {
+    if (typeof text === 'string' && text !== '') named.set(name, text)
+    else exchange.text = named.get(name) ?? text
+  }
+  exchange.statement = analyze(typeof exchange.text === 'string' ? exchange.text : '')
   if (!exchange.statement.passing || exchange.statement.commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined
   try {

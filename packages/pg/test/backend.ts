@@ -41,7 +41,8 @@ const usual: Answers = {
 /**
  * A server that answers as PostgreSQL would and remembers what was sent to it, but for the faults that
  * are set for its first connections: by the statement, by the statement and ` Sync` where that comes
- * in a flight of its own, or by `''` for the start-up. Each happens once.
+ * in a flight of its own, by the name of a prepared
+ * statement that is called by it, or by `''` for the start-up. Each happens once.
  */
 export class Backend {
   /** The application's statements, by connection. */
@@ -109,11 +110,20 @@ async function live(
     const after: 'I' | 'T' | 'E' = end === 'H' ? status : statusAfter(last, status)
     const polite = replies(flight, answers)
     if (end !== 'H') polite.push(readyForQuery(after))
-    const name = text ?? (flight.length === 1 && end === 'S' ? `${last} Sync` : undefined)
+    const syncs = flight.length === 1 && end === 'S'
+    const name = text ?? calledIn(flight) ?? (syncs ? `${last} Sync` : undefined)
     if (name !== undefined && !(await once(name, polite))) return
     status = after
     await peer.send(...polite)
   }
+}
+
+/** The name by which a prepared statement of the application's is called. */
+function calledIn(flight: readonly ClientFrame[]): string | undefined {
+  return flight
+    .filter(({ type }) => type === 'B')
+    .map(({ body }) => body.toString('latin1').split('\0')[1])
+    .find((name) => name !== '' && name !== 'reprise_witness')
 }
 
 /** What the client wants answered before it goes on. */

@@ -129,6 +129,14 @@ const errors: [string, Body][] = [
     'neither text nor name',
     async (client) => [await caught(client.query(weird({}))), await client.query('SELECT 1')],
   ],
+  [
+    'a text that is none',
+    async (client) => [
+      await caught(client.query(weird({ text: 5 }))),
+      await caught(client.query(weird({ text: new String('SELECT 1') }))),
+      await client.query('SELECT 1'),
+    ],
+  ],
   ['no query at all', (client) => client.query(weird(null))],
   ['a callback that is none', (client) => client.query(weird({ text: 'SELECT 1', callback: 5 }))],
   [

@@ -218,13 +218,18 @@ const answers: [string, Body][] = [
   [
     'what the client knows of itself',
     (client) => {
-      const { host, port, user, database, ssl } = client as unknown as Record<string, unknown>
+      const { host, port, user, database, ssl, password, pipeline } = client as unknown as Record<
+        string,
+        unknown
+      >
       return [
         host,
         port,
         user,
         database,
         ssl,
+        password,
+        pipeline,
         typeof (client as unknown as { processID: unknown }).processID,
         client.getTransactionStatus(),
       ]

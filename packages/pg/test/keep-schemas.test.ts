@@ -116,7 +116,7 @@ ${triggers[trigger]}`
           for (const { drawn } of killed.tables.audit ?? []) expect(ids).toContain(drawn)
         },
       ),
-      { numRuns: 120, seed: 8 },
+      { numRuns: 120 },
     )
     expect(fates.same).toBeGreaterThan(fates.diverged)
   }, 240_000)

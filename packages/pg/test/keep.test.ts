@@ -107,7 +107,7 @@ describe('a replayed INSERT … RETURNING answers as before', () => {
     'with an identity by default': (name) =>
       `INSERT INTO by_default (name) VALUES ('${name}'), ('b') RETURNING *`,
     'over a user value': (name) =>
-      `INSERT INTO always (id, name) OVERRIDING USER VALUE VALUES (3, '${name}') RETURNING id`,
+      `INSERT INTO always (id, name) OVERRIDING USER VALUE VALUES (3, '${name}'), (4, 'b') RETURNING id`,
     'with ON CONFLICT DO NOTHING': (name) =>
       `INSERT INTO item (name) VALUES ('${name}') ON CONFLICT DO NOTHING RETURNING id`,
     'with ON CONFLICT DO UPDATE that inserts': (name) =>

@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { FakeServer, until } from '../../../test/kit/index.ts'
 import { type Body, caught, createDatabase, kill, sameAsPlain, sessionOn } from './compare.ts'
@@ -110,6 +111,28 @@ it("a failed transaction shows at once, where a plain client still waits for the
   await failure(client.query('SELECT 1/0'))
   expect(client.getTransactionStatus()).toBe('E')
   await client.end()
+})
+
+describe('a connect() that fails', () => {
+  const config = (): pg.ClientConfig => ({ connectionString: url.replace(/[^/]*$/, 'missing') })
+  it('settles what waits for it, and refuses what comes later', async () => {
+    const client = sessionOn(config())
+    let ends = 0
+    client.on('end', () => ends++)
+    const waiting = failure(client.query('SELECT 1'))
+    const error = await failure(client.connect())
+    expect(error).toMatchObject({ code: '3D000', name: 'error' })
+    expect(await waiting).toMatchObject({ code: '3D000' })
+    expect((await failure(client.query('SELECT 1'))).message).toMatch(/not queryable/)
+    await client.end()
+    expect(ends).toBe(1)
+  })
+  it('may be ended before it fails, and after', async () => {
+    const client = sessionOn(config())
+    const connecting = client.connect().catch((error) => error)
+    await Promise.all([client.end(), client.end(), connecting])
+    await client.end()
+  })
 })
 
 describe('end()', () => {

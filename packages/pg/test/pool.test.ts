@@ -144,7 +144,7 @@ describe('a pool', () => {
       const next = await pool.connect()
       expect((next as unknown as pg.Client).getTransactionStatus()).toBe('I')
       expect(
-        (await next.query("SELECT current_setting('app.rest', true) AS found")).rows[0].left,
+        (await next.query("SELECT current_setting('app.rest', true) AS found")).rows[0].found,
       ).toBeOneOf([null, ''])
       next.release()
     }

@@ -29,9 +29,8 @@ describe('query_timeout', () => {
       const behind = client.query('SELECT 2 AS a').then(({ rows }) => rows, String)
       expect(await first).toMatchObject({ reason: 'timeout' })
       // It waited as long as the first one did, so the client's own timeout is up for it as well.
-      expect(await behind).toEqual(
-        which === 'of the client' ? 'Error: Query read timeout' : [{ a: 2 }],
-      )
+      if (which === 'of the client') expect(await behind).toMatch(/Query read timeout|was not sent/)
+      else expect(await behind).toEqual([{ a: 2 }])
       expect((await client.query('SELECT 3 AS a')).rows).toEqual([{ a: 3 }])
       await client.end()
     },

@@ -79,29 +79,28 @@ async function contents(client: pg.Client): Promise<Fate['tables']> {
 }
 
 const generated = /^(id|author_id|token|made|drawn)$/
-const instant = /^\d{4}-\d\d-\d\d(T[\d:.+]+)?$/
+const instant = /^\d{4}-\d\d-\d\dT[\d:.+]+$/
 
 /**
- * The rows without what differs between two databases: generated values are left out, and of each
- * time only the order in which it was first met remains, so that what was equal still is.
+ * The rows without what differs between two runs: generated values are left out, and of the times in a
+ * column only their order remains, so that what was equal still is.
  */
 export function essence({ tables }: Fate): string {
-  const times = new Set<unknown>()
-  const all = Object.entries(tables).flatMap(([table, rows]) => rows.map((row) => ({ table, row })))
-  for (const { row } of all) {
-    for (const value of Object.values(row)) {
-      if (typeof value === 'string' && instant.test(value) && value.includes('T')) times.add(value)
+  const lines: string[] = []
+  for (const [table, rows] of Object.entries(tables)) {
+    const times = new Map<string, unknown[]>()
+    for (const [column, value] of rows.flatMap((row) => Object.entries(row))) {
+      if (typeof value !== 'string' || !instant.test(value)) continue
+      times.set(column, [...new Set([...(times.get(column) ?? []), value])].sort())
+    }
+    for (const row of rows) {
+      const kept = Object.entries(row).filter(([column]) => !generated.test(column))
+      const plain = kept.map(([column, value]) => {
+        const place = times.get(column)?.indexOf(value) ?? -1
+        return [column, place < 0 ? value : place]
+      })
+      lines.push(JSON.stringify([table, plain]))
     }
   }
-  // Times order themselves: the copy's own rows come before what the transaction made.
-  const order = [...times].sort((a, b) => Date.parse(String(a)) - Date.parse(String(b)))
-  const plain = all.map(({ table, row }) =>
-    JSON.stringify([
-      table,
-      Object.entries(row)
-        .filter(([column]) => !generated.test(column))
-        .map(([column, value]) => [column, times.has(value) ? order.indexOf(value) : value]),
-    ]),
-  )
-  return plain.sort().join('\n')
+  return lines.sort().join('\n')
 }

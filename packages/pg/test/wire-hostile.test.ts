@@ -53,6 +53,19 @@ describe('an error that carries the code of an end, over a connection that lives
       await pool.end()
     },
   )
+  it.each(['57P01', '08006'])('%s is so while the Sync of a write is held', async (code) => {
+    const raised: Fault = async (peer) => {
+      await peer.send(errorResponse({ ...report, C: code }))
+      await peer.readUntilSync()
+      await peer.send(readyForQuery('I'))
+      await peer.hang()
+    }
+    await using backend = await Backend.start([{ [insert]: raised }])
+    const pool = poolOn(backend.url, { exactlyOnce: true })
+    expect(await failure(pool.query(insert))).toMatchObject({ name: 'error', code })
+    expect(backend.sent(insert)).toBe(1)
+    await pool.end()
+  })
 })
 
 describe('a server that speaks nonsense', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { errorResponse, readyForQuery, until } from '../../../test/kit/index.ts'
-import { Backend, type Fault, instead, terminated } from './backend.ts'
+import { Backend, behind, type Fault, instead, terminated } from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -67,6 +67,34 @@ describe('a witness that the server refuses', () => {
     expect(await failure(pool.query(insert))).toMatchObject({ code: '42501', name: 'error' })
     expect(backend.sent(insert)).toBe(1)
     expect(advice.seen).toHaveLength(0)
+    await pool.end()
+  })
+})
+
+describe('a prepared statement that is called by its name alone', () => {
+  const text = 'INSERT INTO t VALUES ($1)'
+  const prepared = { name: 'w', text, values: [1] }
+  const call = { name: 'w', values: [2] } as never
+  const gone: Fault = (peer) => peer.end()
+
+  it('is judged by its text: as a write without an answer it is in doubt', async () => {
+    await using backend = await Backend.start([{ w: gone }])
+    const pool = poolOn(backend.url, { witness: 'off' })
+    const client = await pool.connect()
+    await client.query(prepared)
+    expect(await failure(client.query(call))).toMatchObject({ outcome: 'in-doubt' })
+    client.release()
+    await pool.end()
+  })
+  it('is prepared again on a new connection', async () => {
+    await using backend = await Backend.start([{ 'SELECT 1': behind(terminated) }])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query(prepared)
+    await client.query('SELECT 1')
+    expect((await client.query(call)).command).toBe('INSERT')
+    expect(backend.lives).toEqual([[text, 'SELECT 1'], [text]])
+    client.release()
     await pool.end()
   })
 })

@@ -1,0 +1,13 @@
+export {
+  DivergedError,
+  diagnose,
+  InDoubtError,
+  LossError,
+  type RepriseOptions,
+  RolledBackError,
+  rerunnable,
+} from '@reprise/pg'
+export type { Config, Pool } from './config.ts'
+export { idempotent } from './idempotent.ts'
+export { ReprisePlugin } from './plugin.ts'
+export { reprise } from './reprise.ts'

@@ -1,0 +1,49 @@
+type Given = object | (() => object)
+
+interface Configured {
+  readonly driverOptions?: unknown
+  readonly replicas?: unknown
+}
+
+/**
+ * The driver options of a configuration, or of a replica, once they are sure not to hold connections
+ * that somebody else makes.
+ *
+ * @throws TypeError when they do; for a function, when MikroORM calls it
+ */
+export function checkedDriverOptions({ driverOptions }: Configured): { driverOptions?: Given } {
+  if (driverOptions === undefined) return {}
+  if (typeof driverOptions !== 'function') {
+    refuse(driverOptions)
+    return { driverOptions: driverOptions as object }
+  }
+  return {
+    driverOptions: () => {
+      const made: unknown = driverOptions()
+      refuse(made)
+      return made as object
+    },
+  }
+}
+
+/** The same for each read replica. */
+export function checkedReplicas<R extends Configured>(config: {
+  readonly replicas?: readonly R[]
+}): { replicas?: R[] } {
+  if (config.replicas === undefined) return {}
+  return { replicas: config.replicas.map((one) => ({ ...one, ...checkedDriverOptions(one) })) }
+}
+
+function refuse(options: unknown): void {
+  const { createDriver, getExecutor } = (options ?? {}) as Record<string, unknown>
+  if (typeof getExecutor === 'function') {
+    throw new TypeError(
+      'Reprise cannot reach into a Kysely given in driverOptions: make its pool with new pg.Pool({ …, ...reprise() }) of @reprise/pg, and leave reprise() of @reprise/mikro-orm out.',
+    )
+  }
+  if (typeof createDriver === 'function') {
+    throw new TypeError(
+      'Reprise cannot reach into a dialect given in driverOptions: give it a pool made with new pg.Pool({ …, ...reprise() }) of @reprise/pg, and leave reprise() of @reprise/mikro-orm out.',
+    )
+  }
+}

@@ -1,0 +1,49 @@
+import type { AnyEntity, EntityClass, EntitySchema } from '@mikro-orm/core'
+import { type EntityManager, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql'
+import { settingsOf } from '@reprise/core'
+import type { RepriseOptions } from '@reprise/pg'
+import { type DriverClass, driverOver } from './driver.ts'
+import { checkedDriverOptions, checkedReplicas } from './driver-options.ts'
+
+export {
+  DivergedError,
+  diagnose,
+  InDoubtError,
+  LossError,
+  RolledBackError,
+  rerunnable,
+} from '@reprise/core'
+export type { RepriseOptions } from '@reprise/pg'
+export { RepriseSubscriber } from './subscriber.ts'
+
+/**
+ * Makes an ORM's work outlive its connections. Written around the configuration:
+ *
+ *     const orm = await MikroORM.init(reprise({ clientUrl, entities }))
+ *
+ * @param config what MikroORM.init(), defineConfig() or a Nest module takes
+ * @throws TypeError for an unknown option or one of the wrong type, and for a configuration whose
+ *   connections are made elsewhere
+ */
+export function reprise<
+  EM extends EntityManager = EntityManager,
+  Entities extends readonly (string | EntityClass<AnyEntity> | EntitySchema)[] = (
+    | string
+    | EntityClass<AnyEntity>
+    | EntitySchema
+  )[],
+>(config: Options<EM, Entities>, options: RepriseOptions = {}): Options<EM, Entities> {
+  if (typeof config !== 'object' || config === null) {
+    throw new TypeError(
+      'reprise() takes the MikroORM configuration: reprise({ clientUrl, entities }, { deadline: 30_000 }).',
+    )
+  }
+  const settings = settingsOf(options)
+  const Base = (config.driver ?? PostgreSqlDriver) as DriverClass
+  return {
+    ...config,
+    ...checkedDriverOptions(config),
+    ...checkedReplicas(config),
+    driver: driverOver(Base, options, settings),
+  }
+}

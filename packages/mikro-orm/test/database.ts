@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { type Frame, Proxy as WireProxy } from '../../../test/kit/index.ts'
+
+/** What is done to a connection at a chosen statement. */
+export type Fault = 'kill' | 'cut'
+
+/** Both kinds of fault. */
+export const faults: readonly Fault[] = ['kill', 'cut']
+
+/**
+ * A database of a test's own on the shared server, reached through a proxy that knows the backends, so
+ * that a fault can happen at a statement and not at a time.
+ */
+export class Database implements AsyncDisposable {
+  /** For the application: through the proxy. */
+  readonly url: string
+  readonly #admin: pg.Client
+  readonly #proxy: WireProxy
+  readonly #backends: Map<number, number> = new Map()
+  /** The statements that passed since the last {@link listen}. */
+  statements: string[] = []
+  #at: { readonly place: number; readonly fault: Fault } | undefined
+  #done = false
+  #striking: Promise<unknown> = Promise.resolve()
+
+  private constructor(url: string, admin: pg.Client, proxy: WireProxy) {
+    this.url = url
+    this.#admin = admin
+    this.#proxy = proxy
+    proxy.onFrame((frame) => this.#see(frame))
+  }
+
+  static async create(serverUrl: string): Promise<Database> {
+    const direct = new URL(serverUrl)
+    const name = `mikro_${randomBytes(6).toString('hex')}`
+    const root = new pg.Client(serverUrl)
+    await root.connect()
+    await root.query(`create database ${name}`)
+    await root.end()
+    direct.pathname = `/${name}`
+    const admin = new pg.Client({ connectionString: direct.href, application_name: 'admin' })
+    await admin.connect()
+    const proxy = await WireProxy.start({ host: direct.hostname, port: Number(direct.port) })
+    const url = new URL(direct)
+    url.port = String(proxy.port)
+    return new Database(url.href, admin, proxy)
+  }
+
+  /** The rows of a statement, on a connection that no fault reaches. */
+  async sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
+    return (await this.#admin.query(text, values)).rows
+  }
+
+  /** Terminates every backend of the application; resolves with their number when they are gone. */
+  async killAll(): Promise<number> {
+    const { rowCount } = await this.#admin.query(
+      `select pg_terminate_backend(pid, 10000) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    return rowCount ?? 0
+  }
+
+  /**
+   * Begins to count statements, and has the connection end at one of them: its backend is terminated
+   * before it arrives, or the network is cut once it was answered, the answer lost.
+   */
+  listen(place?: number, fault: Fault = 'kill'): void {
+    this.statements = []
+    this.#done = false
+    this.#at = place === undefined ? undefined : { place, fault }
+  }
+
+  /** Whether the fault happened. */
+  get struck(): boolean {
+    return this.#done
+  }
+
+  /** Has every connection that is opened from now on wait; returns what lets them go on. */
+  hold(): { readonly waiting: () => boolean; readonly release: () => void } {
+    let release = (): void => {}
+    let waiting = false
+    const released = new Promise<'pass'>((resolve) => {
+      release = () => resolve('pass')
+    })
+    const forget = this.#proxy.onFrame(({ type }) => {
+      if (type !== 'startup') return 'pass'
+      waiting = true
+      return released
+    })
+    void released.then(forget)
+    return { waiting: () => waiting, release }
+  }
+
+  /** While on, nobody can connect. */
+  refuse(on: boolean): void {
+    this.#proxy.refuse(on)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#striking
+    await this.#proxy.close()
+    await this.#admin.end()
+  }
+
+  #see({ connection, from, type, body, text }: Frame): Promise<'pass'> | 'swallow' | 'pass' {
+    if (type === 'K' && from === 'server') this.#backends.set(connection, body.readInt32BE(0))
+    if (from !== 'client' || (type !== 'Q' && type !== 'P') || isWitness(text)) return 'pass'
+    this.statements.push(text)
+    if (this.#done || this.statements.length - 1 !== this.#at?.place) return 'pass'
+    this.#done = true
+    if (this.#at.fault === 'cut') return 'swallow'
+    const pid = this.#backends.get(connection)
+    const killed = this.#admin.query('select pg_terminate_backend($1, 10000)', [pid])
+    this.#striking = killed
+    return killed.then(() => 'pass')
+  }
+}
+
+// The session's own: they ride along with the application's statements.
+function isWitness(text: string): boolean {
+  return text.includes('pg_current_xact_id_if_assigned')
+}

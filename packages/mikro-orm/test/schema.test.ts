@@ -1,0 +1,122 @@
+import { Migration, Migrator } from '@mikro-orm/migrations'
+import { MikroORM } from '@mikro-orm/postgresql'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { diagnose, reprise } from '../src/index.ts'
+import { Account, Transfer } from './account.ts'
+import { Database, type Fault } from './database.ts'
+
+let database: Database
+class First extends Migration {
+  override up(): void {
+    this.addSql('create table "account" ("id" int primary key, "balance" int not null)')
+    this.addSql('alter table "account" add column "version" int not null default 1')
+    this.addSql('insert into "account" values (1, 1000)')
+  }
+}
+
+class Second extends Migration {
+  override up(): void {
+    this.addSql('create table "transfer" ("token" uuid primary key, "amount" int not null)')
+  }
+}
+
+beforeAll(async () => {
+  database = await Database.create(inject('serverUrl'))
+})
+
+afterAll(() => database?.[Symbol.asyncDispose]())
+
+const migrationsList = [
+  { name: 'First', class: First },
+  { name: 'Second', class: Second },
+]
+
+/** An ORM that is connected and has looked at nothing yet. */
+async function open(): Promise<MikroORM> {
+  const orm = await MikroORM.init(
+    reprise({
+      clientUrl: database.url,
+      entities: [Account, Transfer],
+      extensions: [Migrator],
+      migrations: { migrationsList, snapshot: false, silent: true },
+    }),
+  )
+  await orm.connect()
+  return orm
+}
+
+const fresh = async (): Promise<void> => {
+  await database.sql('drop schema public cascade; create schema public')
+}
+const tables = async (): Promise<unknown[]> =>
+  (
+    await database.sql(
+      "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1",
+    )
+  ).map(({ relname }) => relname)
+
+/**
+ * Does a piece of work without a fault, then once for each of its statements with one.
+ * @param finish does the rest of it, after an honest error
+ */
+async function everywhere(
+  fault: Fault,
+  work: (orm: MikroORM) => Promise<unknown>,
+  finish: (orm: MikroORM) => Promise<unknown> = work,
+): Promise<{ statements: number; surfaced: unknown[] }> {
+  const surfaced: unknown[] = []
+  const run = async (place?: number): Promise<unknown[]> => {
+    await fresh()
+    const orm = await open()
+    database.listen(place, fault)
+    const error = await work(orm).then(
+      () => undefined,
+      (failure) => failure,
+    )
+    expect(database.struck, `statement ${place}`).toBe(place !== undefined)
+    await orm.close()
+    if (error !== undefined) {
+      surfaced.push(diagnose(error)?.outcome ?? error)
+      const again = await open()
+      await finish(again)
+      await again.close()
+    }
+    return tables()
+  }
+  const expected = await run()
+  const statements = database.statements.length
+  for (let place = 0; place < statements; place++) {
+    expect(await run(place), `statement ${place}`).toEqual(expected)
+  }
+  return { statements, surfaced }
+}
+
+const update = (orm: MikroORM): Promise<unknown> => orm.schema.update()
+const migrate = async (orm: MikroORM): Promise<void> => {
+  await orm.migrator.up()
+  expect(await database.sql('select balance from account')).toEqual([{ balance: 1000 }])
+}
+
+test('the schema generator outlives its backend at every statement', async () => {
+  const { statements, surfaced } = await everywhere('kill', update)
+  expect(statements).toBeGreaterThan(2)
+  expect(surfaced).toEqual([])
+})
+
+test('a migration whose backend is killed is mended, or rolled back whole and can be run again', async () => {
+  const { statements, surfaced } = await everywhere('kill', migrate)
+  expect(statements).toBeGreaterThan(5)
+  // Its row of the history has a time of the server's, which is not kept once tables were defined.
+  expect(new Set(surfaced)).toEqual(new Set(['rolled-back']))
+  expect(surfaced.length).toBeLessThan(statements / 2)
+})
+
+test.each([
+  ['the schema generator', update],
+  ['migrations', migrate],
+])('where the network swallows an answer, %s are mended or say so honestly', async (_, work) => {
+  const { statements, surfaced } = await everywhere('cut', work)
+  // A statement like CREATE TABLE that commits by itself carries no witness.
+  for (const outcome of surfaced) expect(['in-doubt', 'rolled-back']).toContain(outcome)
+  expect(surfaced.length).toBeLessThan(statements)
+})

@@ -1,0 +1,130 @@
+import {
+  Budget,
+  currentUnit,
+  publish,
+  rerun,
+  rerunnable,
+  type Settings,
+  type Unit,
+} from '@reprise/core'
+import { honest, remind, tellsOutcome } from './error.ts'
+import {
+  commitsInParts,
+  endsTransaction,
+  type Inside,
+  type Operation,
+  onlyReads,
+} from './operation.ts'
+
+/** Prisma's mark on the client inside an interactive transaction. */
+const scope = Symbol.for('prisma.client.transaction.scope_context')
+
+/** Stands for work that holds no code of the application's: it may always be run again. */
+const withoutCode = rerunnable(() => undefined)
+
+const wroteOutside =
+  'A rerunnable() callback wrote through another client than the one it was handed, so it is not run again: write through the transaction client.'
+
+/** What happens between the application and one PrismaClient. */
+export class Door {
+  readonly #settings: Settings
+  readonly #budget: Budget
+  readonly #clientVersion: string
+  /** By transaction, the loss that ended it. */
+  readonly #losses = new WeakMap<Inside, Error>()
+  /** By unit that is an array, the place of its last operation. */
+  readonly #lastOf = new WeakMap<Unit, number>()
+  #advised = false
+
+  constructor(settings: Settings, clientVersion: string) {
+    this.#settings = settings
+    this.#budget = new Budget(settings.budget)
+    this.#clientVersion = clientVersion
+  }
+
+  /** One operation; in a transaction, it is only its error that is ours. */
+  perform(operation: Operation): Promise<unknown> {
+    const { transaction } = operation.__internalParams
+    if (transaction !== undefined) return this.#inside(operation, transaction)
+    const outer = currentUnit()
+    if (outer !== undefined && !onlyReads(operation)) this.#notAgain(outer)
+    if (commitsInParts(operation)) return this.#honestly(() => operation.query(operation.args))
+    return this.#whole(withoutCode, (unit) => {
+      if (outer === undefined) doneOnceAnswered(operation, unit)
+      return operation.query(operation.args)
+    })
+  }
+
+  /**
+   * One transaction, of either form.
+   *
+   * @param client what `$transaction` was called on
+   * @param input a callback, or an array of operations
+   */
+  transact(client: unknown, input: unknown, run: () => Promise<unknown>): Promise<unknown> {
+    // A nested transaction is a savepoint: it lives and dies with the outermost.
+    if (isInside(client)) return this.#honestly(run)
+    const outer = currentUnit()
+    if (outer !== undefined) this.#notAgain(outer)
+    if (!Array.isArray(input)) return this.#whole(input, run)
+    return this.#whole(withoutCode, (unit) => {
+      this.#lastOf.set(unit, input.length - 1)
+      return run()
+    })
+  }
+
+  #whole(callback: unknown, run: (unit: Unit) => PromiseLike<unknown>): Promise<unknown> {
+    const honestly = (unit: Unit): Promise<unknown> => this.#honestly(() => run(unit))
+    return rerun(callback, honestly, this.#settings, this.#budget)
+  }
+
+  async #inside(operation: Operation, transaction: Inside): Promise<unknown> {
+    const unit = currentUnit()
+    if (unit !== undefined) {
+      if (endsTransaction(operation)) unit.committed = true
+      // Prisma may send the COMMIT of a batch in the name of whoever came first in this tick, so the
+      // session cannot tell. Answers are handed out after it, but of a failed batch, too: up to the
+      // operation that failed.
+      const { kind, index } = transaction
+      if (kind === 'batch' && index === this.#lastOf.get(unit)) doneOnceAnswered(operation, unit)
+    }
+    try {
+      return await this.#honestly(() => operation.query(operation.args))
+    } catch (error) {
+      const loss = this.#losses.get(transaction)
+      if (loss !== undefined) throw remind(error, loss)
+      if (tellsOutcome(error)) this.#losses.set(transaction, error as Error)
+      throw error
+    }
+  }
+
+  async #honestly(run: () => PromiseLike<unknown>): Promise<unknown> {
+    try {
+      // Prisma's promises are lazy: awaited here, they do their work in the unit.
+      return await run()
+    } catch (error) {
+      throw honest(error, this.#clientVersion)
+    }
+  }
+
+  #notAgain(unit: Unit): void {
+    unit.committed = true
+    if (this.#advised) return
+    this.#advised = true
+    publish('reprise:advice', { advice: wroteOutside })
+  }
+}
+
+/** Outside an interactive transaction, what the engine has answered is committed. */
+function doneOnceAnswered(operation: Operation, unit: Unit): void {
+  const params = operation.__internalParams
+  const { unpacker } = params
+  params.unpacker = (data) => {
+    unit.committed = true
+    return unpacker === undefined ? data : unpacker(data)
+  }
+}
+
+function isInside(client: unknown): boolean {
+  return (client as { [scope]?: unknown } | null | undefined)?.[scope] !== undefined
+}

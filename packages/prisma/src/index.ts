@@ -1,0 +1,13 @@
+export {
+  type Diagnosis,
+  DivergedError,
+  diagnose,
+  InDoubtError,
+  LossError,
+  type Outcome,
+  type RepriseOptions,
+  RolledBackError,
+  rerunnable,
+} from '@reprise/core'
+export { type AdapterOptions, repriseAdapter } from './adapter.ts'
+export { reprise } from './extension.ts'
