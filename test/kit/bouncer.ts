@@ -52,8 +52,12 @@ export class Bouncer {
     const backend = `* = host=${target.host} port=${target.port} user=postgres`
     await writeFile(file, `[databases]\n${backend}\n[pgbouncer]\n${lines.join('\n')}\n`)
     const log: string[] = []
-    const child = spawn('pgbouncer', [file], { ...(await serverAccount()), stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => log.push(String(text)))
+    const child = spawn('pgbouncer', [file], {
+      ...(await serverAccount()),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text) => log.push(String(text)))
     running.add(child)
     child.once('exit', () => running.delete(child))
     const what = 'PgBouncer to listen'

@@ -24,7 +24,6 @@ export class Counts {
  * A loopback proxy in front of a server that understands the protocol: faults happen at a chosen
  * frame and not at a chosen time.
  */
-// biome-ignore lint/suspicious/noShadowRestrictedNames: nobody here needs the other one
 export class Proxy {
   /** Where it listens, on the loopback interface. */
   readonly port: number

@@ -51,7 +51,7 @@ export interface Tokens {
  * The comment by which the author of a statement says that it may be executed once more when nobody
  * knows whether it was: an upsert, a delete by key, a setting to a fixed value.
  */
-export const idempotentMark = '/* reprise:idempotent */'
+const idempotentMark = '/* reprise:idempotent */'
 
 /**
  * Splits a text as PostgreSQL's lexer does (src/backend/parser/scan.l) with standard_conforming_strings

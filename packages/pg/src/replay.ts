@@ -45,7 +45,7 @@ export async function replay(
 }
 
 /** Whether two runs of a statement gave the application the same answer. */
-export function sameAnswer(a: Exchange, b: Exchange): boolean {
+function sameAnswer(a: Exchange, b: Exchange): boolean {
   return (
     a.tag === b.tag &&
     a.error?.code === b.error?.code &&

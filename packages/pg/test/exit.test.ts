@@ -23,7 +23,9 @@ it.each([
     'a client that was unref()ed, after it was mended',
     `const client = new (reprise().Client)(connectionString); await client.connect(); client.unref();
    const other = new pg.Client(connectionString); await other.connect(); await other.query("SELECT pg_terminate_backend($1, 5000)", [client.processID])
-   console.log((await Promise.all([client.query("SELECT 1 AS a"), other.query("SELECT pg_sleep(0.2)")]))[0].rows); await other.end()`,
+   const [{ rows }] = await Promise.all([client.query('SELECT 1 AS a'), other.query('SELECT pg_sleep(0.2)')])
+   if (rows[0].a !== 1) process.exitCode = 1
+   await other.end()`,
   ],
 ])('%s lets the process exit', async (_name, program) => {
   const whole = `import pg from 'pg'; import { reprise } from '@reprise/pg'; const connectionString = ${JSON.stringify(url)}; ${program}`

@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { describe, expect, it, vi } from 'vitest'
 import { errorResponse, readyForQuery, until } from '../../../test/kit/index.ts'
 import { Backend, behind, type Fault, instead, terminated } from './backend.ts'
@@ -74,7 +75,8 @@ describe('a witness that the server refuses', () => {
 describe('a prepared statement that is called by its name alone', () => {
   const text = 'INSERT INTO t VALUES ($1)'
   const prepared = { name: 'w', text, values: [1] }
-  const call = { name: 'w', values: [2] } as never
+  // Its text is known to the client, though its type wants it.
+  const call = { name: 'w', values: [2] } as unknown as pg.QueryConfig
   const gone: Fault = (peer) => peer.end()
 
   it('is judged by its text: as a write without an answer it is in doubt', async () => {

@@ -78,8 +78,8 @@ describe('the witness', () => {
       ['CREATE TABLE IF NOT EXISTS u (a int)', undefined],
       ['TRUNCATE u', undefined],
     ] as const) {
-      const ours = await pool.query(text, values as unknown[])
-      const theirs = await plain.query(text, values as unknown[])
+      const ours = await pool.query(text, values && [...values])
+      const theirs = await plain.query(text, values && [...values])
       expect([ours.command, ours.rowCount, ours.rows]).toEqual([
         theirs.command,
         theirs.rowCount,
