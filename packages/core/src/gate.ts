@@ -10,8 +10,8 @@ export interface GateOptions {
 export interface Pass {
   /** The server took the connection. */
   succeeded(): void
-  /** The server is down, starting or full. */
-  failed(): void
+  /** The server is down, starting or full; the error says which. */
+  failed(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
@@ -32,6 +32,7 @@ export class Gate {
   #inside = 0
   #failures = 0
   #notBefore = 0
+  #lastFailure: unknown
   #timer: NodeJS.Timeout | undefined
 
   constructor({ concurrency = 8 }: GateOptions = {}, backoff: BackoffOptions = {}) {
@@ -42,6 +43,11 @@ export class Gate {
   /** Whether the last that is known of the server is that it did not answer. */
   get down(): boolean {
     return this.#failures > 0
+  }
+
+  /** What the last prober was told, for those who gave up before their turn came. */
+  get lastFailure(): unknown {
+    return this.#lastFailure
   }
 
   /**
@@ -94,9 +100,11 @@ export class Gate {
     return {
       succeeded: () => {
         this.#failures = 0
+        this.#lastFailure = undefined
         leave()
       },
-      failed: () => {
+      failed: (error) => {
+        this.#lastFailure = error
         // Those who were inside together failed of one cause: it counts once.
         if (this.#failures === failuresBefore) {
           this.#failures += 1

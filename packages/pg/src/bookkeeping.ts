@@ -140,6 +140,11 @@ export function isUndone(failure: Error): boolean {
   return outcome === 'rolled-back' || outcome === 'not-sent'
 }
 
+/** Whether the prepared witness was gone: a pooler had brought another backend, or a function dropped it. */
+export function isWitnessForgotten({ ride, witness, error }: Exchange): boolean {
+  return ride !== 'none' && witness === undefined && error?.code === '26000'
+}
+
 /** The evidence of a connection that ended while nothing was in flight. */
 export function idleEvidence(connection: Connection): Evidence {
   return {

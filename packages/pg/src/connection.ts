@@ -39,6 +39,8 @@ export class Connection {
   witnessPrepared = false
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
   direct = true
+  /** Whether the witness may be prepared by name. */
+  preparing = true
   /** standard_conforming_strings as last reported: it decides how a backslash is read. */
   conformingStrings = true
   /** The first ErrorResponse that came while nothing was in flight. */

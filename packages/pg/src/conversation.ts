@@ -8,6 +8,7 @@ import {
   isDemoted,
   isUndone,
   isUnheededRollback,
+  isWitnessForgotten,
   isWitnessRefused,
   tellUnit,
   transactionAfter,
@@ -198,6 +199,10 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   #undone(exchange: Exchange): Partial<Loss> | undefined {
     if (isWitnessRefused(exchange)) {
       this.#kit.refuseWitness()
+      return {}
+    }
+    if (isWitnessForgotten(exchange) && this.#kit.preparing) {
+      this.#kit.preparing = false
       return {}
     }
     return isDemoted(exchange, this.line.wrote)

@@ -21,6 +21,8 @@ export interface Kit {
   readonly settings: Settings
   readonly budget: Budget
   readonly reaper: Reaper
+  /** Whether the witness may be prepared by name: not when a name was found to be gone. */
+  preparing: boolean
   /** The server would not answer a witness: none is sent any more. */
   refuseWitness(): void
   /** The sessions that are open. */
@@ -69,6 +71,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     mapper: valueMapperOf(Query),
     budget: new Budget(settings.budget),
     reaper: new Reaper(),
+    preparing: true,
     sessions,
     abandon(processID) {
       if (processID === undefined) return

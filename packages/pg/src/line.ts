@@ -156,6 +156,7 @@ export class Line {
   readonly #make = (): Connection => {
     if (!this.#fresh) this.connection = new Connection(this.#kit.Base, this.#config, this.#owner)
     this.#fresh = false
+    this.connection.preparing = this.#kit.preparing
     this.#owner.adopt(this.connection)
     return this.connection
   }

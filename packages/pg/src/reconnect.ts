@@ -43,7 +43,7 @@ export async function reconnect(
   let last: unknown
   for (let attempts = 1; ; attempts++) {
     const pass = await gate.enter(deadline.signal).catch(() => {
-      throw new GaveUp(deadline.signal, attempts, last)
+      throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
     })
     let connection: Connection
     try {
@@ -60,13 +60,13 @@ export async function reconnect(
     } catch (error) {
       if (deadline.signal.aborted) {
         pass.abandoned()
-        throw new GaveUp(deadline.signal, attempts, last)
+        throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
       }
       if (!oneTry.aborted && !isPassingFailure(error, connection)) {
         pass.abandoned()
         throw new Refused('the server refused the connection', { cause: error })
       }
-      pass.failed()
+      pass.failed(error)
       last = error
     }
   }

@@ -81,7 +81,7 @@ export function writeWitness(wire: Wire, connection: Connection, exchange: Ridin
     if (wire.stream.writable) wire.stream.write(prepared[ride])
     return
   }
-  if (first || draw || !connection.direct) {
+  if (first || draw || !connection.direct || !connection.preparing) {
     const text = draw ? drawn : assigned
     wire.parse({ text: first ? `${text},\n ${incarnationColumns}` : text })
     wire.bind({})
@@ -106,7 +106,7 @@ export function readWitness(
   if (connection.incarnation === undefined) {
     connection.incarnation = readIncarnation(row.slice(3))
     connection.direct = connection.client.processID === process
-  } else if (connection.direct && !draw) {
+  } else if (connection.direct && connection.preparing && !draw) {
     connection.witnessPrepared = true
   }
   return {

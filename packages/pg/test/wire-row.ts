@@ -11,7 +11,7 @@ export const pooler = fatal('08P01', '', {
 })
 export const russian = fatal('57P01', 'ProcessInterrupts', { localised: 'ВАЖНО', without: ['V'] })
 export const bare = fatal('57P01', '', { without: ['F', 'L', 'R'] })
-export const notice = (code: string, file: string, routine: string): Buffer =>
+const notice = (code: string, file: string, routine: string): Buffer =>
   noticeResponse({
     S: 'WARNING',
     V: 'WARNING',

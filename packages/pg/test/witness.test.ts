@@ -135,3 +135,23 @@ async function poolOnce(url: string, text: string): Promise<void> {
   await client.query(text)
   await client.end()
 }
+
+describe('a prepared witness that is gone', () => {
+  it('is noticed, and the statement is executed once without it', async () => {
+    const pool = poolOn(await server.createDatabase())
+    await pool.query('CREATE TABLE t (a int)')
+    // The second prepares it, the third uses it.
+    for (let i = 0; i < 3; i++) await pool.query('INSERT INTO t VALUES (1)')
+    // Out of the session's sight, as when a pooler brings another backend.
+    await pool.query("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+    expect((await pool.query('INSERT INTO t VALUES (2)')).rowCount).toBe(1)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('INSERT INTO t VALUES (2)')
+    await client.query('COMMIT')
+    client.release()
+    const { rows } = await pool.query('SELECT count(*)::int AS n FROM t WHERE a = 2')
+    expect(rows).toEqual([{ n: 2 }])
+    await pool.end()
+  })
+})

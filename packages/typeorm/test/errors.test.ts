@@ -155,7 +155,7 @@ test('a swallowed error makes COMMIT an error, not a success', async () => {
 })
 
 test('a server that stays away is a loss that was not sent, also at connect', async () => {
-  const source = await open({ deadline: 300 })
+  const source = await open({ deadline: 300, backoff: { base: 5, cap: 50 } })
   proxy.refuse(true)
   await database.killAll()
   const error = await caught(source.query('select 1'))
