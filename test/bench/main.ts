@@ -8,11 +8,12 @@ import { workloads } from './workloads.ts'
 const usage = `Measures what Reprise costs on the hot path: the same work by plain pg and through Reprise, in
 turns, on one server, reported as a ratio (1.00: as fast as plain pg; 0.97: 3 % slower).
 
-  npx -y pnpm@12 bench [--seconds N] [--callers N] [--only read,insert] [--json]
+  npx -y pnpm@12 bench [--seconds N] [--callers N] [--only read,insert] [--durable] [--json]
 
   --seconds N   how long each workload runs, both sides together (default 8)
   --callers N   statements under way at once (default 8)
   --only A,B    only these workloads: ${Object.keys(workloads).join(', ')}
+  --durable     with fsync, as a server in production; without it commits cost nothing
   --json        one object per workload on stdout
 `
 
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '8' },
     callers: { type: 'string', default: '8' },
     only: { type: 'string' },
+    durable: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -39,7 +41,7 @@ if (unknown !== undefined || !(callers > 0) || !(Number(values.seconds) > 0)) {
   process.exit(2)
 }
 
-const server = await Server.start()
+const server = await Server.start({ settings: { fsync: values.durable ? 'on' : 'off' } })
 const figures: Figure[] = []
 try {
   const url = await server.createDatabase()
