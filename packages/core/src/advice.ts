@@ -4,6 +4,7 @@ import type { Condition } from './sqlstate.ts'
 /** Why a loss was not mended. */
 export type Reason =
   | 'in-doubt'
+  | 'unresolved'
   | 'result-unknown'
   | 'diverged'
   | 'not-replayable'
@@ -24,6 +25,8 @@ export type Reason =
 const byReason: { readonly [R in Reason]?: string } = {
   'in-doubt':
     'Look up whether the work is there before doing it again; exactlyOnce: true removes this doubt.',
+  unresolved:
+    'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
   diverged:

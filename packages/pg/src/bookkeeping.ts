@@ -25,7 +25,7 @@ export function transactionAfter(
   settings: Settings,
 ): Transaction | undefined {
   const after = statusAfter(exchange, connection)
-  const change = { exchange, changes: exchange.statement.state }
+  const change = { values: exchange.values, changes: exchange.statement.state }
   const changed = change.changes.length > 0 && exchange.error === undefined
   if (open === undefined) {
     if (after === 'I') {
@@ -41,7 +41,7 @@ export function transactionAfter(
   if (!over) {
     open.record(exchange)
     if (changed) open.pending.push(change)
-    if (isRollbackTo(exchange) && open.pending.length > 0) open.pending.push(uncertain(exchange))
+    if (isRollbackTo(exchange) && open.pending.length > 0) open.pending.push(uncertain)
     return open
   }
   if (committed(exchange)) for (const pending of open.pending) state.apply(pending)
@@ -70,9 +70,16 @@ function isRollbackTo({ statement, error }: Exchange): boolean {
 }
 
 /** Which settings ROLLBACK TO undid cannot be told, so they cannot be made again. */
-function uncertain(exchange: Exchange): Transaction['pending'][number] {
-  const what = 'settings made around a savepoint that was rolled back'
-  return { exchange, changes: [{ key: 'savepoint', effect: 'anchor', what, text: '' }] }
+const uncertain: Transaction['pending'][number] = {
+  values: undefined,
+  changes: [
+    {
+      key: 'savepoint',
+      effect: 'anchor',
+      what: 'settings made around a savepoint that was rolled back',
+      text: '',
+    },
+  ],
 }
 
 /** COMMIT answered by ROLLBACK: the transaction had failed, and nobody had heeded it. */

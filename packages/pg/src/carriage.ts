@@ -39,6 +39,7 @@ export class Carriage implements PassengerOwner {
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
     if (connection.usable) {
+      if (!passenger.failed) this.#keepBooks(passenger)
       if (connection.status === 'I') conversation.transaction = undefined
       else {
         conversation.transaction ??= new Transaction(conversation.settings.maxTapeBytes)
@@ -60,6 +61,16 @@ export class Carriage implements PassengerOwner {
     const { outcome, condition } = classify(passenger.evidence(connection))
     const reason = this.#conversation.line.halted ?? reasons[outcome] ?? 'streamed'
     return surfaced({ outcome, condition, reason, attempts: 1, cause: error })
+  }
+
+  /** What it did to the session and to the unit that it ran in. */
+  #keepBooks({ statement, before, unit }: Passenger): void {
+    const { transaction, line } = this.#conversation
+    const change = { changes: statement.state, values: undefined }
+    if (transaction === undefined) line.state.apply(change)
+    else if (statement.commits) for (const pending of transaction.pending) line.state.apply(pending)
+    else transaction.pending.push(change)
+    if (unit !== undefined && (statement.commits || before === 'I')) unit.committed = true
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

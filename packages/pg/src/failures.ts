@@ -17,7 +17,7 @@ export function connectFailure(error: unknown): unknown {
 
 /** What pg calls a query that its caller no longer waits for. */
 export function queryTimeout(): Error {
-  return new Error('Query read timeout')
+  return Object.assign(new Error('Query read timeout'), { outcome: 'not-sent' })
 }
 
 /** The client was closed before this was sent. */

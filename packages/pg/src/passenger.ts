@@ -1,4 +1,10 @@
-import type { Evidence, Statement, TransactionStatus } from '@reprise/core'
+import {
+  currentUnit,
+  type Evidence,
+  type Statement,
+  type TransactionStatus,
+  type Unit,
+} from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { ReportMessage, Submittable, Wire } from './wire.ts'
 
@@ -20,15 +26,21 @@ export class Passenger {
   readonly statement: Statement
   before: TransactionStatus = 'I'
   submitted = false
+  /** Whether it was told of an error. */
+  failed = false
+  /** The re-runnable callback that it runs in. */
+  readonly unit: Unit | undefined
   readonly #owner: PassengerOwner
   #tag: string | undefined
   #tags = 0
+  #timer: NodeJS.Timeout | undefined
   /** The last ErrorResponse before this one came aboard. */
   #errorBefore: ReportMessage | undefined
 
   constructor(load: Submittable, statement: Statement, owner: PassengerOwner) {
     this.awaitsAnswer = typeof load.requiresPreparation === 'function'
     this.load = load
+    this.unit = statement.passing ? undefined : currentUnit()
     this.statement = statement
     this.#owner = owner
   }
@@ -49,10 +61,16 @@ export class Passenger {
     if (handleError !== undefined) {
       load.handleError = (error, wire) => {
         load.handleError = handleError
+        this.failed = true
         handleError.call(load, this.#owner.lossFor(this, connection, error), wire)
       }
     }
     connection.run(this, load)
+  }
+
+  /** Calls `expire` when it has not left after so many milliseconds; 0 is never. */
+  limit(milliseconds: number, expire: () => void): void {
+    if (milliseconds > 0) this.#timer = setTimeout(expire, milliseconds)
   }
 
   /** ReadyForQuery was seen. */
@@ -60,6 +78,7 @@ export class Passenger {
     // pg tells the passenger itself of this frame right after us: let it go first.
     process.nextTick(() => {
       connection.idle()
+      clearTimeout(this.#timer)
       this.#owner.left(this, connection)
     })
   }
@@ -68,11 +87,13 @@ export class Passenger {
   lost(connection: Connection): void {
     const wire = connection.client.connection
     settleWaiting(wire)
+    clearTimeout(this.#timer)
     this.#owner.left(this, connection)
   }
 
   /** It never came to be sent. */
   fail(error: Error): void {
+    clearTimeout(this.#timer)
     this.load.handleError?.(error)
   }
 

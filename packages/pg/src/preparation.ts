@@ -63,7 +63,7 @@ export async function prepare(
       duration: performance.now() - from,
     })
     return outcome === 'in-doubt'
-      ? { next: 'surface', reason: 'in-doubt' }
+      ? { next: 'surface', reason: 'unresolved' }
       : { next: 'decide', outcome }
   }
   const { ghosts } = patient.line

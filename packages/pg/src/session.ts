@@ -107,8 +107,7 @@ export class Session extends ClientFace {
     } else if (typeof exchange.callback !== 'function') {
       throw new TypeError('callback is not a function')
     }
-    const timeout = (config as QueryConfig).query_timeout ?? this.#queryTimeout
-    if (timeout > 0) limit(exchange, timeout, () => this.#expire(exchange))
+    limit(exchange, this.#timeoutOf(config), () => this.#expire(exchange))
     const failure = ready(exchange, this.#kit.mapper, this.#named)
     this.#kit.abandon(processToKill(exchange))
     if (failure === undefined) this.#enqueue(exchange)
@@ -184,17 +183,22 @@ export class Session extends ClientFace {
   #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {
     if (!load.callback && typeof (values ?? callback) === 'function')
       load.callback = values ?? callback
-    this.#enqueue(new Passenger(load, analyze(textOf(load)), this.#carriage))
+    const passenger = new Passenger(load, analyze(textOf(load)), this.#carriage)
+    passenger.limit(this.#timeoutOf(load), () => this.#expire(passenger))
+    this.#enqueue(passenger)
     return load
   }
 
-  #expire(exchange: Exchange): void {
-    if (this.#active === exchange) {
-      this.#conversation.halt('timeout')
-      return
+  #timeoutOf(config: unknown): number {
+    return (config as QueryConfig).query_timeout ?? this.#queryTimeout
+  }
+
+  #expire(work: Exchange | Passenger): void {
+    if (this.#active === work) this.#conversation.halt('timeout')
+    else {
+      this.#queue = this.#queue.filter((waiting) => waiting !== work)
+      fail(work, queryTimeout())
     }
-    this.#queue = this.#queue.filter((work) => work !== exchange)
-    exchange.deliver(queryTimeout())
   }
 
   #enqueue(work: Work): void {

@@ -1,4 +1,3 @@
-import type { Exchange } from './exchange.ts'
 import type { Inquiry } from './inquiry.ts'
 import type { PendingState } from './transaction.ts'
 
@@ -10,7 +9,7 @@ export class StateNotRestored extends Error {
 /** A statement that makes a piece of session state. */
 interface Setting {
   readonly text: string
-  readonly values: unknown[] | undefined
+  readonly values: readonly unknown[] | undefined
 }
 
 /**
@@ -40,12 +39,12 @@ export class SessionState {
   }
 
   /** Takes note of a statement that succeeded outside a transaction, or whose transaction committed. */
-  apply({ exchange, changes }: PendingState): void {
+  apply({ values, changes }: PendingState): void {
     for (const { key, effect, what, text } of changes) {
       if (effect === 'clear') this.#clear(key)
-      else if (effect === 'drop') this.#drop(named(key, exchange))
-      else if (effect === 'anchor') this.#hold(named(key, exchange), what)
-      else this.#make(named(key, exchange), text, exchange.values)
+      else if (effect === 'drop') this.#drop(named(key, values))
+      else if (effect === 'anchor') this.#hold(named(key, values), what)
+      else this.#make(named(key, values), text, values)
     }
   }
 
@@ -56,14 +55,14 @@ export class SessionState {
    */
   async restore(ask: Inquiry): Promise<void> {
     for (const { text, values } of this.#made.values()) {
-      const { code } = await ask(text, values)
+      const { code } = await ask(text, values && [...values])
       if (code !== undefined) {
         throw new StateNotRestored(`the session state could not be set up again: ${code}`)
       }
     }
   }
 
-  #make(key: string, text: string, values: unknown[] | undefined): void {
+  #make(key: string, text: string, values: readonly unknown[] | undefined): void {
     this.#made.delete(key)
     this.#made.set(key, { text, values })
   }
@@ -91,7 +90,7 @@ export class SessionState {
 }
 
 /** What came as a parameter is not in the key: the name of a setting, the number of a lock. */
-function named(key: string, { values }: Exchange): string {
+function named(key: string, values: readonly unknown[] | undefined): string {
   const open = key.startsWith('config:') || key.startsWith('advisory:')
   return open && values !== undefined && values.length > 0
     ? `${key}\0${JSON.stringify(values)}`

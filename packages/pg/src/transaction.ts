@@ -6,9 +6,9 @@ import type { Witness } from './witness.ts'
 /** What a statement costs on the tape beside its text, values and rows, in bytes. */
 const perStatement = 256
 
-/** A change of the session's state, with the statement that makes it. */
+/** A change of the session's state, and the values of the statement that makes it. */
 export interface PendingState {
-  readonly exchange: Exchange
+  readonly values: readonly unknown[] | undefined
   readonly changes: readonly StateChange[]
 }
 

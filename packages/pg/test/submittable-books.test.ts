@@ -1,0 +1,61 @@
+import { Budget, rerun, rerunnable, settingsOf } from '@reprise/core'
+import pg from 'pg'
+import { expect, inject, it } from 'vitest'
+import { failure, poolOn } from './support.ts'
+
+const kill = 'SELECT pg_terminate_backend($1, 5000)'
+const pidOf = (client: pg.PoolClient): number =>
+  (client as unknown as { processID: number }).processID
+
+/** A pg.Query of the caller's own, which drives the wire itself. */
+function own(client: pg.PoolClient, text: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    client.query(new pg.Query(text, (error, result) => (error ? reject(error) : resolve(result))))
+  })
+}
+
+it.each([
+  ['in autocommit', ["SET app.own = 'kept'"]],
+  ['in a transaction that committed', ['BEGIN', "SET app.own = 'kept'", 'COMMIT']],
+])('what a query of the caller’s own sets %s is set again after a loss', async (_when, texts) => {
+  const pool = poolOn(inject('serverUrl'))
+  const admin = new pg.Client({ connectionString: inject('serverUrl') })
+  await admin.connect()
+  const client = await pool.connect()
+  for (const text of texts) await own(client, text)
+  await admin.query(kill, [pidOf(client)])
+  const { rows } = await client.query("SELECT current_setting('app.own', true) AS own")
+  expect(rows).toEqual([{ own: 'kept' }])
+  client.release()
+  await pool.end()
+  await admin.end()
+})
+
+it('query_timeout ends a query of the caller’s own, and the session goes on', async () => {
+  const pool = poolOn(inject('serverUrl'), {}, { query_timeout: 100 })
+  const client = await pool.connect()
+  expect(await failure(own(client, 'SELECT pg_sleep(60)'))).toMatchObject({ reason: 'timeout' })
+  expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  client.release()
+  await pool.end()
+})
+
+it('a callback is not run again once a query of its own wrote in autocommit', async () => {
+  const pool = poolOn(inject('serverUrl'))
+  const client = await pool.connect()
+  let runs = 0
+  const run = rerun(
+    rerunnable(() => undefined),
+    async () => {
+      runs += 1
+      await own(client, 'CREATE TABLE IF NOT EXISTS own_wrote (a int)')
+      throw Object.assign(new Error('conflict'), { code: '40001' })
+    },
+    settingsOf(),
+    new Budget(),
+  )
+  expect(await failure(run)).toMatchObject({ code: '40001' })
+  expect(runs).toBe(1)
+  client.release()
+  await pool.end()
+})
