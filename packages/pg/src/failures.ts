@@ -30,3 +30,8 @@ export function closed(): Error {
     cause: new Error('Connection terminated'),
   })
 }
+
+/** As pg says it: a client connects once. */
+export function connectedAlready(): Error {
+  return new Error('Client has already been connected. You cannot reuse a client.')
+}

@@ -5,7 +5,7 @@ import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { listenAgain, rollBack } from './errands.ts'
 import type { Exchange } from './exchange.ts'
-import { closed, connectFailure, queryTimeout } from './failures.ts'
+import { closed, connectedAlready, connectFailure, queryTimeout } from './failures.ts'
 import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
@@ -76,7 +76,6 @@ export class Session extends ClientFace {
     const opened = this.#open()
     if (callback === undefined) return opened.then(() => this)
     opened.then(() => callback(null, this), callback)
-    return undefined
   }
 
   query(
@@ -121,14 +120,13 @@ export class Session extends ClientFace {
     const ended = this.#close()
     if (callback === undefined) return ended
     ended.then(callback)
-    return undefined
   }
 
   /** 'I' outside a transaction, 'T' inside one, 'E' in one that has failed; null before connecting. */
   getTransactionStatus(): 'I' | 'T' | 'E' | null {
     const { transaction, line } = this.#conversation
-    if (transaction === undefined)
-      return this.#opened && this.#connecting === undefined ? 'I' : null
+    const open = this.#opened && this.#connecting === undefined
+    if (transaction === undefined) return open ? 'I' : null
     return transaction.broken !== undefined || line.connection.status === 'E' ? 'E' : 'T'
   }
 
@@ -158,10 +156,7 @@ export class Session extends ClientFace {
   }
 
   #open(): Promise<void> {
-    if (this.#opened)
-      return Promise.reject(
-        new Error('Client has already been connected. You cannot reuse a client.'),
-      )
+    if (this.#opened) return Promise.reject(connectedAlready())
     this.#opened = true
     this.#kit.sessions.add(this)
     this.#connecting = this.#conversation.line.open().then(
@@ -181,8 +176,8 @@ export class Session extends ClientFace {
   }
 
   #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {
-    if (!load.callback && typeof (values ?? callback) === 'function')
-      load.callback = values ?? callback
+    const told = values ?? callback
+    if (!load.callback && typeof told === 'function') load.callback = told
     const passenger = new Passenger(load, analyze(textOf(load)), this.#carriage)
     passenger.limit(this.#timeoutOf(load), () => this.#expire(passenger))
     this.#enqueue(passenger)
