@@ -30,7 +30,7 @@ afterAll(async () => {
 const faults: Readonly<Record<string, (frame: Frame) => Promise<Action> | Action>> = {
   'a reset': () => 'reset',
   'the loss of its answer': () => 'swallow',
-  'the termination of its backend': async () => {
+  'the termination of its backend': async (): Promise<Action> => {
     await server.sql(
       "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT IN ('reprise-kit', 'admin') AND pid <> $1",
       [(admin as unknown as { processID: number }).processID],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { classify } from '../src/classify.ts'
+import { classify, decisions } from '../src/classify.ts'
 import type { Evidence, Report } from '../src/evidence.ts'
 import { analyze } from '../src/statement.ts'
 
@@ -228,6 +228,10 @@ describe('the decision table', () => {
       'in-doubt',
     ],
   ]
+  it('has no row that decides none of these', () => {
+    const deciding = new Set(rows.map(([, seen]) => classify(seen).row))
+    expect(decisions.map(({ row }) => row).filter((row) => !deciding.has(row))).toEqual([])
+  })
   it.each(rows)('%s', (_promise, seen, outcome) => {
     expect(classify(seen).outcome).toBe(outcome)
   })
