@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Audit } from '../kit/index.ts'
+import { type Audit, exactAudit } from '../kit/index.ts'
 import { breaches } from '../lanes/breaches.ts'
 import type { Finding } from '../lanes/experiment.ts'
 import { Lane } from '../lanes/lane.ts'
@@ -8,12 +8,7 @@ import { verdictOf } from '../torture/verdict.ts'
 const spotless: Audit = {
   acknowledged: 3,
   rejected: 0,
-  lost: 0,
-  duplicated: 0,
-  appliedThoughRejected: { honest: 0, dishonest: 0 },
-  unreported: 0,
-  sumKept: true,
-  explained: true,
+  ...exactAudit,
 }
 
 function finding(audit: Partial<Audit> = {}, hung = 0): Finding {

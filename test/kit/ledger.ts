@@ -27,6 +27,16 @@ export interface Audit {
   readonly explained: boolean
 }
 
+/** What an audit says when every word was kept, apart from how many transfers there were. */
+export const exactAudit: Omit<Audit, 'acknowledged' | 'rejected'> = {
+  lost: 0,
+  duplicated: 0,
+  appliedThoughRejected: { honest: 0, dishonest: 0 },
+  unreported: 0,
+  sumKept: true,
+  explained: true,
+}
+
 interface Rejection {
   readonly error: unknown
 }

@@ -1,6 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import pg from 'pg'
-import { type Frame, Proxy as WireProxy } from '../../../test/kit/index.ts'
+import {
+  createDatabase,
+  type Frame,
+  OwnDatabase,
+  Proxy as WireProxy,
+} from '../../../test/kit/index.ts'
 
 /** What is done to a connection at a chosen statement. */
 export type Fault = 'kill' | 'cut'
@@ -15,7 +18,7 @@ export const faults: readonly Fault[] = ['kill', 'cut']
 export class Database implements AsyncDisposable {
   /** For the application: through the proxy. */
   readonly url: string
-  readonly #admin: pg.Client
+  readonly #inside: OwnDatabase
   readonly #proxy: WireProxy
   readonly #backends: Map<number, number> = new Map()
   /** The statements that passed since the last {@link listen}. */
@@ -24,41 +27,30 @@ export class Database implements AsyncDisposable {
   #done = false
   #striking: Promise<unknown> = Promise.resolve()
 
-  private constructor(url: string, admin: pg.Client, proxy: WireProxy) {
+  private constructor(url: string, inside: OwnDatabase, proxy: WireProxy) {
     this.url = url
-    this.#admin = admin
+    this.#inside = inside
     this.#proxy = proxy
     proxy.onFrame((frame) => this.#see(frame))
   }
 
   static async create(serverUrl: string): Promise<Database> {
-    const direct = new URL(serverUrl)
-    const name = `mikro_${randomBytes(6).toString('hex')}`
-    const root = new pg.Client(serverUrl)
-    await root.connect()
-    await root.query(`create database ${name}`)
-    await root.end()
-    direct.pathname = `/${name}`
-    const admin = new pg.Client({ connectionString: direct.href, application_name: 'admin' })
-    await admin.connect()
+    const inside = new OwnDatabase(await createDatabase(serverUrl))
+    const direct = new URL(inside.url)
     const proxy = await WireProxy.start({ host: direct.hostname, port: Number(direct.port) })
     const url = new URL(direct)
     url.port = String(proxy.port)
-    return new Database(url.href, admin, proxy)
+    return new Database(url.href, inside, proxy)
   }
 
   /** The rows of a statement, on a connection that no fault reaches. */
-  async sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
-    return (await this.#admin.query(text, values)).rows
+  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
+    return this.#inside.sql(text, values)
   }
 
   /** Terminates every backend of the application; resolves with their number when they are gone. */
-  async killAll(): Promise<number> {
-    const { rowCount } = await this.#admin.query(
-      `select pg_terminate_backend(pid, 10000) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()`,
-    )
-    return rowCount ?? 0
+  killAll(): Promise<number> {
+    return this.#inside.killAll()
   }
 
   /**
@@ -100,7 +92,7 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#striking
     await this.#proxy.close()
-    await this.#admin.end()
+    await this.#inside.close()
   }
 
   #see({ connection, from, type, body, text }: Frame): Promise<'pass'> | 'swallow' | 'pass' {
@@ -110,8 +102,7 @@ export class Database implements AsyncDisposable {
     if (this.#done || this.statements.length - 1 !== this.#at?.place) return 'pass'
     this.#done = true
     if (this.#at.fault === 'cut') return 'swallow'
-    const pid = this.#backends.get(connection)
-    const killed = this.#admin.query('select pg_terminate_backend($1, 10000)', [pid])
+    const killed = this.#inside.kill(Number(this.#backends.get(connection)))
     this.#striking = killed
     return killed.then(() => 'pass')
   }

@@ -2,7 +2,7 @@ import { diagnose } from '@reprise/core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { failure, listen, poolOn } from './support.ts'
+import { failure, kill, listen, pidOf, poolOn, withThrowaway } from './support.ts'
 
 let server: Server
 
@@ -10,23 +10,6 @@ beforeAll(async () => {
   server = await Server.start({ settings: { fsync: 'on' } })
 })
 afterAll(() => server?.dispose())
-
-const pidOf = (client: pg.PoolClient): number =>
-  (client as unknown as { processID: number }).processID
-
-async function withClient<T>(
-  body: (client: pg.PoolClient) => Promise<T>,
-  options = {},
-): Promise<T> {
-  const pool = poolOn(server.url, options)
-  const client = await pool.connect()
-  try {
-    return await body(client)
-  } finally {
-    client.release(true)
-    await pool.end()
-  }
-}
 
 async function sleeping(pid: number): Promise<void> {
   await until(
@@ -38,13 +21,13 @@ async function sleeping(pid: number): Promise<void> {
 
 describe('cause 1: pg_terminate_backend', () => {
   it('of an idle session is invisible', async () => {
-    await withClient(async (client) => {
-      await server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
+    await withThrowaway(server.url, async (client) => {
+      await kill(server, client)
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
   })
   it('of a statement in flight is mended', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       const asked = client.query('SELECT pg_sleep(0.2), 1 AS one')
       await sleeping(pidOf(client))
       await server.terminate(pidOf(client))
@@ -52,7 +35,8 @@ describe('cause 1: pg_terminate_backend', () => {
     })
   })
   it("of a runaway query is the operator's will: it does not come back, and the next statement runs", async () => {
-    await withClient(
+    await withThrowaway(
+      server.url,
       async (client) => {
         const asked = failure(client.query('SELECT pg_sleep(60)'))
         await sleeping(pidOf(client))
@@ -66,7 +50,7 @@ describe('cause 1: pg_terminate_backend', () => {
     )
   })
   it('again and again under the same statement ends with an error', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       const asked = failure(client.query('SELECT pg_sleep(60)'))
       let ended = false
       void asked.then(() => {
@@ -85,7 +69,7 @@ describe('cause 2: the server stops', () => {
   it.each(['fast', 'immediate'] as const)(
     '%s, and comes back: statements and transactions go on',
     async (mode) => {
-      await withClient(async (client) => {
+      await withThrowaway(server.url, async (client) => {
         await client.query('CREATE TABLE IF NOT EXISTS stops (a int); TRUNCATE stops')
         await client.query('BEGIN')
         await client.query('INSERT INTO stops VALUES (1)')
@@ -112,7 +96,8 @@ describe('cause 2: the server stops', () => {
     await pool.end()
   })
   it('takes no runaway query for the operator’s will when the server itself went down', async () => {
-    await withClient(
+    await withThrowaway(
+      server.url,
       async (client) => {
         const asked = client.query('SELECT pg_sleep(0.5), 1 AS one')
         await sleeping(pidOf(client))
@@ -123,7 +108,8 @@ describe('cause 2: the server stops', () => {
     )
   })
   it('for longer than the deadline is one honest error, and the session goes on afterwards', async () => {
-    await withClient(
+    await withThrowaway(
+      server.url,
       async (client) => {
         await server.stop('fast')
         expect(await failure(client.query('SELECT 1'))).toMatchObject({
@@ -138,12 +124,12 @@ describe('cause 2: the server stops', () => {
     )
   })
   it('is announced by the crash of another backend: the session goes on', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       await client.query('SELECT 1')
       const victim = new pg.Client({ connectionString: server.url })
       victim.on('error', () => undefined)
       await victim.connect()
-      server.sigkill((victim as unknown as { processID: number }).processID)
+      server.sigkill(pidOf(victim))
       await until(async () => {
         const { rows } = await client.query('SELECT 1 AS one')
         return rows[0].one === 1
@@ -154,11 +140,13 @@ describe('cause 2: the server stops', () => {
 
 describe('cause 3: a timeout of the server', () => {
   it('idle_in_transaction_session_timeout is 25P03, not 57P01: it surfaces, and says so', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       using losses = listen('reprise:loss')
       await client.query('BEGIN')
       await client.query("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
-      await until(() => losses.seen.length === 1)
+      await until(() =>
+        losses.seen.some(({ condition }) => condition === 'idle_in_transaction_session_timeout'),
+      )
       const error = await failure(client.query('SELECT 1'))
       expect(error).toMatchObject({ code: '25P03', outcome: 'rolled-back', reason: 'limit' })
       expect(diagnose(error)).toMatchObject({
@@ -169,18 +157,18 @@ describe('cause 3: a timeout of the server', () => {
     })
   })
   it('idle_session_timeout (57P05) is invisible', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       using losses = listen('reprise:loss')
       await client.query("SET idle_session_timeout = '50ms'")
-      await until(() => losses.seen.length === 1)
-      expect(losses.seen).toMatchObject([{ condition: 'idle_session_timeout', idle: true }])
+      await until(() => losses.seen.some(({ condition }) => condition === 'idle_session_timeout'))
+      expect(losses.seen.at(-1)).toMatchObject({ condition: 'idle_session_timeout', idle: true })
       expect(
         (await client.query("SELECT current_setting('idle_session_timeout') AS t")).rows,
       ).toEqual([{ t: '50ms' }])
     })
   })
   it('transaction_timeout (25P04) surfaces', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       await client.query('BEGIN')
       await client.query("SET LOCAL transaction_timeout = '50ms'")
       expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({
@@ -221,7 +209,7 @@ describe('cause 4: a reaper of idle connections', () => {
 
 describe('the contrast: pg_cancel_backend', () => {
   it('leaves the connection alive, is not retried and is no loss', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(server.url, async (client) => {
       using losses = listen('reprise:loss')
       const pid = pidOf(client)
       const asked = failure(client.query('SELECT pg_sleep(60)'))

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Action, type Frame, Server, until } from '../../../test/kit/index.ts'
-import { failure, listen, poolOn, proxied } from './support.ts'
+import { failure, listen, pidOf, poolOn, proxied } from './support.ts'
 
 let server: Server
 
@@ -150,7 +150,7 @@ describe('a kill while a COMMIT waits for its standby', () => {
       const client = await pool.connect()
       await client.query('CREATE TABLE t (a int)')
       await sync.set('synchronous_standby_names', 'nobody')
-      const pid = (client as unknown as { processID: number }).processID
+      const pid = pidOf(client)
       await client.query('BEGIN')
       await client.query('INSERT INTO t VALUES (1)')
       const committed = client.query('COMMIT')
@@ -200,7 +200,7 @@ describe('an id that a crash handed out again', () => {
           return 'reset'
         }),
       )
-      const pid = (client as unknown as { processID: number }).processID
+      const pid = pidOf(client)
       await client.query('BEGIN')
       await client.query('INSERT INTO t VALUES (1)')
       const [transaction] = await crashed.sql(
@@ -278,7 +278,7 @@ describe('CALL with a COMMIT inside', () => {
     await client.query(
       'CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; PERFORM pg_sleep(60); END $$',
     )
-    const pid = (client as unknown as { processID: number }).processID
+    const pid = pidOf(client)
     const called = failure(client.query('CALL p()'))
     await until(async () => {
       const rows = await server.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid])

@@ -1,28 +1,20 @@
 import { reprise } from '@reprise/pg'
 import pg from 'pg'
 import { expect, inject, it } from 'vitest'
+import { createDatabase as createDatabaseOn } from '../../../test/kit/index.ts'
+import { pidOf } from './support.ts'
 
 /** What a body is given: a client, and a place to note what it sees. */
 export type Body = (client: pg.Client, note: (...seen: unknown[]) => void) => unknown
 
 /** A database of one's own on the shared server. */
-export async function createDatabase(): Promise<string> {
-  const url = new URL(inject('serverUrl'))
-  const admin = new pg.Client({ connectionString: url.href })
-  await admin.connect()
-  url.pathname = `/t${crypto.randomUUID().replaceAll('-', '')}`
-  await admin.query(`CREATE DATABASE ${url.pathname.slice(1)}`)
-  await admin.end()
-  return url.href
-}
+export const createDatabase = (): Promise<string> => createDatabaseOn(inject('serverUrl'))
 
 /** Ends the backend of a client, and waits until it is gone. */
-export async function kill(client: unknown): Promise<void> {
+export async function kill(client: object): Promise<void> {
   const admin = new pg.Client({ connectionString: inject('serverUrl') })
   await admin.connect()
-  await admin.query('SELECT pg_terminate_backend($1, 5000)', [
-    (client as { processID: number }).processID,
-  ])
+  await admin.query('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
   await admin.end()
 }
 

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { FakeServer, until } from '../../../test/kit/index.ts'
 import { type Body, caught, createDatabase, kill, sameAsPlain, sessionOn } from './compare.ts'
-import { failure } from './support.ts'
+import { failure, pidOf } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
@@ -188,7 +188,7 @@ describe('a mended loss', () => {
       )
       expect(rows[0]).toEqual({
         a: 'int 1',
-        pid: String((client as unknown as typeof process & { processID: number }).processID),
+        pid: String(pidOf(client)),
         name: 'kept',
       })
     }

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FakeServer, Server, until } from '../../../test/kit/index.ts'
-import { failure, poolOn, proxied } from './support.ts'
+import { failure, kill, pidOf, poolOn, proxied } from './support.ts'
 
 let server: Server
 
@@ -9,9 +9,6 @@ beforeAll(async () => {
   server = await Server.start()
 })
 afterAll(() => server?.dispose())
-
-const pidOf = (client: pg.PoolClient): number =>
-  (client as unknown as { processID: number }).processID
 
 describe('memory', () => {
   it('a transaction of very many statements costs no more than its tape may take', async () => {
@@ -26,7 +23,7 @@ describe('memory', () => {
     for (let i = 0; i < 20_000; i++) await client.query('SELECT $1::int', [i])
     // 20,000 statements with their rows would take tens of megabytes.
     if (globalThis.gc !== undefined) expect(measure() - before).toBeLessThan(8_000_000)
-    await server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
+    await kill(server, client)
     expect(await failure(client.query('SELECT 1'))).toMatchObject({
       reason: 'not-replayable',
       outcome: 'rolled-back',
@@ -89,13 +86,11 @@ describe("the application's own limits hold during a recovery", () => {
   it('the budget: when everything is lost, retries fade out', async () => {
     const pool = poolOn(server.url, { budget: { capacity: 2, perSecond: 0.0001, deposit: 0.0001 } })
     const client = await pool.connect()
-    const kill = (): Promise<unknown> =>
-      server.sql('SELECT pg_terminate_backend($1, 5000)', [pidOf(client)])
     for (let i = 0; i < 2; i++) {
-      await kill()
+      await kill(server, client)
       await client.query('SELECT 1')
     }
-    await kill()
+    await kill(server, client)
     expect(await failure(client.query('SELECT 1'))).toMatchObject({
       reason: 'budget',
       outcome: 'not-sent',

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { failure, listen, poolOn } from './support.ts'
+import { failure, kill, listen, poolOn, withThrowaway } from './support.ts'
 
 let server: Server
 let url: string
@@ -18,26 +18,6 @@ beforeAll(async () => {
   await admin.end()
 })
 afterAll(() => server?.dispose())
-
-async function kill(client: pg.PoolClient): Promise<void> {
-  await server.sql('SELECT pg_terminate_backend($1, 5000)', [
-    (client as unknown as { processID: number }).processID,
-  ])
-}
-
-async function withClient<T>(
-  body: (client: pg.PoolClient) => Promise<T>,
-  config: pg.PoolConfig = {},
-): Promise<T> {
-  const pool = poolOn(url, {}, config)
-  const client = await pool.connect()
-  try {
-    return await body(client)
-  } finally {
-    client.release(true)
-    await pool.end()
-  }
-}
 
 const show = async (client: pg.PoolClient, name: string): Promise<string> =>
   (await client.query('SELECT current_setting($1, true) AS value', [name])).rows[0].value
@@ -71,17 +51,17 @@ describe('session state is made again on a new connection', () => {
     ],
   ]
   it.each(settings)('%s', async (_name, statements, setting, value) => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       for (const statement of statements) await client.query(statement as string)
-      await kill(client)
+      await kill(server, client)
       expect(await show(client, setting)).toBe(value)
     })
   })
   it('a parameterised set_config of two settings keeps both', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       for (const name of ['app.a', 'app.b'])
         await client.query('SELECT set_config($1, $2, false)', [name, name])
-      await kill(client)
+      await kill(server, client)
       expect([await show(client, 'app.a'), await show(client, 'app.b')]).toEqual(['app.a', 'app.b'])
     })
   })
@@ -91,27 +71,27 @@ describe('session state is made again on a new connection', () => {
     ['a transaction that rolled back', ['BEGIN', "SET app.a = '1'", 'ROLLBACK']],
     ['SET LOCAL', ['BEGIN', "SET LOCAL app.a = '1'", 'COMMIT']],
   ])('and undone by %s it is not', async (_name, statements) => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       for (const statement of statements) await client.query(statement)
-      await kill(client)
+      await kill(server, client)
       expect((await show(client, 'app.a')) ?? '').toBe('')
     })
   })
   it('SQL PREPARE, and DEALLOCATE undoes it', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       await client.query('PREPARE one AS SELECT 1 AS one')
-      await kill(client)
+      await kill(server, client)
       expect((await client.query('EXECUTE one')).rows).toEqual([{ one: 1 }])
       await client.query('DEALLOCATE one')
-      await kill(client)
+      await kill(server, client)
       expect(await failure(client.query('EXECUTE one'))).toMatchObject({ code: '26000' })
     })
   })
   it('a named statement of the driver, also when the server forgot it', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       const named = { name: 'n', text: 'SELECT $1::int AS one', values: [1] }
       await client.query(named)
-      await kill(client)
+      await kill(server, client)
       expect((await client.query(named)).rows).toEqual([{ one: 1 }])
     })
   })
@@ -123,7 +103,7 @@ describe('session state is made again on a new connection', () => {
     )
     pool.on('connect', (client) => void client.query("SET app.b = 'event'; SET app.c = 'more'"))
     const client = await pool.connect()
-    await kill(client)
+    await kill(server, client)
     expect([
       await show(client, 'app.a'),
       await show(client, 'app.b'),
@@ -133,11 +113,11 @@ describe('session state is made again on a new connection', () => {
     await pool.end()
   })
   it('before anything else, so that no statement runs without its row-level security', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       await client.query('SET ROLE tenant')
       await client.query("SELECT set_config('app.tenant', 'a', false)")
       for (let i = 0; i < 10; i++) {
-        const killed = kill(client)
+        const killed = kill(server, client)
         expect((await client.query('SELECT owner FROM secret')).rows).toEqual([{ owner: 'a' }])
         await killed
       }
@@ -151,9 +131,9 @@ describe('an anchored session', () => {
     ['a session advisory lock', 'SELECT pg_advisory_lock(4711)'],
     ['a WITH HOLD cursor', 'DECLARE kept CURSOR WITH HOLD FOR SELECT 1'],
   ])('that holds %s surfaces its loss once, and goes on', async (_what, statement) => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       await client.query(statement)
-      await kill(client)
+      await kill(server, client)
       expect(await failure(client.query('SELECT 1'))).toMatchObject({
         outcome: 'not-sent',
         reason: 'anchored',
@@ -163,19 +143,19 @@ describe('an anchored session', () => {
     })
   })
   it('that let go of its lock is none', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       await client.query('SELECT pg_advisory_lock(1), pg_advisory_lock(1)')
       await client.query('SELECT pg_advisory_unlock(1), pg_advisory_unlock(1)')
-      await kill(client)
+      await kill(server, client)
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
   })
   it('keeps a temporary table that was made in the transaction itself', async () => {
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       await client.query('BEGIN')
       await client.query('CREATE TEMP TABLE own (a int) ON COMMIT DROP')
       await client.query('INSERT INTO own VALUES (1)')
-      await kill(client)
+      await kill(server, client)
       expect((await client.query('SELECT a FROM own')).rows).toEqual([{ a: 1 }])
       await client.query('COMMIT')
     })
@@ -185,7 +165,7 @@ describe('an anchored session', () => {
 describe('a listening session', () => {
   it('reconnects by itself, listens again, and says once that notifications may have been missed', async () => {
     using advice = listen('reprise:advice')
-    await withClient(async (client) => {
+    await withThrowaway(url, async (client) => {
       const heard: (string | undefined)[] = []
       let missed = 0
       client.on('notification', (message) => heard.push(message.payload))
@@ -193,7 +173,7 @@ describe('a listening session', () => {
         missed += 1
       })
       await client.query('LISTEN news')
-      await kill(client)
+      await kill(server, client)
       await until(() => missed === 1)
       const admin = new pg.Client({ connectionString: url })
       await admin.connect()

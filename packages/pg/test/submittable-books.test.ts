@@ -1,11 +1,8 @@
 import { Budget, rerun, rerunnable, settingsOf } from '@reprise/core'
 import pg from 'pg'
 import { expect, inject, it } from 'vitest'
+import { kill } from './compare.ts'
 import { failure, poolOn } from './support.ts'
-
-const kill = 'SELECT pg_terminate_backend($1, 5000)'
-const pidOf = (client: pg.PoolClient): number =>
-  (client as unknown as { processID: number }).processID
 
 /** A pg.Query of the caller's own, which drives the wire itself. */
 function own(client: pg.PoolClient, text: string): Promise<unknown> {
@@ -19,16 +16,13 @@ it.each([
   ['in a transaction that committed', ['BEGIN', "SET app.own = 'kept'", 'COMMIT']],
 ])('what a query of the caller’s own sets %s is set again after a loss', async (_when, texts) => {
   const pool = poolOn(inject('serverUrl'))
-  const admin = new pg.Client({ connectionString: inject('serverUrl') })
-  await admin.connect()
   const client = await pool.connect()
   for (const text of texts) await own(client, text)
-  await admin.query(kill, [pidOf(client)])
+  await kill(client)
   const { rows } = await client.query("SELECT current_setting('app.own', true) AS own")
   expect(rows).toEqual([{ own: 'kept' }])
   client.release()
   await pool.end()
-  await admin.end()
 })
 
 it('query_timeout ends a query of the caller’s own, and the session goes on', async () => {

@@ -7,7 +7,7 @@ import QueryStream from 'pg-query-stream'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { until } from '../../../test/kit/index.ts'
 import { createDatabase, kill } from './compare.ts'
-import { failure, poolOn } from './support.ts'
+import { failure, pidOf, poolOn } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
@@ -108,7 +108,7 @@ const losses: [string, Loss][] = [
             (
               await other.query(
                 "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'COPY%' AND state = 'active'",
-                [(client as unknown as { processID: number }).processID],
+                [pidOf(client)],
               )
             ).rowCount,
         )

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { type Events, type RepriseOptions, reprise } from '@reprise/pg'
 import pg from 'pg'
-import { Proxy, type Server } from '../../../test/kit/index.ts'
+import { Proxy, type Server, until } from '../../../test/kit/index.ts'
 
 /** A pool of one session, quick to reconnect. */
 export function poolOn(
@@ -15,6 +15,44 @@ export function poolOn(
     ...config,
     ...reprise({ backoff: { base: 1, cap: 20 }, ...options }),
   })
+}
+
+type Body<T> = (client: pg.PoolClient) => Promise<T>
+
+/** Does something with a session on such a pool, gives it back, and ends the pool. */
+export function withClient<T>(url: string, body: Body<T>, options?: RepriseOptions): Promise<T> {
+  return borrow(poolOn(url, options), body, false)
+}
+
+/** The same, but the session is thrown away at once. */
+export function withThrowaway<T>(url: string, body: Body<T>, options?: RepriseOptions): Promise<T> {
+  return borrow(poolOn(url, options), body, true)
+}
+
+async function borrow<T>(pool: pg.Pool, body: Body<T>, destroy: boolean): Promise<T> {
+  const client = await pool.connect()
+  try {
+    return await body(client)
+  } finally {
+    client.release(destroy)
+    await pool.end()
+  }
+}
+
+/** The process id of a client's backend, which the types of pg keep to themselves. */
+export function pidOf(client: object): number {
+  return (client as { readonly processID: number }).processID
+}
+
+/** Terminates a backend, and waits for its end more closely than the server's own wait does. */
+export async function kill(server: Server, client: object): Promise<void> {
+  const pid = pidOf(client)
+  await server.terminate(pid)
+  const isGone = async (): Promise<boolean> => {
+    const rows = await server.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
+    return rows.length === 0
+  }
+  await until(isGone, { what: 'the backend to be gone' })
 }
 
 /** A database behind a proxy, gone with `await using`. */

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
-import { failure, listen, poolOn } from './support.ts'
+import { failure, kill, listen, pidOf, poolOn, withClient } from './support.ts'
 
 let server: Server
 let url: string
@@ -22,26 +22,6 @@ afterAll(async () => {
   await server?.dispose()
 })
 
-async function kill(client: pg.PoolClient): Promise<void> {
-  await server.sql('SELECT pg_terminate_backend($1, 5000)', [
-    (client as unknown as { processID: number }).processID,
-  ])
-}
-
-async function withClient<T>(
-  body: (client: pg.PoolClient) => Promise<T>,
-  options = {},
-): Promise<T> {
-  const pool = poolOn(url, options)
-  const client = await pool.connect()
-  try {
-    return await body(client)
-  } finally {
-    client.release()
-    await pool.end()
-  }
-}
-
 const notes = async (note: string): Promise<number> =>
   (await admin.query('SELECT count(*)::int AS n FROM entry WHERE note = $1', [note])).rows[0].n
 
@@ -56,9 +36,9 @@ describe('a lost transaction', () => {
     ]
     for (let at = 1; at < statements.length; at++) {
       const before = await notes('any')
-      await withClient(async (client) => {
+      await withClient(url, async (client) => {
         for (const [i, statement] of statements.entries()) {
-          if (i === at) await kill(client)
+          if (i === at) await kill(server, client)
           await client.query(statement)
         }
       })
@@ -66,10 +46,10 @@ describe('a lost transaction', () => {
     }
   })
   it('keeps its isolation level and access mode', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE')
       await client.query('SELECT 1')
-      await kill(client)
+      await kill(server, client)
       const { rows } = await client.query(
         "SELECT current_setting('transaction_isolation') i, current_setting('transaction_read_only') r",
       )
@@ -78,21 +58,21 @@ describe('a lost transaction', () => {
     })
   })
   it('keeps savepoints, SET LOCAL and expected errors', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await client.query('BEGIN')
       await client.query("SET LOCAL app.name = 'kept'")
       await client.query('SAVEPOINT a')
       await failure(client.query('SELECT 1/0'))
-      await kill(client)
+      await kill(server, client)
       await client.query('ROLLBACK TO a')
-      await kill(client)
+      await kill(server, client)
       const { rows } = await client.query("SELECT current_setting('app.name') AS name")
       expect(rows).toEqual([{ name: 'kept' }])
       await client.query('COMMIT')
     })
   })
   it('sends again the values as they were, whatever became of the objects', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       const value = { a: 1 }
       const bytes = Buffer.from('first')
       await client.query('BEGIN')
@@ -102,27 +82,27 @@ describe('a lost transaction', () => {
       ])
       value.a = 2
       bytes.write('other')
-      await kill(client)
+      await kill(server, client)
       await client.query('COMMIT')
     })
     expect(await notes('{"a": 1}')).toBe(1)
     expect(await notes('first')).toBe(1)
   })
   it('takes rows in another order for the same answer', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await client.query('BEGIN')
       const { rows } = await client.query('SELECT id FROM account')
       await admin.query('UPDATE account SET balance = balance WHERE id = 1')
-      await kill(client)
+      await kill(server, client)
       await client.query('COMMIT')
       expect(rows).toHaveLength(50)
     })
   })
   it('rolls back by itself when the application wants it to', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await client.query('BEGIN')
       await client.query("INSERT INTO entry VALUES ('rolled')")
-      await kill(client)
+      await kill(server, client)
       expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
@@ -140,11 +120,11 @@ describe('a divergence', () => {
     await client.query('SELECT balance FROM account WHERE id = $1', [id])
     await client.query("INSERT INTO entry VALUES ('diverged')")
     await admin.query('UPDATE account SET balance = balance + 1 WHERE id = $1', [id])
-    await kill(client)
+    await kill(server, client)
     return failure(client.query(last))
   }
   it('is a DivergedError, rolled back, and keeps the original', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       expect(await diverge(client, 2, 'SELECT 1')).toMatchObject({
         name: 'DivergedError',
         code: '40001',
@@ -157,16 +137,16 @@ describe('a divergence', () => {
     expect(await notes('diverged')).toBe(0)
   })
   it('rolls back on the server at once', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await diverge(client, 3, 'SELECT 1')
       const { rows } = await admin.query('SELECT state FROM pg_stat_activity WHERE pid = $1', [
-        (client as unknown as { processID: number }).processID,
+        pidOf(client),
       ])
       expect(rows).toEqual([{ state: 'idle' }])
     })
   })
   it('answers 25P02 until the application ends its transaction, and nothing runs outside of it', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await diverge(client, 4, 'SELECT 1')
       for (const statement of [
         "INSERT INTO entry VALUES ('outside')",
@@ -189,7 +169,7 @@ describe('a divergence', () => {
     expect(await notes('after')).toBe(1)
   })
   it('answers a COMMIT with an error, never with success', async () => {
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await diverge(client, 5, 'SELECT 1')
       expect(await failure(client.query('COMMIT'))).toMatchObject({
         code: '40000',
@@ -238,7 +218,7 @@ describe('a release', () => {
     const client = await pool.connect()
     await client.query('BEGIN')
     await client.query("INSERT INTO entry VALUES ('lost and left')")
-    await kill(client)
+    await kill(server, client)
     client.release()
     await pool.query("INSERT INTO entry VALUES ('of another')")
     await pool.end()
@@ -257,10 +237,11 @@ describe('a release', () => {
 describe('the tape', () => {
   it('beyond its limit makes a transaction not replayable, which the error says', async () => {
     await withClient(
+      url,
       async (client) => {
         await client.query('BEGIN')
         await client.query("SELECT repeat('x', 1000) FROM generate_series(1, 100)")
-        await kill(client)
+        await kill(server, client)
         expect(await failure(client.query('SELECT 1'))).toMatchObject({
           code: '57P01',
           outcome: 'rolled-back',
@@ -273,10 +254,11 @@ describe('the tape', () => {
   })
   it('is not kept when replay is off', async () => {
     await withClient(
+      url,
       async (client) => {
         await client.query('BEGIN')
         await client.query('SELECT 1')
-        await kill(client)
+        await kill(server, client)
         expect(await failure(client.query('SELECT 1'))).toMatchObject({
           code: '57P01',
           outcome: 'rolled-back',
@@ -294,10 +276,10 @@ describe('what is told', () => {
     using losses = listen('reprise:loss')
     using reconnects = listen('reprise:reconnect')
     using replays = listen('reprise:replay')
-    await withClient(async (client) => {
+    await withClient(url, async (client) => {
       await client.query('BEGIN')
       await client.query('SELECT 1')
-      await kill(client)
+      await kill(server, client)
       await client.query('COMMIT')
     })
     expect(losses.seen).toMatchObject([

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { type Server, until } from '../../../test/kit/index.ts'
-import { poolOn } from './support.ts'
+import type { Server } from '../../../test/kit/index.ts'
+import { kill, poolOn } from './support.ts'
 
 /** One statement of a transaction. */
 export interface Step {
@@ -14,17 +14,6 @@ export interface Fate {
   readonly code: string | undefined
   /** All rows of each table afterwards. */
   readonly tables: Readonly<Record<string, Record<string, unknown>[]>>
-}
-
-/** Terminates a backend, and waits for its end more closely than the server's own wait does. */
-export async function killBackend(server: Server, client: object): Promise<void> {
-  const { processID } = client as { readonly processID: number }
-  await server.terminate(processID)
-  const isGone = async (): Promise<boolean> => {
-    const rows = await server.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [processID])
-    return rows.length === 0
-  }
-  await until(isGone, { what: 'the backend to be gone' })
 }
 
 /**
@@ -49,11 +38,11 @@ export async function fateOf(
   try {
     await client.query('BEGIN')
     for (const [i, { text, values }] of steps.entries()) {
-      if (kills.includes(i)) await killBackend(server, client)
+      if (kills.includes(i)) await kill(server, client)
       const { rows } = await client.query(text, values)
       answers.push(rows)
     }
-    if (kills.includes(steps.length)) await killBackend(server, client)
+    if (kills.includes(steps.length)) await kill(server, client)
     await client.query('COMMIT')
   } catch (error) {
     code = String((error as { code?: unknown }).code ?? error)

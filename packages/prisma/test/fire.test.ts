@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { outcomeOf, seeded } from '../../../test/kit/index.ts'
+import { adminName, outcomeOf, seeded } from '../../../test/kit/index.ts'
 import { rerunnable } from '../src/index.ts'
 import { Proxied } from './shop/proxied.ts'
 import { type Client, Shop } from './shop/shop.ts'
@@ -51,11 +51,11 @@ async function kill(random: () => number): Promise<void> {
   await shop.sql(
     `select pg_terminate_backend(pid) from (
        select pid from pg_stat_activity
-        where datname = current_database() and application_name <> 'looking-on'
+        where datname = current_database() and application_name <> $2
           and backend_type = 'client backend'
         order by pid offset floor($1::float8 * 8)::int limit 1
      ) one`,
-    [random()],
+    [random(), adminName],
   )
 }
 

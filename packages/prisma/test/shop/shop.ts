@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { adminName, createDatabase, OwnDatabase } from '../../../../test/kit/index.ts'
 import { generate } from '../../../../test/subjects/prisma/generate.ts'
 
 /** A row as Prisma hands it out. */
@@ -54,43 +54,18 @@ export async function generated(): Promise<Generated> {
   return (await import(pathToFileURL(path).href)) as Generated
 }
 
-/** A database with the shop's tables, and a plain connection to look at it and to kill with. */
-export class Shop {
-  readonly url: string
-  readonly #admin: pg.Client
-
-  private constructor(url: string, admin: pg.Client) {
-    this.url = url
-    this.#admin = admin
-  }
-
+/** A database with the shop's tables. */
+export class Shop extends OwnDatabase {
   /** Creates it on a server, by the server's url. */
   static async create(serverUrl: string): Promise<Shop> {
-    const root = new pg.Client({ connectionString: serverUrl })
-    await root.connect()
-    const name = `shop_${randomBytes(6).toString('hex')}`
-    await root.query(`create database ${name}`)
-    await root.end()
-    const url = new URL(serverUrl)
-    url.pathname = `/${name}`
-    const shop = await Shop.of(url.href)
+    const shop = new Shop(await createDatabase(serverUrl))
     await shop.sql(await readFile(join(import.meta.dirname, 'schema.sql'), 'utf8'))
     await shop.refill()
     return shop
   }
 
-  /** One that is there already. */
-  static async of(url: string): Promise<Shop> {
-    const admin = new pg.Client({ connectionString: url, application_name: 'looking-on' })
-    // Whoever restarts the server must close this first; a loss is no news here.
-    admin.on('error', () => {})
-    await admin.connect()
-    return new Shop(url, admin)
-  }
-
-  async sql(text: string, values?: unknown[]): Promise<Loose[]> {
-    const result = values ? await this.#admin.query(text, values) : await this.#admin.query(text)
-    return result.rows
+  override sql(text: string, values?: unknown[]): Promise<Loose[]> {
+    return super.sql(text, values)
   }
 
   /** Empties and fills the tables again. */
@@ -117,7 +92,7 @@ export class Shop {
 
   /** Locks the tables that the operations work on, until the returned function is called. */
   async lock(): Promise<() => Promise<void>> {
-    const holder = new pg.Client({ connectionString: this.url, application_name: 'looking-on' })
+    const holder = new pg.Client({ connectionString: this.url, application_name: adminName })
     await holder.connect()
     await holder.query('begin; lock table account, entry in access exclusive mode')
     return () => holder.end()
@@ -129,19 +104,5 @@ export class Shop {
       select from pg_locks join pg_database on pg_database.oid = database
        where datname = current_database() and not granted`)
     return rows.length > 0
-  }
-
-  /** Terminates every other backend of this database; how many there were. */
-  async killAll(): Promise<number> {
-    const rows = await this.sql(
-      `select pg_terminate_backend(pid, 5000) from pg_stat_activity
-        where datname = current_database() and application_name <> 'looking-on'
-          and backend_type = 'client backend'`,
-    )
-    return rows.length
-  }
-
-  async close(): Promise<void> {
-    await this.#admin.end()
   }
 }
