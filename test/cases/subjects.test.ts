@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Action, type Frame, Ledger, Proxy, Server } from '../kit/index.ts'
-import { type Opened, subject, subjectNames, type Transfer } from '../subjects/index.ts'
+import {
+  type Opened,
+  type SubjectName,
+  subject,
+  subjectNames,
+  type Transfer,
+} from '../subjects/index.ts'
 
 let server: Server
 let proxy: Proxy
@@ -66,7 +72,10 @@ async function faultAt(
   return happening !== undefined
 }
 
-describe.each(subjectNames)('%s, by the one line at its pool', (name) => {
+const ways: (readonly [SubjectName, 'line' | 'door'])[] = subjectNames.map((name) => [name, 'line'])
+for (const name of subjectNames) if (name !== 'pg') ways.push([name, 'door'])
+
+describe.each(ways)('%s, through its %s', (name, through) => {
   let opened: Opened
 
   beforeAll(async () => {
@@ -76,6 +85,7 @@ describe.each(subjectNames)('%s, by the one line at its pool', (name) => {
       url: proxy.url(direct),
       reprise: { backoff: { base: 1, cap: 20 } },
       max: 1,
+      through,
     })
     await opened.read(1)
   })

@@ -1,3 +1,4 @@
+import { reprise as throughDoor } from '@reprise/kysely'
 import { type ColumnType, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import { Pool } from 'pg'
 import { door } from './door.ts'
@@ -13,12 +14,14 @@ interface Database {
 /** Kysely on its PostgresDialect. */
 export const kysely: Subject = {
   name: 'kysely',
-  async open({ url, reprise, max = 10 }) {
-    const db = new Kysely<Database>({
-      dialect: new PostgresDialect({
-        pool: new Pool({ connectionString: url, max, ...door(reprise) }),
-      }),
-    })
+  async open({ url, reprise, max = 10, through = 'line' }) {
+    const config = { connectionString: url, max }
+    const db =
+      reprise === false || through === 'line'
+        ? new Kysely<Database>({
+            dialect: new PostgresDialect({ pool: new Pool({ ...config, ...door(reprise) }) }),
+          })
+        : new Kysely<Database>(throughDoor({ pool: new Pool(config) }, reprise))
     return withTransfer({
       ...operations(db),
       transaction: (work) => db.transaction().execute((trx) => work(operations(trx))),

@@ -1,4 +1,5 @@
 import { defineEntity, type EntityManager, MikroORM, p, raw } from '@mikro-orm/postgresql'
+import { reprise as throughDoor } from '@reprise/mikro-orm'
 import { door } from './door.ts'
 import type { Operations, Row, Subject } from './subject.ts'
 import { withTransfer } from './transfer.ts'
@@ -27,13 +28,13 @@ const Transfer = defineEntity({
 /** MikroORM: a fork for each piece of work, `transactional`, and `driverOptions` for what goes to the pool. */
 export const mikroOrm: Subject = {
   name: 'mikro-orm',
-  async open({ url, reprise, max = 10 }) {
-    const orm = await MikroORM.init({
-      clientUrl: url,
-      entities: [Account, Transfer],
-      pool: { max },
-      driverOptions: door(reprise),
-    })
+  async open({ url, reprise, max = 10, through = 'line' }) {
+    const options = { clientUrl: url, entities: [Account, Transfer], pool: { max } }
+    const orm = await MikroORM.init(
+      reprise === false || through === 'line'
+        ? { ...options, driverOptions: door(reprise) }
+        : throughDoor(options, reprise),
+    )
     return withTransfer({
       ...operations(() => orm.em.fork()),
       transaction: (work) => orm.em.fork().transactional((em) => work(operations(() => em))),

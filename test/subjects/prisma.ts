@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
+import { repriseAdapter, reprise as throughDoor } from '@reprise/prisma'
 import { door } from './door.ts'
 import { generate } from './prisma/generate.ts'
 import type { Account, Operations, Row, Subject, Transfer } from './subject.ts'
@@ -26,7 +27,7 @@ interface PrismaClient extends Client {
 }
 
 interface Generated {
-  PrismaClient: new (options: { adapter: PrismaPg }) => PrismaClient
+  PrismaClient: new (options: { adapter: unknown }) => PrismaClient
 }
 
 /** Prisma on `@prisma/adapter-pg`, with interactive transactions. */
@@ -35,11 +36,13 @@ export const prisma: Subject = {
   async prepare() {
     await generate()
   },
-  async open({ url, reprise, max = 10 }) {
+  async open({ url, reprise, max = 10, through = 'line' }) {
     const { PrismaClient } = (await import(pathToFileURL(await generate()).href)) as Generated
-    const client = new PrismaClient({
-      adapter: new PrismaPg({ connectionString: url, max, ...door(reprise) }),
-    })
+    const config = { connectionString: url, max }
+    const client =
+      reprise === false || through === 'line'
+        ? new PrismaClient({ adapter: new PrismaPg({ ...config, ...door(reprise) }) })
+        : throughDoor(reprise)(new PrismaClient({ adapter: repriseAdapter(config, reprise) }))
     return withTransfer({
       ...operations(client),
       transaction: (work) => client.$transaction((tx) => work(operations(tx))),

@@ -51,9 +51,11 @@ export interface OpenRequest {
   readonly reprise: RepriseOptions | false
   /** The size of its pool. */
   readonly max?: number
+  /** Whether Reprise is put in by the one line at the pool (the default), or by the ORM's own door. */
+  readonly through?: 'line' | 'door'
 }
 
-/** One client, set up as its documentation says and nothing more; with Reprise, by the one line at its pool. */
+/** One client, set up as its documentation says and nothing more; with Reprise, by the one line at its pool, or through its door. */
 export interface Subject {
   readonly name: SubjectName
   /** What has to exist before it can be opened. Safe to call from many processes at once. */

@@ -1,4 +1,5 @@
-import { DataSource, type EntityManager, EntitySchema } from 'typeorm'
+import { reprise as throughDoor } from '@reprise/typeorm'
+import { DataSource, type DataSourceOptions, type EntityManager, EntitySchema } from 'typeorm'
 import { door } from './door.ts'
 import type { Account, Operations, Subject, Transfer } from './subject.ts'
 import { withTransfer } from './transfer.ts'
@@ -25,14 +26,18 @@ const TransferEntity = new EntitySchema<Transfer>({
 /** TypeORM: a DataSource, its EntityManager, and `extra` for what goes to the pool. */
 export const typeorm: Subject = {
   name: 'typeorm',
-  async open({ url, reprise, max = 10 }) {
-    const source = new DataSource({
+  async open({ url, reprise, max = 10, through = 'line' }) {
+    const options: DataSourceOptions = {
       type: 'postgres',
       url,
       poolSize: max,
       entities: [AccountEntity, TransferEntity],
-      extra: door(reprise),
-    })
+    }
+    const source = new DataSource(
+      reprise === false || through === 'line'
+        ? { ...options, extra: door(reprise) }
+        : throughDoor(options, reprise),
+    )
     await source.initialize()
     return withTransfer({
       ...operations(source.manager),
