@@ -50,7 +50,7 @@ export function diagnose(error: unknown): Diagnosis | undefined {
   const outcome = isOutcome(ours?.outcome) ? ours.outcome : stockOutcome(code, socket)
   return {
     condition,
-    sqlstate: code ?? sqlstateOf(condition),
+    sqlstate: sqlstateOf(condition),
     severity: text(told?.severity) ?? text(ours?.severity),
     outcome,
     evidence: evidenceOf(nodes, ours, told, socket),

@@ -128,6 +128,10 @@ describe('diagnose', () => {
     })
     expect(diagnose(hostile)).toBeUndefined()
   })
+  it('gives the SQLSTATE of the condition, whatever the code of the error that tells of it', () => {
+    const error = new InDoubtError({ ...particulars, reason: 'in-doubt' })
+    expect(diagnose(error)).toMatchObject({ condition: 'admin_shutdown', sqlstate: '57P01' })
+  })
   it('gives one sentence of advice', () => {
     expect(diagnose(new DivergedError(particulars))?.advice).toMatch(/^[A-Z].*\.$/)
     expect(diagnose(new FailedTransactionError())?.advice).toMatch(/^[A-Z].*\.$/)
