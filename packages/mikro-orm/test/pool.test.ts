@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MikroORM, type Options } from '@mikro-orm/postgresql'
 import type { Pool } from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { RepriseOptions } from '../src/index.ts'
 import { Account, open, Transfer } from './account.ts'
 import { Database } from './database.ts'
@@ -14,7 +14,13 @@ beforeAll(async () => {
 
 afterAll(() => database?.[Symbol.asyncDispose]())
 
+// However a test ends, the next one can connect.
+afterEach(() => database.refuse(false))
+
 const max = 2
+
+/** Whether BEGIN was sent still depends on who was faster, the news of the end or BEGIN. */
+const undone = expect.stringMatching(/^(not-sent|rolled-back)$/)
 
 /** An ORM whose losses surface. */
 const openWith = (options: RepriseOptions, more: Options = {}): Promise<MikroORM> =>
@@ -49,7 +55,7 @@ describe('more unmended losses than clients leave a pool that works and closes',
       await database.killAll()
       database.refuse(true)
       await expect(orm.em.fork().transactional(async () => {})).rejects.toMatchObject({
-        outcome: 'not-sent',
+        outcome: undone,
       })
       database.refuse(false)
     })
@@ -61,7 +67,7 @@ describe('more unmended losses than clients leave a pool that works and closes',
       await database.killAll()
       database.refuse(true)
       const em = orm.em.fork()
-      await expect(em.begin()).rejects.toMatchObject({ outcome: 'not-sent' })
+      await expect(em.begin()).rejects.toMatchObject({ outcome: undone })
       expect(em.isInTransaction()).toBe(false)
       database.refuse(false)
     })

@@ -2,7 +2,7 @@ import { diagnose } from '@reprise/core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { failure, kill, listen, pidOf, poolOn, withThrowaway } from './support.ts'
+import { failure, kill, listen, pidOf, poolOn, undone, withThrowaway } from './support.ts'
 
 let server: Server
 
@@ -113,7 +113,7 @@ describe('cause 2: the server stops', () => {
       async (client) => {
         await server.stop('fast')
         expect(await failure(client.query('SELECT 1'))).toMatchObject({
-          outcome: 'not-sent',
+          outcome: undone,
           reason: 'deadline',
           condition: 'admin_shutdown',
         })

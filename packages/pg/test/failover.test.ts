@@ -4,7 +4,7 @@ import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
 import { tokenTable } from '../src/index.ts'
-import { failure, poolOn, proxied } from './support.ts'
+import { failure, poolOn, proxied, undone } from './support.ts'
 
 /** Brings a server back as a standby, which refuses writes until it is promoted. */
 async function demote(server: Server): Promise<void> {
@@ -54,7 +54,7 @@ describe('after a failover', () => {
       await client.query('CREATE TABLE t (a int)')
       await demote(server)
       expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({
-        outcome: 'not-sent',
+        outcome: undone,
         reason: 'deadline',
         cause: { code: '25006' },
       })

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FakeServer, Server, until } from '../../../test/kit/index.ts'
-import { failure, kill, pidOf, poolOn, proxied } from './support.ts'
+import { failure, kill, pidOf, poolOn, proxied, undone } from './support.ts'
 
 let server: Server
 
@@ -43,7 +43,7 @@ describe("the application's own limits hold during a recovery", () => {
       await own.stop('fast')
       expect(await failure(pool.query('SELECT 1'))).toMatchObject({
         reason: 'timeout',
-        outcome: 'not-sent',
+        outcome: undone,
       })
       await own.start()
       expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
@@ -112,7 +112,7 @@ describe('pool.end() during a recovery', () => {
       const second = failure(client.query('SELECT 2'))
       client.release()
       await pool.end()
-      expect(await first).toMatchObject({ outcome: 'not-sent', reason: 'closed' })
+      expect(await first).toMatchObject({ outcome: undone, reason: 'closed' })
       expect(await second).toMatchObject({ outcome: 'not-sent', reason: 'closed' })
     } finally {
       await own.dispose()

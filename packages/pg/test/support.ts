@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { type Events, type RepriseOptions, reprise } from '@reprise/pg'
 import pg from 'pg'
+import { expect } from 'vitest'
 import { Proxy, type Server, until } from '../../../test/kit/index.ts'
 
 /** A pool of one session, quick to reconnect. */
@@ -44,15 +45,23 @@ export function pidOf(client: object): number {
   return (client as { readonly processID: number }).processID
 }
 
-/** Terminates a backend, and waits for its end more closely than the server's own wait does. */
+/**
+ * Of work whose connection ended just before: whether it was sent still depends on who was faster, the
+ * news or the work.
+ */
+export const undone: unknown = expect.stringMatching(/^(not-sent|rolled-back)$/)
+
+/** Terminates a backend, and waits until it is gone and the client has noticed. */
 export async function kill(server: Server, client: object): Promise<void> {
   const pid = pidOf(client)
+  const { stream } = (client as { connection: { stream: { destroyed: boolean } } }).connection
   await server.terminate(pid)
   const isGone = async (): Promise<boolean> => {
     const rows = await server.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
     return rows.length === 0
   }
   await until(isGone, { what: 'the backend to be gone' })
+  await until(() => stream.destroyed, { what: 'the client to notice' })
 }
 
 /** A database behind a proxy, gone with `await using`. */

