@@ -39,7 +39,7 @@ export class Carriage implements PassengerOwner {
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
     if (connection.usable) {
-      if (!passenger.failed) this.#keepBooks(passenger)
+      if (!passenger.failed) this.#keepBooks(passenger, connection)
       if (connection.status === 'I') conversation.transaction = undefined
       else {
         conversation.transaction ??= new Transaction(conversation.settings.maxTapeBytes)
@@ -64,13 +64,16 @@ export class Carriage implements PassengerOwner {
   }
 
   /** What it did to the session and to the unit that it ran in. */
-  #keepBooks({ statement, before, unit }: Passenger): void {
+  #keepBooks(passenger: Passenger, connection: Connection): void {
+    const { statement, before, unit } = passenger
     const { transaction, line } = this.#conversation
+    // COMMIT may have been answered by ROLLBACK.
+    const committed = statement.commits && passenger.evidence(connection).tag === 'COMMIT'
     const change = { changes: statement.state, values: undefined }
     if (transaction === undefined) line.state.apply(change)
-    else if (statement.commits) for (const pending of transaction.pending) line.state.apply(pending)
+    else if (committed) for (const pending of transaction.pending) line.state.apply(pending)
     else transaction.pending.push(change)
-    if (unit !== undefined && (statement.commits || before === 'I')) unit.committed = true
+    if (unit !== undefined && (committed || before === 'I')) unit.committed = true
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

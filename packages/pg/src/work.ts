@@ -17,11 +17,17 @@ export function fail(work: Work, error: Error): void {
   else work.deliver(error)
 }
 
-/** The statement of a cursor, or of the cursor inside a stream. */
+/** A text that nobody can read to its end: whatever it may do is in doubt. */
+const unreadable = "'"
+
+/**
+ * The statement of a cursor, or of the cursor inside a stream. Where there is none to be found, nothing
+ * may be concluded from it.
+ */
 export function textOf(load: Submittable): string {
   const { text, cursor } = load as { text?: unknown; cursor?: { text?: unknown } }
   const found = text ?? cursor?.text
-  return typeof found === 'string' ? found : ''
+  return typeof found === 'string' ? found : unreadable
 }
 
 /**

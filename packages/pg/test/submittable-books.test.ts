@@ -53,3 +53,16 @@ it('a callback is not run again once a query of its own wrote in autocommit', as
   client.release()
   await pool.end()
 })
+
+it('what a query of the caller’s own set in a transaction whose COMMIT was answered by ROLLBACK is not', async () => {
+  const pool = poolOn(inject('serverUrl'))
+  const client = await pool.connect()
+  for (const text of ['BEGIN', "SET app.own = 'undone'"]) await own(client, text)
+  await failure(own(client, 'SELECT 1/0'))
+  await own(client, 'COMMIT')
+  await kill(client)
+  const { rows } = await client.query("SELECT current_setting('app.own', true) AS own")
+  expect(rows[0]?.own ?? '').toBe('')
+  client.release()
+  await pool.end()
+})
