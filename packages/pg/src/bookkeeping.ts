@@ -100,16 +100,19 @@ export function isAnswer({ error }: Exchange): boolean {
 }
 
 /**
- * Whether it was the witness that failed and not the statement that it rode with: the statement was
- * answered (or, for a COMMIT, not yet reached), and the server does not know, or does not allow, what
- * the witness asks. The error has undone the statement.
+ * Whether the server would not answer what the session asked along with a statement: who it is, or
+ * which transaction this is. The error has undone the statement, which was answered before the
+ * question or not yet reached.
  */
-export function isWitnessRefused({ ride, witness, error, tags, token }: Exchange): boolean {
+export function isWitnessRefused(exchange: Exchange): boolean {
+  const { ownFailed, error, token } = exchange
   // A table of tokens that is not there is the application's to know.
-  if (ride === 'none' || token !== undefined || witness !== undefined || error === undefined)
-    return false
-  const reached = ride === 'ahead' || ride === 'awaited' ? tags === 0 : tags > 0
-  return reached && /^(42|0A|55|XX)/.test(error.code ?? '')
+  if (!ownFailed || (token !== undefined && !asksIdentity(exchange))) return false
+  return /^(42|0A|55|XX)/.test(error?.code ?? '')
+}
+
+function asksIdentity({ identify, backend }: Exchange): boolean {
+  return identify && backend === undefined
 }
 
 /**
@@ -148,8 +151,8 @@ export function isUndone(failure: Error): boolean {
 }
 
 /** Whether the prepared witness was gone: a pooler had brought another backend, or a function dropped it. */
-export function isWitnessForgotten({ ride, witness, error }: Exchange): boolean {
-  return ride !== 'none' && witness === undefined && error?.code === '26000'
+export function isWitnessForgotten({ ownFailed, error }: Exchange): boolean {
+  return ownFailed && error?.code === '26000'
 }
 
 /** The evidence of a connection that ended while nothing was in flight. */

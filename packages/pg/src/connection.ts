@@ -1,7 +1,7 @@
 import type { TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import type { Backend } from './backend.ts'
 import { guardParser } from './guard.ts'
-import type { Incarnation } from './incarnation.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */
@@ -33,14 +33,16 @@ export class Connection {
   status: TransactionStatus = 'I'
   /** What is in flight. */
   active: Traveller | undefined
-  /** The server's word for this connection, once a witness has brought it. */
-  incarnation: Incarnation | undefined
+  /** Who is at the other end, by the server's own word, once it was asked. */
+  backend: Backend | undefined
   /** Whether the witness is prepared by name here, so that it need not be parsed again. */
   witnessPrepared = false
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
   direct = true
   /** Whether the witness may be prepared by name. */
   preparing = true
+  /** Whether the server may be asked who it is: not where it would not say. */
+  identifying = true
   /** standard_conforming_strings as last reported: it decides how a backslash is read. */
   conformingStrings = true
   /** The first ErrorResponse that came while nothing was in flight. */
@@ -182,6 +184,8 @@ export class Connection {
   /** Called when what was in flight has ended with ReadyForQuery, or was never sent. */
   idle(): void {
     this.active = undefined
+    // Behind a pooler the next transaction may be another backend's.
+    if (!this.direct && this.status === 'I') this.backend = undefined
     this.#idleSince = performance.now()
     clearTimeout(this.#grace)
     this.#grace = undefined

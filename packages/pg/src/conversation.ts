@@ -88,6 +88,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   connectionEnded(connection: Connection): void {
     if (connection !== this.line.connection || !connection.endedUnasked) return
     const loss = classify(idleEvidence(connection))
+    this.line.remember(loss, connection, false)
     this.tellLoss(loss, connection, true)
     this.#kit.reaper.noticed(loss, connection)
     if (this.line.state.listening) this.#listener.fellSilent()
@@ -97,7 +98,9 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     const evidence = work.evidence(connection)
     const loss = classify(work.submitted ? evidence : { ...evidence, error: connection.lastWords })
     this.tellLoss(loss, connection, !work.submitted)
-    this.line.remember(loss, work.witness, this.transaction?.witness)
+    const { witness } = this.transaction ?? {}
+    const wrote = typeof work.witness?.xid === 'string' || typeof witness?.xid === 'string'
+    this.line.remember(loss, connection, wrote)
     return loss
   }
 

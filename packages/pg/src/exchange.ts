@@ -1,5 +1,6 @@
 import type { Evidence, Statement, TransactionStatus, Unit } from '@reprise/core'
 import type { FieldDef } from 'pg'
+import type { Backend } from './backend.ts'
 import type { Connection, Traveller } from './connection.ts'
 import type { Token } from './token.ts'
 import type { PgQuery, QueryCallback, QueryConfig, Raw, ReportMessage } from './wire.ts'
@@ -21,6 +22,13 @@ export interface Exchange extends PgQuery, Traveller {
   owner: ExchangeOwner
   statement: Statement
   ride: Ride
+  /** Whether it first asks who is at the other end. */
+  identify: boolean
+  /**
+   * Whether it goes in a READ ONLY transaction of its own, in the same write: the only way in which
+   * what may have been executed is executed again.
+   */
+  guarded: boolean
   /** Whether the witness has to draw a transaction id. */
   draw: boolean
   /** What is left in the table of tokens, if one is used. */
@@ -43,7 +51,11 @@ export interface Exchange extends PgQuery, Traveller {
   tags: number
   /** The first ErrorResponse. */
   error: ReportMessage | undefined
+  /** Whether the error answered what the session had sent along, and not the statement. */
+  ownFailed: boolean
   witness: Witness | undefined
+  /** Who executes it, where it asked. */
+  backend: Backend | undefined
   /** Why pg would not send it. */
   refusal: Error | undefined
   ending: Ending | undefined

@@ -12,21 +12,40 @@ export interface Incarnation {
    * then (pgstat.c pgstat_reset_after_failure), and not with a clean restart.
    */
   readonly crash: string | null
+  /**
+   * pg_postmaster_start_time(): together with the system, it tells one server's process from its
+   * replicas' and from every later start. It stays through a crash restart.
+   */
+  readonly postmaster: string | null
 }
+
+/** Asks for {@link Incarnation.system}. */
+export const systemColumn =
+  'SELECT CAST(system_identifier AS pg_catalog.text) FROM pg_catalog.pg_control_system()'
+
+/** Asks for {@link Incarnation.postmaster}. */
+export const postmasterColumn =
+  'CAST(extract(epoch FROM pg_catalog.pg_postmaster_start_time()) AS pg_catalog.text)'
 
 /**
  * The select list that reads an {@link Incarnation}, in the order of {@link readIncarnation}. All of
  * it is readable by an ordinary role. pg_current_wal_lsn() raises on a standby, hence the CASE.
  */
-export const incarnationColumns = `(SELECT system_identifier::text FROM pg_catalog.pg_control_system()),
+export const incarnationColumns: string = `(${systemColumn}),
  CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
  ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END,
- (SELECT extract(epoch FROM stats_reset)::text FROM pg_catalog.pg_stat_wal)`
+ (SELECT CAST(extract(epoch FROM stats_reset) AS pg_catalog.text) FROM pg_catalog.pg_stat_wal),
+ ${postmasterColumn}`
 
 /** Reads what {@link incarnationColumns} answered. */
 export function readIncarnation(columns: readonly unknown[]): Incarnation {
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
-  return { system: text(columns[0]), timeline: text(columns[1]), crash: text(columns[2]) }
+  return {
+    system: text(columns[0]),
+    timeline: text(columns[1]),
+    crash: text(columns[2]),
+    postmaster: text(columns[3]),
+  }
 }
 
 /** Whether two readings are of one history: what one durably committed, the other can see. */
@@ -39,4 +58,14 @@ export function sameHistory(a: Incarnation, b: Incarnation): boolean {
 /** Whether no transaction id was handed out twice between two readings. */
 export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return sameHistory(a, b) && a.crash !== null && a.crash === b.crash
+}
+
+/** Whether two readings are of one server process: only there can a process id mean the same. */
+export function sameServer(a: Incarnation, b: Incarnation): boolean {
+  return (
+    a.system !== null &&
+    a.system === b.system &&
+    a.postmaster !== null &&
+    a.postmaster === b.postmaster
+  )
 }

@@ -115,8 +115,8 @@ export class Catalog {
     const { rows, code } = await ask(question, [`{${oids.join()}}`, timeWords, sequenceWords])
     const [row] = rows
     if (code !== undefined || row === undefined) return undefined
-    const tables = tablesIn(row[4] ?? '[]')
-    return tables && new Catalog(readIncarnation(row), row[3] !== 'f', tables, parser)
+    const tables = tablesIn(row[5] ?? '[]')
+    return tables && new Catalog(readIncarnation(row), row[4] !== 'f', tables, parser)
   }
 
   byOid(oid: number): Table | undefined {

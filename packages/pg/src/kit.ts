@@ -23,6 +23,8 @@ export interface Kit {
   readonly reaper: Reaper
   /** Whether the witness may be prepared by name: not when a name was found to be gone. */
   preparing: boolean
+  /** Whether the server may be asked who it is: not where it would not say. */
+  readonly identifying: boolean
   /** The server would not answer a witness: none is sent any more. */
   refuseWitness(): void
   /** The sessions that are open. */
@@ -56,12 +58,17 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const gates = new Map<string, Gate>()
   let current = settings
+  let identifying = true
   const sessions = new Set<Killable>()
   return {
     get settings() {
       return current
     },
+    get identifying() {
+      return identifying
+    },
     refuseWitness() {
+      identifying = false
       if (current.witness === 'off') return
       current = { ...settings, witness: 'off' }
       publish('reprise:advice', { advice: noWitness })

@@ -2,13 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline, fullJitter, type Loss, publish } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { inquiry } from './ask.ts'
+import { type Backend, fence, identify } from './backend.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
+import type { Inquiry } from './inquiry.ts'
 import type { Kit } from './kit.ts'
 import { isHalfOpen } from './probe.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
 import { SessionState } from './state.ts'
 import { watch } from './watch.ts'
-import type { Witness } from './witness.ts'
 
 const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
 
@@ -30,8 +31,8 @@ export type Halt = 'timeout' | 'closed' | 'aborted'
 export class Line {
   readonly id: number
   readonly state: SessionState = new SessionState()
-  /** Transactions whose backend may live on, with their locks. */
-  readonly ghosts: Set<Witness> = new Set()
+  /** Backends whose connection was lost without a word of theirs: they may live on, with their locks. */
+  readonly ghosts: Set<Backend> = new Set()
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   /** Why nobody waits any more for what is under way. */
@@ -96,12 +97,9 @@ export class Line {
   }
 
   /** What a loss leaves behind: an unannounced end, a backend that may live on. */
-  remember(loss: Loss, ...witnesses: readonly (Witness | undefined)[]): void {
-    for (const witness of witnesses) {
-      if (typeof witness?.xid !== 'string') continue
-      this.wrote = true
-      if (!loss.announced) this.ghosts.add(witness)
-    }
+  remember(loss: Loss, { backend }: Connection, wrote: boolean): void {
+    if (wrote) this.wrote = true
+    if (!loss.announced && backend !== undefined) this.ghosts.add(backend)
   }
 
   /**
@@ -125,12 +123,15 @@ export class Line {
   async #renew(deadline: Deadline): Promise<number> {
     let attempts = 0
     let standby = false
+    const first = this.#fresh
     try {
       for (;;) {
         const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor)
         attempts += made.attempts
         watch(made.connection, this.#kit.settings.probeAfter, () => this.#probe(made.connection))
         const ask = inquiry(this.#kit.Exchange, made.connection, deadline.signal)
+        if (!first && this.#kit.identifying) await identify(made.connection, ask)
+        await this.#fence(ask, deadline)
         standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
         if (!standby) {
           await this.state.restore(ask)
@@ -148,6 +149,19 @@ export class Line {
     }
   }
 
+  /**
+   * Nothing of ours may go on elsewhere while the session goes on here: the old backends are ended
+   * before its state, its role among it, is in place again.
+   */
+  async #fence(ask: Inquiry, { signal }: Deadline): Promise<void> {
+    for (const ghost of this.ghosts) {
+      for (let tries = 1; (await fence(ghost, ask)) === 'there'; tries++) {
+        await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
+      }
+      this.ghosts.delete(ghost)
+    }
+  }
+
   get #gate(): ReturnType<Kit['gate']> {
     const { host, port } = this.connection.client
     return this.#kit.gate(host, port)
@@ -157,6 +171,7 @@ export class Line {
     if (!this.#fresh) this.connection = new Connection(this.#kit.Base, this.#config, this.#owner)
     this.#fresh = false
     this.connection.preparing = this.#kit.preparing
+    this.connection.identifying = this.#kit.identifying
     this.#owner.adopt(this.connection)
     return this.connection
   }

@@ -33,6 +33,7 @@ export function planWitness(
   settings: Settings,
 ): void {
   exchange.ride = rideFor(exchange, connection, transaction, settings)
+  exchange.identify = identifies(exchange, connection)
   const { witness } = settings
   const writes =
     transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
@@ -42,6 +43,25 @@ export function planWitness(
       : undefined
   exchange.draw =
     exchange.statement.notifies || (exchange.statement.commits && transaction?.unwitnessed === true)
+}
+
+/**
+ * Whether a statement asks who is at the other end: the first on a connection that can be pipelined
+ * behind such a question, so that no backend holds locks for us that we could not end; once more
+ * before a write, where the server was a standby when it was asked.
+ */
+function identifies(
+  { statement, ride, rows }: Exchange,
+  { backend, status, identifying }: Connection,
+): boolean {
+  if (!identifying || rows || status === 'E') return false
+  if (ride === 'none' && !canFollow(statement)) return false
+  return backend === undefined || (backend.incarnation.timeline === null && ride !== 'none')
+}
+
+/** Whether a statement can be pipelined behind another one. */
+export function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
+  return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
 }
 
 function rideFor(

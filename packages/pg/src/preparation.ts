@@ -8,13 +8,14 @@ import {
   type Verdict,
 } from '@reprise/core'
 import { inquiry } from './ask.ts'
+import { fence } from './backend.ts'
 import { areHarmless, startedWithin } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
 import type { Inquiry } from './inquiry.ts'
 import type { Line } from './line.ts'
 import { replay } from './replay.ts'
-import { fence, resolve } from './resolve.ts'
+import { resolve } from './resolve.ts'
 import { resolveToken } from './token.ts'
 import { Transaction } from './transaction.ts'
 import type { Witness } from './witness.ts'
@@ -66,11 +67,6 @@ export async function prepare(
       ? { next: 'surface', reason: 'unresolved' }
       : { next: 'decide', outcome }
   }
-  const { ghosts } = patient.line
-  for (const ghost of ghosts) {
-    await fence(ghost, ask)
-    ghosts.delete(ghost)
-  }
   if (verdict.do === 'repeat' && verdict.ifHarmless) {
     if (!(await areHarmless(work.statement.functions, ask))) {
       return { next: 'surface', reason: 'in-doubt' }
@@ -115,7 +111,7 @@ async function replayed(
     same = await replay(transaction, next, connection, patient.settings, signal)
   } catch (error) {
     // The replay's own backend may live on, too.
-    if (typeof next.witness?.xid === 'string') patient.line.ghosts.add(next.witness)
+    if (connection.backend !== undefined) patient.line.ghosts.add(connection.backend)
     throw error
   }
   publish('reprise:replay', {

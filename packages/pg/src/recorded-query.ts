@@ -7,11 +7,12 @@ import {
   type Unit,
 } from '@reprise/core'
 import type { FieldDef } from 'pg'
+import { type Backend, readIdentity } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Token } from './token.ts'
 import type { PgQueryClass, Raw, ReportMessage, Wire } from './wire.ts'
-import { type Ride, readWitness, type Witness, writeWitness } from './witness.ts'
+import { type Ride, readWitness, type Witness, writeIdentity, writeWitness } from './witness.ts'
 
 const nobody: ExchangeOwner = { settled: () => undefined }
 
@@ -22,6 +23,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     owner: ExchangeOwner = nobody
     declare statement: Statement
     ride: Ride = 'none'
+    identify = false
+    guarded = false
     draw = false
     token: Token | undefined = undefined
     tapeLimit = 0
@@ -36,17 +39,24 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     tags = 0
     error: ReportMessage | undefined = undefined
     witness: Witness | undefined = undefined
+    backend: Backend | undefined = undefined
     refusal: Error | undefined = undefined
     ending: Ending | undefined = undefined
     losses = 0
     unit: Unit | undefined = undefined
+    ownFailed = false
     #connection: Connection | undefined = undefined
-    #witnessing = false
+    /** Answers to come that belong to what the session sends along, before and behind the statement's. */
+    #ahead = 0
+    #behind = 0
 
     run(connection: Connection): void {
       this.#connection = connection
       this.before = connection.status
-      this.#witnessing = this.ride === 'ahead' || this.ride === 'awaited'
+      const { ride, token } = this
+      const asks = ride === 'ahead' || ride === 'awaited'
+      this.#ahead =
+        Number(this.identify) + Number(this.guarded) + (asks ? 1 + Number(token !== undefined) : 0)
       if (this.tapeLimit > 0) this.taped = []
       try {
         connection.run(this, this)
@@ -70,10 +80,12 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override requiresPreparation(): boolean {
-      return this.ride !== 'none' || super.requiresPreparation()
+      return this.ride !== 'none' || this.identify || this.guarded || super.requiresPreparation()
     }
 
     override prepare(wire: Wire): void {
+      if (this.identify) writeIdentity(wire)
+      if (this.guarded) execute(wire, 'BEGIN READ ONLY')
       if (this.ride === 'ahead' || this.ride === 'awaited') {
         writeWitness(wire, this.#connection as Connection, this)
         this.syncHeld = this.ride === 'awaited'
@@ -82,13 +94,15 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override _getRows(wire: Wire, rows: number | undefined): void {
-      if (this.ride === 'none' || this.ride === 'ahead' || this.ride === 'awaited') {
-        super._getRows(wire, rows)
-        return
-      }
-      wire.execute({ portal: this.portal })
-      writeWitness(wire, this.#connection as Connection, this)
-      this.syncHeld = this.ride === 'held'
+      if (this.guarded) {
+        wire.execute({ portal: this.portal })
+        execute(wire, 'COMMIT')
+        wire.sync()
+      } else if (this.#ridesBehind()) {
+        wire.execute({ portal: this.portal })
+        writeWitness(wire, this.#connection as Connection, this)
+        this.syncHeld = this.ride === 'held'
+      } else super._getRows(wire, rows)
     }
 
     override handleRowDescription(message: { fields: FieldDef[] }): void {
@@ -97,8 +111,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override handleDataRow(message: { readonly fields: Raw[] }): void {
-      if (this.#witnessing) {
-        this.witness = readWitness(message.fields, this.#connection as Connection, this)
+      if (this.#ahead > 0 || this.#behind > 0) {
+        this.#hear(message.fields, this.#connection as Connection)
         return
       }
       if (this.taped !== undefined) this.#tape(message.fields)
@@ -106,19 +120,22 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
-      if (this.#witnessing) {
-        // The token is left before the witness is asked.
-        if (this.witness === undefined) return
-        this.#witnessing = false
-        if (this.ride === 'awaited') {
-          this.syncHeld = false
-          super.prepare(wire)
-        } else this.#sync(wire)
+      if (this.#ahead > 0) {
+        this.#ahead -= 1
+        if (this.#ahead > 0 || this.ride !== 'awaited') return
+        this.syncHeld = false
+        super.prepare(wire)
+        return
+      }
+      if (this.#behind > 0) {
+        this.#behind -= 1
+        if (this.#behind === 0) this.#sync(wire)
         return
       }
       this.tag = this.tag === undefined ? message.text : `${this.tag};${message.text}`
       this.tags += 1
-      this.#witnessing = this.ride === 'behind' || this.ride === 'flushed' || this.ride === 'held'
+      if (this.#ridesBehind()) this.#behind = this.token === undefined ? 1 : 2
+      else if (this.guarded) this.#behind = 1
       super.handleCommandComplete(message, wire)
     }
 
@@ -127,7 +144,10 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       if (error === this.refusal) {
         this.#settle('refused', connection)
       } else if (error === connection.errorFrame) {
-        this.error ??= error as ReportMessage
+        if (this.error === undefined) {
+          this.error = error as ReportMessage
+          this.ownFailed = this.#ahead > 0 || (this.#behind > 0 && !this.guarded)
+        }
         const ends = endsConnection(this.error.code ?? '')
         if (ends) connection.expectEnd()
         // A page of rows, or a held write, has no Sync behind it yet. What the server itself refused
@@ -160,7 +180,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       return {
         submitted: this.submitted,
         syncHeld: this.syncHeld,
-        witnessPending: this.#witnessing && this.tags > 0,
+        witnessPending: this.#behind > 0,
         status: this.before,
         statement: this.statement,
         tag: this.tag,
@@ -211,6 +231,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.statement = this.statement
       copy.losses = this.losses
       copy.unit = this.unit
+      copy.guarded = this.guarded
       return copy
     }
 
@@ -219,6 +240,19 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       this.#connection = undefined
       this._result = undefined as never
       ;(this as unknown as { _results: unknown })._results = undefined
+    }
+
+    #ridesBehind(): boolean {
+      return this.ride === 'behind' || this.ride === 'flushed' || this.ride === 'held'
+    }
+
+    /** A row that answers what the session sent along: the identity comes first. */
+    #hear(row: Raw[], connection: Connection): void {
+      if (this.identify && this.backend === undefined) this.backend = readIdentity(row, connection)
+      else {
+        const backend = this.backend ?? connection.backend
+        if (backend !== undefined) this.witness = readWitness(row, connection, backend, this)
+      }
     }
 
     #sync(wire: Wire): void {
@@ -241,4 +275,11 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
   }
   return RecordedQuery
+}
+
+/** Sends a statement of the session's own in the midst of an exchange. */
+function execute(wire: Wire, text: string): void {
+  wire.parse({ text })
+  wire.bind({})
+  wire.execute({})
 }

@@ -1,25 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fullJitter, type Outcome } from '@reprise/core'
+import { fence } from './backend.ts'
 import { incarnationColumns, readIncarnation, sameHistory, sameIncarnation } from './incarnation.ts'
 import type { Inquiry } from './inquiry.ts'
 import type { Witness } from './witness.ts'
-
-/** How long pg_terminate_backend may wait for the old backend to be gone, in milliseconds. */
-const fenceWait = 1000
-
-/**
- * Ends the backend that still executes a transaction whose connection we lost: it may be committing
- * it, or hold its locks. Both the process and its transaction must match, since process ids are used
- * again. Being refused the right to do so is no error: the status is polled anyway.
- */
-export async function fence(witness: Witness, ask: Inquiry): Promise<void> {
-  if (witness.xid === null) return
-  await ask(
-    `SELECT pg_catalog.pg_terminate_backend(pid, ${fenceWait}) FROM pg_catalog.pg_stat_activity
- WHERE pid = $1::int AND pid <> pg_catalog.pg_backend_pid() AND backend_xid = ($2::text)::xid8::xid`,
-    [witness.pid, witness.xid],
-  )
-}
 
 /**
  * Asks the server what became of a transaction. The status and the incarnation are read by one
@@ -39,7 +23,7 @@ export async function resolve(
   for (let tries = 1; ; tries++) {
     await fence(witness, ask)
     const { rows, code } = await ask(
-      `SELECT pg_catalog.pg_xact_status(($1::text)::xid8), ${incarnationColumns}`,
+      `SELECT pg_catalog.pg_xact_status(CAST(CAST($1 AS pg_catalog.text) AS pg_catalog.xid8)), ${incarnationColumns}`,
       [witness.xid],
     )
     const [row] = rows

@@ -1,18 +1,15 @@
+import { type Backend, identityText } from './backend.ts'
 import type { Connection } from './connection.ts'
-import { type Incarnation, incarnationColumns, readIncarnation } from './incarnation.ts'
 import { leaveToken, type Token } from './token.ts'
 import type { Raw, Wire } from './wire.ts'
 
 /**
  * Who executes the transaction, known before its commit can start. `xid` is null when the
- * transaction has written nothing, so that nothing of it can be lost.
+ * transaction has written nothing, so that nothing of it can be lost. `began` is when the transaction
+ * began: now().
  */
-export interface Witness {
+export interface Witness extends Backend {
   readonly xid: string | null
-  readonly pid: number
-  readonly incarnation: Incarnation
-  /** When the transaction began: now(), so written that every DateStyle reads it the same way. */
-  readonly began: string
 }
 
 /**
@@ -27,14 +24,17 @@ export interface Witness {
 export type Ride = 'none' | 'behind' | 'flushed' | 'held' | 'ahead' | 'awaited'
 
 const name = 'reprise_witness'
-const rest = 'pg_catalog.pg_backend_pid()::text, pg_catalog.to_json(pg_catalog.now())::text'
-const assigned = `SELECT pg_catalog.pg_current_xact_id_if_assigned()::text, ${rest}`
-const drawn = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
- ELSE pg_catalog.pg_current_xact_id() END::text, ${rest}`
+const rest = `CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text),
+ CAST(pg_catalog.to_json(pg_catalog.now()) AS pg_catalog.text)`
+const assigned = `SELECT CAST(pg_catalog.pg_current_xact_id_if_assigned() AS pg_catalog.text), ${rest}`
+const drawn = `SELECT CAST(CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
+ ELSE pg_catalog.pg_current_xact_id() END AS pg_catalog.text), ${rest}`
 
 /** What the witness rides with. */
 export interface Riding {
   readonly ride: Ride
+  /** Whether {@link writeIdentity} went before it. */
+  readonly identify: boolean
   /** Whether it has to draw a transaction id: for what gets one only while committing. */
   readonly draw: boolean
   /** What is left in the table of tokens before it, if one is used. */
@@ -63,27 +63,32 @@ function frame(type: string, body: string): Buffer {
   return bytes
 }
 
+/** Asks who is at the other end, ahead of a statement; the answer comes before that of the statement. */
+export function writeIdentity(wire: Wire): void {
+  wire.parse({ text: identityText })
+  wire.bind({})
+  wire.execute({})
+  wire.flush()
+}
+
 /**
- * Writes the witness query, and what its ride ends with. The first on a connection also asks which
- * incarnation this is; the later ones are prepared by name, unless a pooler may hand each transaction
- * to another backend.
+ * Writes the witness query, and what its ride ends with. It is prepared by name, unless a pooler may
+ * hand each transaction to another backend.
  */
 export function writeWitness(wire: Wire, connection: Connection, exchange: Riding): void {
-  const { ride, draw, token } = exchange
+  const { ride, draw, token, identify } = exchange
   if (token !== undefined) {
     wire.parse({ text: leaveToken(token) })
     wire.bind({})
     wire.execute({})
   }
-  const first = connection.incarnation === undefined
   if (connection.witnessPrepared && !draw) {
     // The hot path: nothing in it ever changes, so it is one ready-made piece.
     if (wire.stream.writable) wire.stream.write(prepared[ride])
     return
   }
-  if (first || draw || !connection.direct || !connection.preparing) {
-    const text = draw ? drawn : assigned
-    wire.parse({ text: first ? `${text},\n ${incarnationColumns}` : text })
+  if (draw || identify || !connection.direct || !connection.preparing) {
+    wire.parse({ text: draw ? drawn : assigned })
     wire.bind({})
   } else {
     // Closing what does not exist is no error, parsing what exists is one.
@@ -96,23 +101,22 @@ export function writeWitness(wire: Wire, connection: Connection, exchange: Ridin
   if (ride === 'behind' || ride === 'flushed') wire.sync()
 }
 
-/** Reads the witness's row, and keeps what it says of the connection. */
+/**
+ * Reads the witness's row, and keeps what it says of the connection.
+ * @param backend who is at the other end, as {@link writeIdentity} was answered
+ */
 export function readWitness(
   row: readonly Raw[],
   connection: Connection,
-  { draw }: Riding,
+  backend: Backend,
+  { draw, identify }: Riding,
 ): Witness {
-  const process = Number(row[1])
-  if (connection.incarnation === undefined) {
-    connection.incarnation = readIncarnation(row.slice(3))
-    connection.direct = connection.client.processID === process
-  } else if (connection.direct && connection.preparing && !draw) {
-    connection.witnessPrepared = true
-  }
+  const { direct, preparing } = connection
+  if (direct && preparing && !draw && !identify) connection.witnessPrepared = true
   return {
     xid: typeof row[0] === 'string' ? row[0] : null,
-    pid: process,
-    incarnation: connection.incarnation,
+    pid: Number(row[1]),
+    incarnation: backend.incarnation,
     began: String(row[2]).slice(1, -1),
   }
 }

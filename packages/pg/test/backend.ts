@@ -20,7 +20,7 @@ export type Fault = (peer: Peer, polite: Buffer[]) => Promise<boolean | void>
 /** What the server says when the session asks it something. */
 export interface Answers {
   xid: string | null
-  /** System identifier, timeline, crash marker. */
+  /** System identifier, timeline, crash marker, start of the postmaster. */
   incarnation: readonly (string | null)[]
   /** What pg_xact_status says, one after the other; the last is repeated. */
   statuses: (string | null)[]
@@ -32,7 +32,7 @@ export interface Answers {
 
 const usual: Answers = {
   xid: '700',
-  incarnation: ['7000', '00000001', '1.5'],
+  incarnation: ['7000', '00000001', '1.5', '1000.5'],
   statuses: ['aborted'],
   writes: false,
   restarted: true,
@@ -161,6 +161,10 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
   return out
 }
 
+/** The process and the time that it says it has. */
+const who = ['4711', '"2026-01-01T00:00:00+00:00"']
+const asksIdentity = (text: string): boolean =>
+  text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
 const reads = (text: string): boolean => text.startsWith('SELECT')
 
@@ -179,7 +183,9 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]
   }
-  if (asksWitness(text)) return [[xid, '4711', '"2026-01-01T00:00:00+00:00"', ...usual.incarnation]]
+  if (asksWitness(text)) return [[xid, ...who]]
+  if (text.includes('pg_terminate_backend(pid')) return []
+  if (asksIdentity(text)) return [[...who, ...usual.incarnation]]
   if (text.includes('pg_proc')) return writes ? [['1']] : []
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   return [['1']]
