@@ -64,6 +64,12 @@ export class ProxyConnection {
     abort(this.#server)
   }
 
+  /** An RST to the client alone, as a NAT or a balancer sends it: the server knows of nothing. */
+  strand(): void {
+    this.#end()
+    abort(this.#client)
+  }
+
   /** Nothing passes any more, not even an end, and the sockets stay open. */
   freeze(): void {
     for (const lane of this.#bothLanes()) lane.frozen = true

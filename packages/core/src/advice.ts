@@ -4,10 +4,12 @@ import type { Condition } from './sqlstate.ts'
 /** Why a loss was not mended. */
 export type Reason =
   | 'in-doubt'
+  | 'not-held'
   | 'unresolved'
   | 'result-unknown'
   | 'diverged'
   | 'not-replayable'
+  | 'irreversible'
   | 'replay-off'
   | 'streamed'
   | 'anchored'
@@ -25,6 +27,8 @@ export type Reason =
 const byReason: { readonly [R in Reason]?: string } = {
   'in-doubt':
     'Look up whether the work is there before doing it again; exactlyOnce: true removes this doubt.',
+  'not-held':
+    'Look up whether the work is there before doing it again; a statement of this kind cannot be held until its outcome is sure.',
   unresolved:
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
   'result-unknown':
@@ -33,6 +37,8 @@ const byReason: { readonly [R in Reason]?: string } = {
     'Run the transaction again from its start, or declare its callback rerunnable(); nothing of it was kept.',
   'not-replayable':
     'Run the transaction again from its start; nothing of it was kept. A smaller one, or a larger maxTapeBytes, would have been mended.',
+  irreversible:
+    'The transaction did something that no rollback undoes (it set a sequence, took a session lock, reached outside), so it was not executed again: see what became of that, then run it again from its start.',
   'replay-off': 'Run the transaction again from its start; nothing of it was kept.',
   streamed: 'Start the cursor, stream or COPY again from its beginning; these are never replayed.',
   anchored:

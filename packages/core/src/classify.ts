@@ -14,6 +14,11 @@ export interface Loss {
    * live on with its locks, and must be fenced before its work is done again.
    */
   readonly announced: boolean
+  /**
+   * Whether the server said that it has committed the work and gave up waiting for its replication
+   * (syncrep.c SyncRepWaitForLSN): a failover may still lose it.
+   */
+  readonly committedLocally: boolean
   /** The row of {@link decisions} that decided. */
   readonly row: string
 }
@@ -38,6 +43,13 @@ export const decisions: readonly Decision[] = [
     when: (e) => !e.submitted,
     outcome: 'not-sent',
     source: 'pg writes nothing of a query before its submit()',
+  },
+  {
+    row: 'an effect that no rollback undoes',
+    when: (e) => e.statement.outward,
+    outcome: 'in-doubt',
+    source:
+      'slotfuncs.c, signalfuncs.c, sequence.c do_setval and their kin act outside the transaction',
   },
   {
     row: 'Sync still held',
@@ -84,15 +96,6 @@ export const decisions: readonly Decision[] = [
       'settings, prepared statements, cursors and an opened transaction end with their backend',
   },
   {
-    row: 'replication wait given up',
-    when: (e) =>
-      isGenuine(e.notice) &&
-      e.notice?.routine === 'SyncRepWaitForLSN' &&
-      (e.statement.count === 1 ? !e.statement.canCommit || e.statement.commits : false),
-    outcome: 'committed',
-    source: 'syncrep.c SyncRepWaitForLSN: "the transaction has already committed locally"',
-  },
-  {
     row: 'COMMIT failed',
     when: (e) => e.statement.commits && failedAtOnce(e),
     outcome: 'rolled-back',
@@ -131,6 +134,11 @@ export const decisions: readonly Decision[] = [
   },
 ]
 
+function gaveUpReplication({ notice, statement }: Evidence): boolean {
+  if (!isGenuine(notice) || notice?.routine !== 'SyncRepWaitForLSN') return false
+  return statement.count === 1 && (statement.commits || !statement.canCommit)
+}
+
 /** Names the condition of a loss and its outcome, from the evidence alone. */
 export function classify(evidence: Evidence): Loss {
   const decision = decisions.find((row) => row.when(evidence))
@@ -143,6 +151,7 @@ export function classify(evidence: Evidence): Loss {
     outcome: decision?.outcome ?? 'in-doubt',
     evidence: spoken === undefined ? 'socket' : 'frame',
     announced: spoken !== undefined && spoken === evidence.error && isGenuine(spoken),
+    committedLocally: gaveUpReplication(evidence),
     row: decision?.row ?? 'no proof',
   }
 }

@@ -8,12 +8,21 @@ export interface Scene {
   readonly inTransaction: boolean
   /** Why the open transaction cannot be executed again, if it cannot. */
   readonly unreplayable: Reason | undefined
-  /** Whether the server can be asked for the outcome by a transaction id that we hold. */
+  /** Whether the server can be asked for the outcome: by a transaction id or a token that we hold. */
   readonly witnessed: boolean
-  /** Whether a COMMIT has nothing to lose: its transaction only read. */
-  readonly wroteNothing: boolean
-  /** How often this work was lost, this time included. */
+  /**
+   * Whether a replay of the open transaction that may only read can show that there was nothing to
+   * commit.
+   */
+  readonly provable: boolean
+  /** An earlier execution of the work is in doubt, whatever became of this one. */
+  readonly guarded: boolean
+  /** How often this work was lost, or its preparation, this time included. */
   readonly losses: number
+  /** How often it was lost in flight. */
+  readonly lostInFlight: number
+  /** How often the server crashed while this work was in flight. */
+  readonly crashes: number
   /** How long the statement had been running, in milliseconds. */
   readonly ranFor: number
   readonly operatorAfter: number
@@ -24,17 +33,20 @@ export interface Scene {
  *
  * - `complete`: the work is done, deliver its answer.
  * - `resolve`: ask the server by the witness, then complete or repeat.
+ * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing and answers
+ *   the same, its COMMIT had nothing to commit.
  * - `repeat`: on a new connection, replay the open transaction if there is one, then the statement.
- *   `ifHarmless`: only when no function that the statement calls can write, which the catalog knows.
+ *   `guarded`: it may have been executed, so only in a READ ONLY transaction, whose refusal means doubt.
  *   `unlessServerUp`: only when the server itself went down.
  * - `surface`: tell the caller.
  */
 export type Verdict =
   | { readonly do: 'complete' }
   | { readonly do: 'resolve' }
+  | { readonly do: 'prove' }
   | {
       readonly do: 'repeat'
-      readonly ifHarmless: boolean
+      readonly guarded: boolean
       readonly unlessServerUp: boolean
     }
   | { readonly do: 'surface'; readonly reason: Reason }
@@ -42,16 +54,27 @@ export type Verdict =
 /** Work that loses its connection this often is not tried again: something ends it on purpose. */
 const mostLosses = 20
 
+/**
+ * The same for work that calls what we do not know: it may be what ends backends, its own among them.
+ */
+const mostLossesOfUnknown = 3
+
+/** What was in flight when the server crashed is tried once more, in case it was not the cause. */
+const mostCrashes = 1
+
 /** Decides, from what is known alone. */
 export function decide(loss: Loss, scene: Scene): Verdict {
   const { statement, inTransaction } = scene
-  const mayRepeat = statement.idempotent && !inTransaction
   if (loss.outcome === 'committed') return { do: 'complete' }
   if (inTransaction && statement.rollsBack && !statement.chains) return { do: 'complete' }
-  if (loss.outcome === 'in-doubt') {
+  const doubt = loss.outcome === 'in-doubt' || scene.guarded
+  const again = statement.idempotent && !inTransaction && !statement.outward
+  if (doubt) {
     if (scene.witnessed) return { do: 'resolve' }
-    if (scene.wroteNothing) return { do: 'complete' }
-    if (!statement.reads && !mayRepeat) return { do: 'surface', reason: 'in-doubt' }
+    if (scene.provable) return { do: 'prove' }
+    if (!again && (inTransaction || !statement.guardable)) {
+      return { do: 'surface', reason: 'in-doubt' }
+    }
   }
   if (loss.condition === 'database_dropped') return { do: 'surface', reason: 'dropped' }
   const somebodysLimit =
@@ -63,10 +86,14 @@ export function decide(loss: Loss, scene: Scene): Verdict {
   if (inTransaction && scene.unreplayable !== undefined) {
     return { do: 'surface', reason: scene.unreplayable }
   }
-  if (scene.losses > mostLosses) return { do: 'surface', reason: 'repeated' }
+  const unknown = statement.functions.length > 0 || statement.kind === 'procedure'
+  const often = scene.losses > mostLosses || scene.crashes > mostCrashes
+  if (often || (unknown && scene.lostInFlight > mostLossesOfUnknown)) {
+    return { do: 'surface', reason: 'repeated' }
+  }
   return {
     do: 'repeat',
-    ifHarmless: loss.outcome === 'in-doubt' && !mayRepeat && statement.functions.length > 0,
+    guarded: doubt && !again,
     unlessServerUp:
       loss.outcome !== 'not-sent' &&
       loss.condition === 'admin_shutdown' &&

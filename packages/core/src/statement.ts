@@ -1,5 +1,6 @@
 import { judge } from './judge.ts'
 import type { Judgement, Kind } from './judgement.ts'
+import { isOutward, isRefusable } from './outward.ts'
 import { noChanges, type StateChange } from './state.ts'
 import { type Tokens, tokenize } from './tokens.ts'
 
@@ -40,10 +41,17 @@ export interface Statement {
    */
   readonly reads: boolean
   /**
-   * Nothing that it does outlives the session, in autocommit and as far as its text goes: it begins a
-   * transaction, sets something, or calls none but harmless functions in a read.
+   * It executes no query, and nothing that it does outlives the session: in autocommit it begins or
+   * ends a transaction, or sets something.
    */
   readonly passing: boolean
+  /**
+   * It is one read that may be executed again in a READ ONLY transaction although it may have been
+   * executed before: it names no function whose effect the server would not refuse there.
+   */
+  readonly guardable: boolean
+  /** It names a function whose effect no rollback undoes. */
+  readonly outward: boolean
   /**
    * The functions it calls by name that are not known to be harmless: without their schema, folded
    * to lower case unless quoted, each once.
@@ -136,6 +144,9 @@ function read(text: string): Statement {
     commitsInside: members.some((member, i) => commitsAt(member, i, members.length)) || ambiguous,
     reads: all.reads && !ambiguous,
     passing: members.every(passes) && !ambiguous,
+    guardable:
+      one && all.kind === 'read' && all.reads && all.functions.every(isRefusable) && !ambiguous,
+    outward: all.functions.some(isOutward),
     functions: all.functions,
     carriesWitness: all.carriesWitness && !ambiguous,
     notifies: all.notifies,
@@ -146,11 +157,14 @@ function read(text: string): Statement {
 }
 
 /** COMMIT and ROLLBACK end nothing where there is nothing to end, but may in the midst of others. */
-function passes(one: Judgement, _at: number, all: Judgement[]): boolean {
-  const { kind, control, reads, functions, canCommit } = one
+function passes(
+  { kind, control, functions, canCommit }: Judgement,
+  _at: number,
+  all: Judgement[],
+): boolean {
   if (functions.length > 0 || canCommit) return false
   if (control !== '') return all.length === 1 && control !== 'prepare'
-  return reads || kind === 'state' || kind === 'cursor' || kind === 'transaction'
+  return kind === 'state' || kind === 'transaction'
 }
 
 /**

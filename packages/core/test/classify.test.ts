@@ -73,7 +73,27 @@ describe('the decision table', () => {
       evidence("SET a.b = 'c'; COMMIT"),
       'in-doubt',
     ],
-    ['a plain read without an answer leaves nothing', evidence('SELECT a FROM t'), 'rolled-back'],
+    [
+      'a read without an answer may have written by what it reads',
+      evidence('SELECT a FROM v'),
+      'in-doubt',
+    ],
+    [
+      'a read that consumes a slot is in doubt even after a genuine end',
+      evidence("SELECT * FROM pg_logical_slot_get_changes('s', NULL, NULL)", { error: fatal }),
+      'in-doubt',
+    ],
+    [
+      'a setval in a transaction is in doubt, since no rollback undoes it',
+      evidence("SELECT setval('s', 10)", { status: 'T', error: fatal }),
+      'in-doubt',
+    ],
+    ['a SET without an answer leaves nothing', evidence("SET a.b = '1'"), 'rolled-back'],
+    [
+      'a WITH HOLD cursor executes its query',
+      evidence('DECLARE c CURSOR WITH HOLD FOR SELECT * FROM v'),
+      'in-doubt',
+    ],
     [
       'a read that calls an unknown function is in doubt',
       evidence('SELECT f(a) FROM t'),
@@ -188,19 +208,19 @@ describe('the decision table', () => {
       'in-doubt',
     ],
     [
-      'a write given up in the wait for its standby is committed',
+      'a write given up in the wait for its standby may be lost by a failover',
       evidence(insert, {
         notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
       }),
-      'committed',
+      'in-doubt',
     ],
     [
-      'a COMMIT given up in the wait for its standby is committed',
+      'a COMMIT given up in the wait for its standby may be lost by a failover',
       evidence('COMMIT', {
         status: 'T',
         notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
       }),
-      'committed',
+      'in-doubt',
     ],
     [
       'a batch given up in the wait for its standby is in doubt',

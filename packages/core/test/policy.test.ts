@@ -18,15 +18,18 @@ const scene = (text: string, known: Partial<Scene> = {}): Scene => ({
   inTransaction: false,
   unreplayable: undefined,
   witnessed: false,
-  wroteNothing: false,
+  provable: false,
+  guarded: false,
   losses: 1,
+  lostInFlight: 1,
+  crashes: 0,
   ranFor: 5,
   operatorAfter: 10_000,
   ...known,
 })
 
 const write = 'INSERT INTO t VALUES (1)'
-const repeat = { do: 'repeat', ifHarmless: false, unlessServerUp: false }
+const repeat = { do: 'repeat', guarded: false, unlessServerUp: false }
 
 describe('policy', () => {
   it('completes what is committed', () => {
@@ -49,14 +52,32 @@ describe('policy', () => {
       do: 'resolve',
     })
   })
-  it('repeats a plain read, even in doubt', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT a FROM t'))).toEqual(repeat)
+  it('repeats a read in doubt where the server keeps it from writing', () => {
+    for (const text of ['SELECT a FROM t', 'SELECT f(a) FROM t', 'SHOW x', 'TABLE t']) {
+      expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toEqual({
+        ...repeat,
+        guarded: true,
+      })
+    }
   })
-  it('repeats a read that calls an unknown function only if the catalog knows it to be harmless', () => {
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('SELECT f(a) FROM t'))).toEqual({
-      ...repeat,
-      ifHarmless: true,
-    })
+  it('repeats it so for good, whatever becomes of the repetition', () => {
+    const known = { guarded: true, lostInFlight: 2 }
+    expect(decide(loss(), scene('SELECT a FROM t', known))).toEqual({ ...repeat, guarded: true })
+  })
+  it.each([
+    "SELECT pg_notify('a', 'b')",
+    'SELECT lo_create(1)',
+    "SELECT * FROM dblink('x', 'y')",
+    "SELECT * FROM pg_logical_slot_get_changes('s', NULL, NULL)",
+    'SELECT pg_terminate_backend(1)',
+    'SELECT 1; SELECT 2',
+    'DECLARE c CURSOR WITH HOLD FOR SELECT f()',
+  ])('never repeats in doubt what a READ ONLY transaction would not refuse: %s', (text) => {
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toMatchObject({ do: 'surface' })
+  })
+  it('does not repeat an idempotent statement whose effect no rollback undoes', () => {
+    const text = '/* reprise:idempotent */ SELECT pg_terminate_backend(1)'
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toMatchObject({ do: 'surface' })
   })
   it('never repeats a locking read in doubt as a plain one', () => {
     expect(
@@ -67,11 +88,13 @@ describe('policy', () => {
     const known = { inTransaction: true, unreplayable: 'streamed' as const }
     expect(decide(loss(), scene('ROLLBACK', known))).toEqual({ do: 'complete' })
   })
-  it('completes a COMMIT in doubt whose transaction only read', () => {
-    const known = { inTransaction: true, wroteNothing: true }
-    expect(decide(loss({ outcome: 'in-doubt' }), scene('COMMIT', known))).toEqual({
-      do: 'complete',
-    })
+  it('has it proved that a COMMIT in doubt had nothing to commit', () => {
+    const known = { inTransaction: true, provable: true }
+    expect(decide(loss({ outcome: 'in-doubt' }), scene('COMMIT', known))).toEqual({ do: 'prove' })
+  })
+  it('asks the witness before it proves anything', () => {
+    const known = { inTransaction: true, provable: true, witnessed: true }
+    expect(decide(loss({ outcome: 'in-doubt' }), scene('COMMIT', known))).toEqual({ do: 'resolve' })
   })
   it('surfaces a transaction that cannot be replayed, with the reason', () => {
     const known = { inTransaction: true, unreplayable: 'not-replayable' as const }
@@ -110,4 +133,22 @@ describe('policy', () => {
       reason: 'repeated',
     })
   })
+  it('does once more, and no more, what was in flight when the server crashed', () => {
+    expect(decide(loss(), scene(write, { crashes: 1 }))).toEqual(repeat)
+    expect(decide(loss(), scene(write, { crashes: 2 }))).toEqual({
+      do: 'surface',
+      reason: 'repeated',
+    })
+  })
+  it.each(['SELECT f()', 'DO $$ $$', 'CALL p()'])(
+    'gives up early on what may itself be what ends its backend: %s',
+    (text) => {
+      const known = { inTransaction: true, lostInFlight: 3 }
+      expect(decide(loss(), scene(text, known))).toEqual(repeat)
+      expect(decide(loss(), scene(text, { ...known, lostInFlight: 4 }))).toEqual({
+        do: 'surface',
+        reason: 'repeated',
+      })
+    },
+  )
 })

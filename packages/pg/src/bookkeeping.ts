@@ -116,12 +116,18 @@ function asksIdentity({ identify, backend }: Exchange): boolean {
 }
 
 /**
- * Whether a session that wrote was refused a write by a standby: after a failover its address may
- * lead to one, and the session keeps looking. Once: where the application itself asked for read only,
- * the answer stays the same.
+ * Whether a session that wrote was refused a write because its server is a standby now, as the server
+ * reports itself, and nothing of the message can have been committed: the session looks for the
+ * primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
+ * plain answer.
  */
-export function isDemoted({ error, losses }: Exchange, wrote: boolean): boolean {
-  return wrote && losses === 0 && error?.code === '25006'
+export function isDemoted(
+  { error, tags, before, statement }: Exchange,
+  { standby }: Connection,
+  wrote: boolean,
+): boolean {
+  if (!wrote || standby !== true || error?.code !== '25006' || tags > 0) return false
+  return before === 'I' ? statement.count === 1 && !statement.canCommit : !statement.commitsInside
 }
 
 /**
@@ -140,8 +146,8 @@ export function answerOfBroken(exchange: Exchange, broken: Error | undefined): E
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
 export function tellUnit({ unit, statement, tag, before }: Exchange): void {
   if (unit === undefined) return
-  if (statement.commits ? tag === 'COMMIT' : before === 'I' && !statement.passing)
-    unit.committed = true
+  const { commits, passing, reads } = statement
+  if (commits ? tag === 'COMMIT' : before === 'I' && !passing && !reads) unit.committed = true
 }
 
 /** Whether a failure says that nothing of the work was kept. */

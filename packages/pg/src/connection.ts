@@ -45,6 +45,10 @@ export class Connection {
   identifying = true
   /** standard_conforming_strings as last reported: it decides how a backslash is read. */
   conformingStrings = true
+  /** in_hot_standby as last reported (since PostgreSQL 14); undefined where nobody reports it. */
+  standby: boolean | undefined
+  /** Whether the server said that it gave up waiting for a synchronous standby. */
+  replicationGivenUp = false
   /** The first ErrorResponse that came while nothing was in flight. */
   lastWords: ReportMessage | undefined
   /** The first notice that announced the end. */
@@ -92,6 +96,8 @@ export class Connection {
     wire.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       if (message.parameterName === 'standard_conforming_strings') {
         this.conformingStrings = message.parameterValue === 'on'
+      } else if (message.parameterName === 'in_hot_standby') {
+        this.standby = message.parameterValue === 'on'
       }
     })
     wire.on('end', () => {
@@ -99,6 +105,7 @@ export class Connection {
     })
     this.client.on('notice', (message: ReportMessage) => {
       if (message.code === '57P01' || message.code === '57P02') this.lastNotice ??= message
+      if (message.routine === 'SyncRepWaitForLSN') this.replicationGivenUp = true
     })
     this.client.on('error', (error: Error) => {
       this.#dying = true

@@ -1,5 +1,6 @@
 import { classify, type Loss, publish, RolledBackError, type Settings } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { inquiry } from './ask.ts'
 import {
   answerOfBroken,
   forgetsPrepared,
@@ -100,12 +101,22 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     this.tellLoss(loss, connection, !work.submitted)
     const { witness } = this.transaction ?? {}
     const wrote = typeof work.witness?.xid === 'string' || typeof witness?.xid === 'string'
-    this.line.remember(loss, connection, wrote)
+    // Only a server that takes writes can be asked about a token.
+    this.line.remember(loss, connection, wrote || work.token !== undefined)
     return loss
   }
 
   withdraw(): boolean {
     return this.#kit.budget.withdraw()
+  }
+
+  async rollBack(connection: Connection): Promise<void> {
+    const deadline = this.line.waitAtMost(this.settings.deadline)
+    if (connection.usable && connection.status !== 'I') {
+      await inquiry(this.Exchange, connection, deadline.signal)('ROLLBACK').catch(() => undefined)
+    }
+    deadline.dispose()
+    if (connection.status !== 'I') connection.destroy()
   }
 
   /** Each loss is told once, by whoever comes upon it first. */
@@ -162,7 +173,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
 
   /** The work has its own answer, or the answer that it must have had. */
   #finish(exchange: Exchange, connection: Connection): void {
-    const undone = this.#undone(exchange)
+    const undone = this.#undone(exchange, connection)
     if (undone !== undefined) {
       connection.destroy()
       const evidence = classify(exchange.evidence(connection))
@@ -199,7 +210,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   }
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
-  #undone(exchange: Exchange): Partial<Loss> | undefined {
+  #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
     if (isWitnessRefused(exchange)) {
       this.#kit.refuseWitness()
       return {}
@@ -208,7 +219,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
       this.#kit.preparing = false
       return {}
     }
-    return isDemoted(exchange, this.line.wrote)
+    return isDemoted(exchange, connection, this.line.wrote)
       ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
       : undefined
   }
@@ -220,8 +231,8 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     if (connection.usable && connection.status !== 'I') connection.destroy()
     state.loseAnchors()
     if (transaction !== undefined) {
-      const { commits, rollsBack } = exchange.statement
-      if (commits || rollsBack) this.transaction = undefined
+      const { commits, rollsBack, chains } = exchange.statement
+      if ((commits || rollsBack) && !chains) this.transaction = undefined
       else {
         transaction.broken = failure
         transaction.stopTaping('not-replayable')

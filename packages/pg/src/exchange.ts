@@ -59,8 +59,12 @@ export interface Exchange extends PgQuery, Traveller {
   /** Why pg would not send it. */
   refusal: Error | undefined
   ending: Ending | undefined
-  /** How often its work was lost so far. */
+  /** How often its work, or the preparation of it, was lost so far. */
   losses: number
+  /** How often it was lost in flight. */
+  lostInFlight: number
+  /** How often the server crashed while it was in flight. */
+  crashes: number
   /** For a COMMIT: the re-runnable callback that it ends. */
   unit: Unit | undefined
   /** Puts it in the hands of a connection. */

@@ -40,7 +40,7 @@ export class Passenger {
   constructor(load: Submittable, statement: Statement, owner: PassengerOwner) {
     this.awaitsAnswer = typeof load.requiresPreparation === 'function'
     this.load = load
-    this.unit = statement.passing ? undefined : currentUnit()
+    this.unit = statement.passing || statement.reads ? undefined : currentUnit()
     this.statement = statement
     this.#owner = owner
   }

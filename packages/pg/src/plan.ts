@@ -16,6 +16,8 @@ export function judged(statement: Statement, connection: Connection): Statement 
     kind: 'several',
     count: 2,
     reads: false,
+    passing: false,
+    guardable: false,
     commits: false,
     rollsBack: false,
     begins: false,
@@ -82,7 +84,11 @@ function rideFor(
   ) {
     return 'none'
   }
-  if (statement.commits) return settings.exactlyOnce ? 'awaited' : 'ahead'
+  if (statement.commits) {
+    if (settings.exactlyOnce) return 'awaited'
+    // A replay that may only read will prove as much, should it come to that.
+    return transaction.provable && !transaction.unwitnessed ? 'none' : 'ahead'
+  }
   return statement.carriesWitness ? 'behind' : 'none'
 }
 

@@ -8,17 +8,18 @@ import {
   type Verdict,
 } from '@reprise/core'
 import { inquiry } from './ask.ts'
-import { fence } from './backend.ts'
-import { areHarmless, startedWithin } from './catalog.ts'
+import type { Backend } from './backend.ts'
+import { startedWithin } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
-import type { Inquiry } from './inquiry.ts'
+import { sameIncarnation } from './incarnation.ts'
 import type { Line } from './line.ts'
+import { hadNothingToCommit } from './proof.ts'
 import { replay } from './replay.ts'
+import { isReplicated } from './replication.ts'
 import { resolve } from './resolve.ts'
 import { resolveToken } from './token.ts'
 import { Transaction } from './transaction.ts'
-import type { Witness } from './witness.ts'
 
 /** What a recovery needs of the session whose work was lost. */
 export interface Patient {
@@ -31,19 +32,30 @@ export interface Patient {
   withdraw(): boolean
   /** Sends the work on a connection and waits for its end. */
   perform(work: Exchange, connection: Connection): Promise<void>
+  /** Ends what is open on a connection; one that cannot be brought to rest is given up. */
+  rollBack(connection: Connection): Promise<void>
 }
 
 /** What comes next, once the way is clear or it is known that it is not. */
 export type Step =
   | { readonly next: 'send'; readonly connection: Connection }
   | { readonly next: 'decide'; readonly outcome: Outcome }
+  | { readonly next: 'crashed' }
   | { readonly next: 'surface'; readonly reason: Reason; readonly cause?: unknown }
+
+/** The work that was lost, and what is known of its loss. */
+export interface Case {
+  readonly work: Exchange
+  readonly verdict: Verdict
+  readonly loss: Loss
+  /** A backend that ended without a word while it was at work for us: its server may have crashed. */
+  readonly suspect: Backend | undefined
+}
 
 /** Everything up to the point where the work can be sent again. */
 export async function prepare(
   patient: Patient,
-  work: Exchange,
-  verdict: Verdict,
+  { work, verdict, loss, suspect }: Case,
   deadline: Deadline,
 ): Promise<Step> {
   if (verdict.do === 'repeat') {
@@ -54,24 +66,22 @@ export async function prepare(
   const { signal } = deadline
   const ask = inquiry(patient.Exchange, connection, signal)
 
-  if (verdict.do === 'resolve') {
-    const witness = work.witness ?? patient.transaction?.witness
+  if (verdict.do === 'resolve' || verdict.do === 'prove') {
     const from = performance.now()
-    const outcome = await outcomeOf(work, witness, ask, signal)
+    const outcome =
+      verdict.do === 'resolve'
+        ? await outcomeOf(patient, { work, verdict, loss, suspect }, connection, signal)
+        : await proved(patient, connection, signal)
     publish('reprise:resolve', {
       session: patient.id,
       outcome,
       duration: performance.now() - from,
     })
     return outcome === 'in-doubt'
-      ? { next: 'surface', reason: 'unresolved' }
+      ? { next: 'surface', reason: verdict.do === 'resolve' ? 'unresolved' : 'in-doubt' }
       : { next: 'decide', outcome }
   }
-  if (verdict.do === 'repeat' && verdict.ifHarmless) {
-    if (!(await areHarmless(work.statement.functions, ask))) {
-      return { next: 'surface', reason: 'in-doubt' }
-    }
-  }
+  if (hasCrashedSince(suspect, connection.backend)) return { next: 'crashed' }
   if (verdict.do === 'repeat' && verdict.unlessServerUp) {
     const ranFor = performance.now() - work.startedAt
     if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
@@ -83,18 +93,45 @@ export async function prepare(
     : { next: 'surface', reason: 'diverged' }
 }
 
+/** Whether the server went down, and not by anybody's order, since that backend was at work. */
+function hasCrashedSince(then: Backend | undefined, now: Backend | undefined): boolean {
+  if (then === undefined || now === undefined) return false
+  const { system, crash, postmaster } = then.incarnation
+  if (system === null || system !== now.incarnation.system) return false
+  return crash !== now.incarnation.crash || postmaster !== now.incarnation.postmaster
+}
+
 /** By the token, which is known before anything is sent, or else by the transaction id. */
 async function outcomeOf(
-  work: Exchange,
-  witness: Witness | undefined,
-  ask: Inquiry,
+  patient: Patient,
+  { work, loss, suspect }: Case,
+  connection: Connection,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (work.token === undefined) {
-    return witness === undefined ? 'in-doubt' : resolve(witness, ask, signal)
+  const ask = inquiry(patient.Exchange, connection, signal)
+  const witness = work.witness ?? patient.transaction?.witness
+  let outcome: Outcome = 'in-doubt'
+  if (work.token !== undefined) outcome = await resolveToken(work.token, ask)
+  else if (witness !== undefined) {
+    if (witness.xid === null) return 'committed'
+    outcome = await resolve(witness, ask, signal)
+  } else if (loss.committedLocally && suspect !== undefined && connection.backend !== undefined) {
+    const same = sameIncarnation(suspect.incarnation, connection.backend.incarnation)
+    outcome = same ? 'committed' : 'in-doubt'
   }
-  if (witness !== undefined) await fence(witness, ask)
-  return resolveToken(work.token, ask)
+  if (outcome !== 'committed') return outcome
+  return (await isReplicated(connection, ask)) ? 'committed' : 'in-doubt'
+}
+
+async function proved(
+  { transaction, settings }: Patient,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const nothing =
+    transaction !== undefined &&
+    (await hadNothingToCommit(transaction, connection, settings, signal))
+  return nothing ? 'committed' : 'in-doubt'
 }
 
 /** Replays the open transaction; one that answers differently is rolled back at once. */
@@ -121,13 +158,6 @@ async function replayed(
     duration: performance.now() - from,
   })
   if (same) patient.transaction = next
-  else if (isOpen(connection)) {
-    await inquiry(patient.Exchange, connection, signal)('ROLLBACK').catch(() => undefined)
-    if (isOpen(connection)) connection.destroy()
-  }
+  else await patient.rollBack(connection)
   return same
-}
-
-function isOpen(connection: Connection): boolean {
-  return connection.status !== 'I'
 }

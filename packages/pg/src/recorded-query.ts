@@ -43,6 +43,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     refusal: Error | undefined = undefined
     ending: Ending | undefined = undefined
     losses = 0
+    lostInFlight = 0
+    crashes = 0
     unit: Unit | undefined = undefined
     ownFailed = false
     #connection: Connection | undefined = undefined
@@ -230,6 +232,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.callback = this.callback
       copy.statement = this.statement
       copy.losses = this.losses
+      copy.lostInFlight = this.lostInFlight
+      copy.crashes = this.crashes
       copy.unit = this.unit
       copy.guarded = this.guarded
       return copy

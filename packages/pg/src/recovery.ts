@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from '@reprise/core'
 import { Interrupted } from './ask.ts'
+import type { Backend } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { type Patient, prepare, type Step } from './preparation.ts'
@@ -40,23 +41,28 @@ export async function recover(
   let loss = known ?? patient.lossOf(work, lost)
   let cause: unknown = causeOf(work, lost)
   let left = patient.settings.deadline
-  work.losses += 1
+  let suspect = count(work, loss, lost)
   for (;;) {
     const verdict: Verdict =
       patient.line.halted !== undefined && loss.outcome !== 'committed'
         ? { do: 'surface', reason: patient.line.halted }
-        : decide(loss, sceneOf(patient, work))
+        : decide(loss, sceneOf(patient, work, loss))
     if (verdict.do === 'complete') return complete(patient, work, loss, cause)
-    if (verdict.do === 'surface') return surface(patient, work, loss, verdict.reason, cause)
+    if (verdict.do === 'surface') {
+      if (work.guarded || loss.outcome === 'in-doubt') await fenced(patient, left)
+      return surface(patient, work, loss, verdict.reason, cause)
+    }
 
     const deadline = patient.line.waitAtMost(left)
     let step: Step
     try {
-      step = await prepare(patient, work, verdict, deadline)
+      step = await prepare(patient, { work, verdict, loss, suspect }, deadline)
     } catch (error) {
       step = stepAfter(error, deadline, loss)
       work.losses += 1
       if (!(error instanceof Interrupted)) cause = (error as Error).cause ?? cause
+      // What is replayed may be what crashes the server.
+      suspect ??= patient.line.connection.backend
     } finally {
       left = deadline.remaining
       deadline.dispose()
@@ -64,18 +70,42 @@ export async function recover(
     if (step.next === 'surface') {
       return surface(patient, work, loss, step.reason, step.cause ?? cause)
     }
+    if (step.next === 'crashed') {
+      work.crashes += 1
+      suspect = undefined
+      continue
+    }
     if (step.next === 'decide') {
       loss = { ...loss, outcome: step.outcome }
       continue
     }
     work = work.again()
+    work.guarded ||= verdict.do === 'repeat' && verdict.guarded
     await patient.perform(work, step.connection)
-    if (work.ending !== 'lost') return { work }
+    if (work.ending !== 'lost') {
+      if (!work.guarded || work.error === undefined) return { work }
+      // An error, 25006 or another, says nothing of the execution that is in doubt.
+      await patient.rollBack(step.connection)
+      return surface(patient, work, loss, 'in-doubt', work.error)
+    }
     loss = patient.lossOf(work, step.connection)
     cause = causeOf(work, step.connection)
-    work.losses += 1
+    suspect = count(work, loss, step.connection)
     left = patient.settings.deadline
   }
+}
+
+/**
+ * Counts a loss.
+ * @returns the backend whose server has to be looked at: it may have crashed with the work in flight
+ */
+function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | undefined {
+  work.losses += 1
+  if (!work.submitted) return undefined
+  work.lostInFlight += 1
+  if (loss.condition !== 'crash_shutdown') return loss.announced ? undefined : backend
+  work.crashes += 1
+  return undefined
 }
 
 /** What a failed step means: the loop goes on, unless nobody waits or nothing can be done. */
@@ -92,16 +122,30 @@ function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
   return { next: 'surface', reason: 'refused', cause: error }
 }
 
-function sceneOf(patient: Patient, work: Exchange): Parameters<typeof decide>[1] {
+/**
+ * Before a doubt is told, nothing of ours may go on that could still commit: "look it up" would be
+ * wrong advice. A new connection comes with that, so it is enough that there is one.
+ */
+async function fenced(patient: Patient, left: number): Promise<void> {
+  if (patient.line.ghosts.size === 0 || patient.line.halted !== undefined) return
+  const deadline = patient.line.waitAtMost(left)
+  await patient.line.connected(deadline).catch(() => undefined)
+  deadline.dispose()
+}
+
+function sceneOf(patient: Patient, work: Exchange, loss: Loss): Parameters<typeof decide>[1] {
   const { transaction, settings } = patient
   const { statement } = work
   return {
     statement,
     inTransaction: transaction !== undefined,
     unreplayable: settings.replay === 'off' ? 'replay-off' : transaction?.unreplayable,
-    witnessed: isWitnessed(work, transaction),
-    wroteNothing: statement.commits && transaction?.wroteNothing === true,
+    witnessed: loss.committedLocally || isWitnessed(work, transaction),
+    provable: statement.commits && transaction?.provable === true,
+    guarded: work.guarded,
     losses: work.losses,
+    lostInFlight: work.lostInFlight,
+    crashes: work.crashes,
     ranFor: work.submitted ? performance.now() - work.startedAt : 0,
     operatorAfter: settings.operatorAfter,
   }
@@ -124,7 +168,8 @@ function isWitnessed(
 function complete(patient: Patient, work: Exchange, loss: Loss, cause: unknown): Settlement {
   const { statement } = work
   if (work.tag === undefined) {
-    if (statement.commits) work.answer('COMMIT')
+    // What AND CHAIN opened went with its connection.
+    if (statement.commits && !statement.chains) work.answer('COMMIT')
     else if (statement.rollsBack) work.answer('ROLLBACK')
     else return surface(patient, work, { ...loss, outcome: 'committed' }, 'result-unknown', cause)
   }
@@ -140,10 +185,11 @@ function surface(
   reason: Reason,
   cause: unknown,
 ): Settlement {
+  const held = reason === 'in-doubt' && patient.settings.exactlyOnce
   const failure = surfaced({
-    outcome: outcomeFor(patient, loss),
+    outcome: work.guarded ? 'in-doubt' : outcomeFor(patient, loss),
     condition: loss.condition,
-    reason,
+    reason: held ? 'not-held' : reason,
     attempts: work.losses,
     cause,
   })

@@ -19,7 +19,6 @@ export async function resolve(
   ask: Inquiry,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (witness.xid === null) return 'committed'
   for (let tries = 1; ; tries++) {
     await fence(witness, ask)
     const { rows, code } = await ask(

@@ -34,20 +34,26 @@ export class Transaction {
   keeper: Keeper | undefined
   readonly #limit: number
   #bytes = 0
+  #refusable = true
 
   /** @param limit the most bytes its tape may take */
   constructor(limit: number) {
     this.#limit = limit
   }
 
+  /**
+   * Whether a replay that may only read can show that there was nothing to commit: it can be executed
+   * again, and nothing in it could have an effect that the server would not refuse.
+   */
+  get provable(): boolean {
+    return (
+      this.unreplayable === undefined && this.#refusable && typeof this.witness?.xid !== 'string'
+    )
+  }
+
   /** Bytes left on the tape. */
   get room(): number {
     return this.unreplayable === undefined ? Math.max(0, this.#limit - this.#bytes) : 0
-  }
-
-  /** Whether nothing was written, as far as statements show. */
-  get wroteNothing(): boolean {
-    return !this.unwitnessed && (this.witness === undefined || this.witness.xid === null)
   }
 
   /** Adds a statement that got its answer. */
@@ -58,6 +64,8 @@ export class Transaction {
       if (witness.xid !== null) this.unwitnessed = false
       else if (mayHide(statement)) this.unwitnessed = true
     } else if (exchange.error === undefined && !isQuiet(statement)) this.unwitnessed = true
+    this.#refusable &&= isRefusable(statement)
+    if (lasts(statement)) this.stopTaping('irreversible')
     if (this.unreplayable !== undefined) return
     this.#bytes += perStatement + (exchange.text?.length ?? 0) + exchange.tapedBytes
     for (const value of exchange.values ?? []) {
@@ -81,6 +89,18 @@ export class Transaction {
  */
 export function mayHide(statement: Statement): boolean {
   return statement.notifies || statement.functions.length > 0
+}
+
+/** Whether it keeps an effect when its transaction is rolled back, which a replay would then repeat. */
+function lasts({ outward, state }: Statement): boolean {
+  return (
+    outward || state.some(({ key, effect }) => effect === 'anchor' && key.startsWith('advisory'))
+  )
+}
+
+/** Whether a READ ONLY transaction would refuse it if it wrote; it was not made to write. */
+function isRefusable({ guardable, passing, kind, count }: Statement): boolean {
+  return guardable || (count === 1 && (passing || kind === 'transaction'))
 }
 
 /** Whether a statement writes nothing, as far as its text shows. */

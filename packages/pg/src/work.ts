@@ -47,7 +47,8 @@ export function ready(
     else exchange.text = named.get(name) ?? text
   }
   exchange.statement = analyze(typeof exchange.text === 'string' ? exchange.text : '')
-  if (!exchange.statement.passing || exchange.statement.commits) exchange.unit = currentUnit()
+  const { passing, reads, commits } = exchange.statement
+  if ((!passing && !reads) || commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined
   try {
     exchange.values = frozen(exchange.values, mapper)

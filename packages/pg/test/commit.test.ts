@@ -1,6 +1,7 @@
+import { type RepriseOptions, tokenTable } from '@reprise/pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Action, type Frame, Server, until } from '../../../test/kit/index.ts'
+import { type Action, type Frame, type Proxy, Server, until } from '../../../test/kit/index.ts'
 import { failure, listen, pidOf, poolOn, proxied } from './support.ts'
 
 let server: Server
@@ -141,32 +142,96 @@ describe('a COMMIT', () => {
   })
 })
 
-describe('a kill while a COMMIT waits for its standby', () => {
-  it('is reported committed', async () => {
-    const sync = await Server.start({ settings: { fsync: 'on' } })
-    try {
-      const url = await sync.createDatabase()
-      const pool = poolOn(url)
+describe('under synchronous replication', () => {
+  let sync: Server
+  beforeAll(async () => {
+    sync = await Server.start({ settings: { fsync: 'on' } })
+  })
+  afterAll(() => sync?.dispose())
+  /** How many backends wait for the standby; only those with this process id, if one is given. */
+  const waiting = async (pid?: number): Promise<number> => {
+    const rows = await sync.sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    return rows.filter((row) => pid === undefined || row.pid === pid).length
+  }
+  type Lose = (pid: number, proxy: Proxy) => Promise<unknown>
+  const losses: [string, Lose][] = [
+    ['terminated', (pid) => sync.terminate(pid)],
+    [
+      'cut off',
+      async (_pid, proxy) => {
+        for (const connection of proxy.connections) connection.strand()
+      },
+    ],
+  ]
+  const works: [string, (client: pg.PoolClient) => Promise<unknown>][] = [
+    [
+      'a COMMIT',
+      async (client) => {
+        await client.query('BEGIN')
+        await client.query('INSERT INTO t VALUES (1)')
+        return client.query('COMMIT')
+      },
+    ],
+    ['an autocommit write', (client) => client.query('INSERT INTO t VALUES (1)')],
+  ]
+  const options: [string, RepriseOptions][] = [
+    ['by its id', {}],
+    ['by its id, held', { exactlyOnce: true }],
+    ['by a token', { witness: { token: 'tokens' } }],
+  ]
+  const cases = losses.flatMap(([how, lose]) =>
+    works.flatMap(([what, work]) =>
+      options.map(([by, settings]) => [what, how, by, lose, work, settings] as const),
+    ),
+  )
+  it.each(cases)(
+    '%s whose wait for the standby was %s is acknowledged (%s) when what came after it is replicated, and not before',
+    async (_what, _how, _by, lose, work, settings) => {
+      await using link = await proxied(sync)
+      const pool = poolOn(link.url, settings)
       const client = await pool.connect()
-      await client.query('CREATE TABLE t (a int)')
-      await sync.set('synchronous_standby_names', 'nobody')
+      await client.query(`CREATE TABLE t (a int); ${tokenTable('tokens').create}`)
       const pid = pidOf(client)
-      await client.query('BEGIN')
-      await client.query('INSERT INTO t VALUES (1)')
-      const committed = client.query('COMMIT')
-      await until(async () => {
-        const rows = await sync.sql('SELECT wait_event FROM pg_stat_activity WHERE pid = $1', [pid])
-        return rows[0]?.wait_event === 'SyncRep'
+      await sync.set('synchronous_standby_names', 'nobody')
+      let told: unknown
+      const done = work(client).then((result) => {
+        told = result
       })
-      await sync.terminate(pid)
-      expect((await committed).command).toBe('COMMIT')
-      await sync.set('synchronous_standby_names', '')
+      try {
+        await until(async () => (await waiting(pid)) === 1)
+        await lose(pid, link.proxy)
+        // Whoever waits now is another: our own commit behind it, or the one that was cut off.
+        await until(async () => (await waiting()) > 0 && pidOf(client) !== pid)
+        expect(told).toBeUndefined()
+      } finally {
+        await sync.set('synchronous_standby_names', '')
+      }
+      await done
       expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 1 }])
       client.release()
       await pool.end()
+    },
+  )
+  it('is in doubt at the deadline, and the wait of the lost backend is never ended by us', async () => {
+    await using link = await proxied(sync)
+    const pool = poolOn(link.url, { deadline: 1500 })
+    const client = await pool.connect()
+    await client.query('CREATE TABLE t (a int)')
+    const pid = pidOf(client)
+    await sync.set('synchronous_standby_names', 'nobody')
+    try {
+      await client.query('BEGIN')
+      await client.query('INSERT INTO t VALUES (1)')
+      const told = failure(client.query('COMMIT'))
+      await until(async () => (await waiting(pid)) === 1)
+      for (const connection of link.proxy.connections) connection.strand()
+      expect(await told).toMatchObject({ code: '08007', outcome: 'in-doubt' })
+      expect(await waiting(pid)).toBe(1)
     } finally {
-      await sync.dispose()
+      await sync.set('synchronous_standby_names', '')
     }
+    client.release(true)
+    await pool.end()
   })
 })
 
