@@ -39,15 +39,8 @@ function ofCall(span: Span, query: Query, once: boolean, i: number): StateChange
       return once ? undefined : change(span, advisoryKey(span, i), 'drop')
     case 'pg_advisory_unlock_all':
       return once ? undefined : change(span, 'advisory:*', 'clear')
-    case 'set_config': {
-      const key = configKey(span, i + 1)
-      if (key === '') return undefined
-      // To run it again would do more than to set.
-      if (once || query.modifies || query.into >= 0 || query.functions.length > 1) {
-        return anchor(span, key, 'a setting made by a statement that does more')
-      }
-      return keep(span, key)
-    }
+    case 'set_config':
+      return ofSetConfig(span, query, once, i)
     default:
       return undefined
   }
@@ -67,35 +60,124 @@ function advisoryKey({ tokens, to }: Span, i: number): string {
   return parts.join(':')
 }
 
-/** The key that set_config, whose parenthesis is token `open`, sets for the session; '' if none. */
-function configKey(span: Span, open: number): string {
-  const { tokens, to } = span
+/**
+ * What set_config(name, value, is_local) leaves behind. It can be set again where it is a column of a
+ * plain SELECT, so that its answer shows the value, and where name and is_local are written out or
+ * parameters; anywhere else, nobody can tell what it has set.
+ */
+function ofSetConfig(span: Span, query: Query, once: boolean, i: number): StateChange | undefined {
+  const { tokens } = span
+  const [named, , local, ...more] = argumentsOf(span, i + 1)
+  if (local !== undefined && isTrue(tokens, local)) return undefined
+  const name = named && textOf(tokens, named)
+  if (name !== undefined && endsWithTransaction(lower(name))) return undefined
+  const column = once || query.modifies || query.into >= 0 ? -1 : columnOf(span, i)
+  const byParameter = named === undefined ? undefined : parameterAt(tokens, named)
+  const isLocal = local === undefined ? undefined : parameterAt(tokens, local)
+  const known =
+    column >= 0 &&
+    more.length === 0 &&
+    (name !== undefined || byParameter !== undefined) &&
+    local !== undefined &&
+    (isFalse(tokens, local) || isLocal !== undefined)
+  if (!known) return anchor(span, `config:${tokens.text}`, 'a setting that was made out of sight')
+  const setting = { column, name: byParameter, local: isLocal }
+  return { ...keep(span, name === undefined ? 'set:' : keyOf(lower(name))), setting }
+}
+
+/** The tokens [from, to) of each argument of a call whose parenthesis is token `open`. */
+function argumentsOf({ tokens, to }: Span, open: number): (readonly [number, number])[] {
   const { words } = tokens
+  const found: (readonly [number, number])[] = []
   let depth = 0
-  let commas = 0
-  let last = open
+  let from = open + 1
   for (let i = open; i < to; i++) {
     const word = words[i]
     if (word === '(' || word === '[') depth++
-    else if ((word === ')' || word === ']') && --depth === 0) {
-      if (commas === 2 && i === last + 2 && isTrue(tokens, last + 1)) return ''
-      break
-    } else if (word === ',' && depth === 1) {
-      commas++
-      last = i
-    }
+    else if (word === ')' || word === ']') depth--
+    if (depth > 1 || (depth === 1 && word !== ',') || i === open) continue
+    found.push([from, i])
+    from = i + 1
+    if (depth === 0) break
   }
-  const name = written(tokens, open + 1)
-  if (words[open + 1] === 'string' && words[open + 2] === ',' && /^'[\w.]+'$/.test(name)) {
-    const setting = lower(name.slice(1, -1))
-    return endsWithTransaction(setting) ? '' : keyOf(setting)
-  }
-  return `config:${tokens.text}`
+  return found
 }
 
-function isTrue(tokens: Tokens, i: number): boolean {
-  if (tokens.words[i] === 'TRUE') return true
-  return tokens.words[i] === 'string' && /^'\s*(t|true|y|yes|on|1)\s*'$/i.test(written(tokens, i))
+/** Which column of a plain SELECT, without FROM or anything behind its list, is this call; -1 for none. */
+function columnOf({ tokens, from, to }: Span, call: number): number {
+  const { words } = tokens
+  if (words[from] !== 'SELECT') return -1
+  let depth = 0
+  let column = 0
+  let mine = -1
+  let start = from + 1
+  for (let i = from + 1; i <= to; i++) {
+    const word = i === to ? ',' : words[i]
+    if (word === '(' || word === '[') depth++
+    else if (word === ')' || word === ']') depth--
+    if (depth > 0) continue
+    if (i < to && endsList.has(word as string)) return -1
+    if (word !== ',') continue
+    const first = words[start + 1] === '.' ? start + 2 : start
+    if (first === call) mine = isWholeColumn(words, call, i) ? column : -1
+    // Behind this, columns can no longer be counted.
+    if (words[i - 1] === '*') return -1
+    column++
+    start = i + 1
+  }
+  return mine
+}
+
+/** Whether nothing but a label stands between a call and the end of its column. */
+function isWholeColumn(words: readonly string[], call: number, end: number): boolean {
+  let depth = 0
+  let i = call + 1
+  for (; i < end; i++) {
+    if (words[i] === '(') depth++
+    else if (words[i] === ')' && --depth === 0) break
+  }
+  const rest = end - i - 1
+  return (
+    rest === 0 || (rest === 1 && words[end - 1] !== ')') || (rest === 2 && words[i + 1] === 'AS')
+  )
+}
+
+/** What can follow a select list. */
+const endsList: ReadonlySet<string> = new Set(
+  'FROM WHERE GROUP HAVING WINDOW UNION INTERSECT EXCEPT ORDER LIMIT OFFSET FETCH FOR DISTINCT ALL INTO'.split(
+    ' ',
+  ),
+)
+
+/** The text of an argument that is one plain string. */
+function textOf(tokens: Tokens, [from, to]: readonly [number, number]): string | undefined {
+  const text = written(tokens, from)
+  return to === from + 1 && tokens.words[from] === 'string' && /^'[\w.]+'$/.test(text)
+    ? text.slice(1, -1)
+    : undefined
+}
+
+/** The parameter that an argument is, from 0. */
+function parameterAt(tokens: Tokens, [from, to]: readonly [number, number]): number | undefined {
+  return to === from + 1 && tokens.words[from] === 'parameter'
+    ? Number(written(tokens, from).slice(1)) - 1
+    : undefined
+}
+
+function isTrue(tokens: Tokens, [from, to]: readonly [number, number]): boolean {
+  if (to !== from + 1) return false
+  if (tokens.words[from] === 'TRUE') return true
+  return (
+    tokens.words[from] === 'string' && /^'\s*(t|true|y|yes|on|1)\s*'$/i.test(written(tokens, from))
+  )
+}
+
+function isFalse(tokens: Tokens, [from, to]: readonly [number, number]): boolean {
+  if (to !== from + 1) return false
+  if (tokens.words[from] === 'FALSE') return true
+  return (
+    tokens.words[from] === 'string' && /^'\s*(f|false|n|no|off|0)\s*'$/i.test(written(tokens, from))
+  )
 }
 
 /** Whether a query calls pg_notify. */

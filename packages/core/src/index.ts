@@ -29,5 +29,11 @@ export {
   isPassingSocketError,
   sqlstateOf,
 } from './sqlstate.ts'
-export { analyze, type Kind, type StateChange, type Statement } from './statement.ts'
+export {
+  analyze,
+  type Kind,
+  type Member,
+  type StateChange,
+  type Statement,
+} from './statement.ts'
 export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit.ts'

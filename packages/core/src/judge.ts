@@ -1,6 +1,6 @@
 import { notifies, ofCalls } from './calls.ts'
 import { definition, judgeCreate, ofTarget, queryBehind, standsAlone } from './definition.ts'
-import { type Judgement, type Kind, nothing, unknown } from './judgement.ts'
+import { type Judgement, type Kind, nothing, type Savepoint, unknown } from './judgement.ts'
 import { readQuery } from './query.ts'
 import { ofCommand, ofCursor, ofReset, ofSet, type Span } from './state.ts'
 import { nameAt, upper, written } from './tokens.ts'
@@ -66,8 +66,16 @@ function judgeVerb(span: Span, verb: string): Judgement {
     case 'ABORT':
       return judgeEnd(span, verb)
     case 'SAVEPOINT':
-    case 'RELEASE':
-      return { ...nothing, verb, kind: 'transaction' }
+      return {
+        ...nothing,
+        verb,
+        kind: 'transaction',
+        savepoint: savepointAt(span, from + 1, 'set'),
+      }
+    case 'RELEASE': {
+      const at = words[from + 1] === 'SAVEPOINT' && from + 2 < span.to ? from + 2 : from + 1
+      return { ...nothing, verb, kind: 'transaction', savepoint: savepointAt(span, at, 'release') }
+    }
     case 'PREPARE':
       if (words[from + 1] === 'TRANSACTION' && words[from + 2] === 'string') {
         return { ...nothing, verb, kind: 'transaction', control: 'prepare', canCommit: true }
@@ -139,6 +147,7 @@ function judgeQuery(span: Span, verb: string): Judgement {
     kind: modifies ? 'write' : into >= 0 ? 'definition' : 'read',
     control: '',
     chains: false,
+    savepoint: undefined,
     canCommit: false,
     reads,
     carriesWitness: !reads || functions.length > 0,
@@ -154,10 +163,21 @@ function judgeEnd(span: Span, verb: string): Judgement {
   let i = span.from + 1
   if (words[i] === 'PREPARED') return { ...nothing, verb, kind: 'transaction', canCommit: true }
   if (words[i] === 'WORK' || words[i] === 'TRANSACTION') i++
-  if (words[i] === 'TO') return { ...nothing, verb, kind: 'transaction' }
+  if (words[i] === 'TO') {
+    const at = words[i + 1] === 'SAVEPOINT' && i + 2 < span.to ? i + 2 : i + 1
+    return { ...nothing, verb, kind: 'transaction', savepoint: savepointAt(span, at, 'back') }
+  }
   const control = verb === 'COMMIT' || verb === 'END' ? 'commit' : 'rollback'
   const chains = words[i] === 'AND' && words[i + 1] === 'CHAIN'
   return { ...nothing, verb, kind: 'transaction', control, chains }
+}
+
+function savepointAt(
+  { tokens, to }: Span,
+  at: number,
+  act: Savepoint['act'],
+): Savepoint | undefined {
+  return at < to ? { act, name: nameAt(tokens, at) } : undefined
 }
 
 /** EXPLAIN plans and does nothing; with ANALYZE it does what its statement does, and more slowly. */

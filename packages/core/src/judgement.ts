@@ -14,6 +14,12 @@ export type Kind =
   | 'several'
   | 'other'
 
+/** SAVEPOINT, RELEASE and ROLLBACK TO, with the savepoint's name. */
+export interface Savepoint {
+  readonly act: 'set' | 'release' | 'back'
+  readonly name: string
+}
+
 /** What is known of one statement; the words are those of Statement. */
 export interface Judgement {
   readonly verb: string
@@ -21,6 +27,8 @@ export interface Judgement {
   /** What it does to the transaction it runs in. */
   readonly control: 'begin' | 'commit' | 'rollback' | 'prepare' | ''
   readonly chains: boolean
+  /** What it does to a savepoint. */
+  readonly savepoint: Savepoint | undefined
   readonly canCommit: boolean
   readonly reads: boolean
   readonly carriesWitness: boolean
@@ -33,6 +41,7 @@ export interface Judgement {
 export const nothing: Omit<Judgement, 'verb' | 'kind'> = {
   control: '',
   chains: false,
+  savepoint: undefined,
   canCommit: false,
   reads: false,
   carriesWitness: false,

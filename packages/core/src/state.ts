@@ -16,6 +16,18 @@ export interface StateChange {
   readonly what: string
   /** The statement that makes the change, alone, without those that may stand beside it. */
   readonly text: string
+  /** For what set_config keeps: where to find it. Its expressions are never evaluated again. */
+  readonly setting?: Setting
+}
+
+/** A call of set_config that is a column of its own. */
+export interface Setting {
+  /** The column of the answer that holds the value, from 0. */
+  readonly column: number
+  /** The parameter that is the setting's name, from 0; undefined where the name is in the key. */
+  readonly name: number | undefined
+  /** The parameter that says whether it is local; undefined where it is not local for certain. */
+  readonly local: number | undefined
 }
 
 /** No change. */

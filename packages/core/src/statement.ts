@@ -1,10 +1,10 @@
 import { judge } from './judge.ts'
-import type { Judgement, Kind } from './judgement.ts'
+import type { Judgement, Kind, Savepoint } from './judgement.ts'
 import { isOutward, isRefusable } from './outward.ts'
 import { noChanges, type StateChange } from './state.ts'
 import { type Tokens, tokenize } from './tokens.ts'
 
-export type { Kind } from './judgement.ts'
+export type { Kind, Savepoint } from './judgement.ts'
 export type { StateChange } from './state.ts'
 
 /**
@@ -79,6 +79,15 @@ export interface Statement {
   readonly idempotent: boolean
   /** What it leaves behind in the session, in order. */
   readonly state: readonly StateChange[]
+  /** Its statements one by one, each with what the books need once its tag has come. */
+  readonly members: readonly Member[]
+}
+
+/** One statement of a text. */
+export interface Member {
+  readonly savepoint: Savepoint | undefined
+  readonly chains: boolean
+  readonly state: readonly StateChange[]
 }
 
 /** Longer texts are seldom sent twice, and would weigh much. */
@@ -114,6 +123,7 @@ const empty: Judgement = {
   kind: 'empty',
   control: '',
   chains: false,
+  savepoint: undefined,
   canCommit: false,
   reads: true,
   carriesWitness: false,
@@ -153,6 +163,7 @@ function read(text: string): Statement {
     ambiguous,
     idempotent: tokens.idempotent && !ambiguous,
     state: all.state,
+    members,
   }
 }
 

@@ -10,12 +10,13 @@ import {
 } from '@reprise/core'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
+import { endsTransaction, opensTape, Pending, tagsOf } from './pending.ts'
 import type { SessionState } from './state.ts'
 import { Transaction } from './transaction.ts'
 
 /**
- * The transaction that is open after an exchange has its answer. Follows ReadyForQuery, not the
- * words of the statement; what a committed transaction did to the session goes into its state.
+ * The transaction that is open after an exchange has its answer. Follows tags and ReadyForQuery, not
+ * the words of the statement; what stays of what it did to the session goes into its state.
  */
 export function transactionAfter(
   exchange: Exchange,
@@ -24,32 +25,30 @@ export function transactionAfter(
   state: SessionState,
   settings: Settings,
 ): Transaction | undefined {
+  const { statement, before, error, values, taped, tag } = exchange
   const after = statusAfter(exchange, connection)
-  const change = { values: exchange.values, changes: exchange.statement.state }
-  const changed = change.changes.length > 0 && exchange.error === undefined
-  if (open === undefined) {
-    if (after === 'I') {
-      if (changed) state.apply(change)
-      return undefined
-    }
-    const opened = new Transaction(settings.maxTapeBytes)
-    opened.record(exchange)
-    if (changed) opened.pending.push(change)
-    return opened
-  }
-  const over = after === 'I' || (exchange.statement.endsTransaction && exchange.error === undefined)
-  if (!over) {
+  const failed = error !== undefined
+  const row = taped?.[0]
+  const answered = { statement, tags: tagsOf(tag), before, after, failed, values, row }
+  const pending = open?.pending ?? new Pending()
+  pending.follow(answered, state)
+  if (after === 'I') return undefined
+  if (open !== undefined && !endsTransaction(answered)) {
     open.record(exchange)
-    if (changed) open.pending.push(change)
-    if (isRollbackTo(exchange) && open.pending.length > 0) open.pending.push(uncertain)
     return open
   }
-  if (committed(exchange)) for (const pending of open.pending) state.apply(pending)
-  if (after === 'I') return undefined
-  const chained = new Transaction(settings.maxTapeBytes)
-  chained.unwitnessed = true
-  chained.stopTaping('not-replayable')
-  return chained
+  if (open !== undefined || !opensTape(answered)) return opaque(settings, pending)
+  const opened = new Transaction(settings.maxTapeBytes, pending)
+  opened.record(exchange)
+  return opened
+}
+
+/** A transaction of which nobody saw the beginning: it can be neither replayed nor proved. */
+export function opaque(settings: Settings, pending: Pending): Transaction {
+  const transaction = new Transaction(settings.maxTapeBytes, pending)
+  transaction.unwitnessed = true
+  transaction.stopTaping('not-replayable')
+  return transaction
 }
 
 /** Where there was no ReadyForQuery, the transaction is as the statement must have left it. */
@@ -58,28 +57,6 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
   const { commits, rollsBack, chains } = exchange.statement
   if (chains) return exchange.before
   return commits || rollsBack ? 'I' : exchange.before
-}
-
-function committed({ tag, error }: Exchange): boolean {
-  return error === undefined && (tag === undefined || tag.split(';').includes('COMMIT'))
-}
-
-function isRollbackTo({ statement, error }: Exchange): boolean {
-  const { verb, rollsBack, count } = statement
-  return error === undefined && verb === 'ROLLBACK' && !rollsBack && count === 1
-}
-
-/** Which settings ROLLBACK TO undid cannot be told, so they cannot be made again. */
-const uncertain: Transaction['pending'][number] = {
-  values: undefined,
-  changes: [
-    {
-      key: 'savepoint',
-      effect: 'anchor',
-      what: 'settings made around a savepoint that was rolled back',
-      text: '',
-    },
-  ],
 }
 
 /** COMMIT answered by ROLLBACK: the transaction had failed, and nobody had heeded it. */

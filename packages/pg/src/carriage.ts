@@ -6,11 +6,12 @@ import {
   type Reason,
   surfaced,
 } from '@reprise/core'
+import { opaque } from './bookkeeping.ts'
 import type { Connection } from './connection.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './errands.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
-import { Transaction } from './transaction.ts'
+import { endsTransaction, Pending, tagsOf } from './pending.ts'
 
 const reasons: { readonly [O in Outcome]?: Reason } = {
   'in-doubt': 'in-doubt',
@@ -38,15 +39,8 @@ export class Carriage implements PassengerOwner {
 
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
-    if (connection.usable) {
-      if (!passenger.failed) this.#keepBooks(passenger, connection)
-      if (connection.status === 'I') conversation.transaction = undefined
-      else {
-        conversation.transaction ??= new Transaction(conversation.settings.maxTapeBytes)
-        conversation.transaction.unwitnessed = true
-        conversation.transaction.stopTaping('streamed')
-      }
-    } else {
+    if (connection.usable) this.#keepBooks(passenger, connection)
+    else {
       // Whether it did end there is for the passenger's own error to say.
       if (passenger.statement.endsTransaction) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
@@ -63,17 +57,27 @@ export class Carriage implements PassengerOwner {
     return surfaced({ outcome, condition, reason, attempts: 1, cause: error })
   }
 
-  /** What it did to the session and to the unit that it ran in. */
+  /** What it did to the transaction, to the session and to the unit that it ran in. */
   #keepBooks(passenger: Passenger, connection: Connection): void {
-    const { statement, before, unit } = passenger
-    const { transaction, line } = this.#conversation
-    // COMMIT may have been answered by ROLLBACK.
-    const committed = statement.commits && passenger.evidence(connection).tag === 'COMMIT'
-    const change = { changes: statement.state, values: undefined }
-    if (transaction === undefined) line.state.apply(change)
-    else if (committed) for (const pending of transaction.pending) line.state.apply(pending)
-    else transaction.pending.push(change)
-    if (unit !== undefined && (committed || before === 'I')) unit.committed = true
+    const conversation = this.#conversation
+    const { statement, before, unit, failed } = passenger
+    const { transaction, line, settings } = conversation
+    const { tag } = passenger.evidence(connection)
+    const tags = tagsOf(tag)
+    const after = connection.status
+    const answered = { statement, tags, before, after, failed, values: undefined, row: undefined }
+    const pending = transaction?.pending ?? new Pending()
+    pending.follow(answered, line.state)
+    if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
+      unit.committed = true
+    }
+    if (after === 'I') conversation.transaction = undefined
+    else if (transaction === undefined || endsTransaction(answered)) {
+      conversation.transaction = opaque(settings, pending)
+    } else {
+      transaction.unwitnessed = true
+      transaction.stopTaping('streamed')
+    }
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

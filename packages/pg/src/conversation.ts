@@ -1,4 +1,11 @@
-import { classify, type Loss, publish, RolledBackError, type Settings } from '@reprise/core'
+import {
+  classify,
+  type Loss,
+  publish,
+  RolledBackError,
+  type Settings,
+  type Statement,
+} from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { inquiry } from './ask.ts'
 import {
@@ -29,6 +36,9 @@ let conversations = 0
 
 const missed =
   'A listening session was without a connection for a while: notifications may have been missed, so read what they were about.'
+
+/** What the answer of a set_config may take, in bytes, so that its value is seen. */
+const rowOfSettings = 64 * 1024
 
 const opensTransaction = new Set(['transaction', 'several'])
 
@@ -157,9 +167,11 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
       return
     }
     planWitness(exchange, connection, transaction, settings)
-    exchange.tapeLimit =
+    exchange.tapeLimit = Math.max(
       transaction?.room ??
-      (opensTransaction.has(exchange.statement.kind) ? settings.maxTapeBytes : 0)
+        (opensTransaction.has(exchange.statement.kind) ? settings.maxTapeBytes : 0),
+      showsSetting(exchange.statement) ? rowOfSettings : 0,
+    )
     exchange.owner = owner
     exchange.run(connection)
   }
@@ -256,4 +268,8 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     this.#listener.answered()
     exchange.deliver(error)
   }
+}
+
+function showsSetting({ state }: Statement): boolean {
+  return state.length > 0 && state.some(({ setting }) => setting !== undefined)
 }

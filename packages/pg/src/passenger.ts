@@ -53,7 +53,7 @@ export class Passenger {
     const { handleError, handleCommandComplete } = load
     if (handleCommandComplete !== undefined) {
       load.handleCommandComplete = (message, wire) => {
-        this.#tag = message.text
+        this.#tag = this.#tag === undefined ? message.text : `${this.#tag};${message.text}`
         this.#tags += 1
         handleCommandComplete.call(load, message, wire)
       }

@@ -142,7 +142,7 @@ async function replayed(
   signal: AbortSignal,
 ): Promise<boolean> {
   const from = performance.now()
-  const next = new Transaction(patient.settings.maxTapeBytes)
+  const next = new Transaction(patient.settings.maxTapeBytes, transaction.pending)
   let same = false
   try {
     same = await replay(transaction, next, connection, patient.settings, signal)

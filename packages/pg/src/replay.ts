@@ -43,7 +43,6 @@ export async function replay(
     if (next.tape.length === 1 && (await begun?.()) === false) return false
   }
   next.keeper = keeper?.lasting
-  next.pending.push(...lost.pending)
   return true
 }
 

@@ -1,24 +1,36 @@
+import type { StateChange } from '@reprise/core'
 import type { Inquiry } from './inquiry.ts'
-import type { PendingState } from './transaction.ts'
+import type { Raw } from './wire.ts'
 
 /** A statement that set session state could not be repeated on a new connection. */
 export class StateNotRestored extends Error {
   override readonly name = 'StateNotRestored'
 }
 
-/** A statement that makes a piece of session state. */
-interface Setting {
-  readonly text: string
+/** A change of the session's state, with what came and went with the statement that made it. */
+export interface Change {
+  readonly change: StateChange
   readonly values: readonly unknown[] | undefined
+  /** The row that it answered. */
+  readonly row: readonly Raw[] | undefined
+}
+
+/** What makes a piece of state again, and of which key; `undone` when it is an undoing itself. */
+interface Entry {
+  readonly key: string
+  readonly text: string
+  readonly undone: boolean
 }
 
 /**
  * What the application has made of its session beyond transactions: settings, roles, prepared
- * statements, channels. All of it is made again on a new connection before anything else runs there.
+ * statements, channels. All of it is made again on a new connection before anything else runs there,
+ * in the order in which it was made, in one message.
  */
 export class SessionState {
-  /** The statement that made each piece, in the order in which the last of each was made. */
-  readonly #made = new Map<string, Setting>()
+  /** In order. What was overwritten stays while something that was made under it stays. */
+  #log: Entry[] = []
+  #compactAt = 64
   /** What cannot be made again, in words. */
   readonly #anchors = new Map<string, { readonly what: string; count: number }>()
 
@@ -29,8 +41,13 @@ export class SessionState {
 
   /** Whether notifications are awaited. */
   get listening(): boolean {
-    for (const key of this.#made.keys()) if (key.startsWith('listen:')) return true
-    return false
+    return this.#log.some(({ key }) => key.startsWith('listen:'))
+  }
+
+  /** How many statements it takes to make it again. */
+  get size(): number {
+    this.#log = compact(this.#log)
+    return this.#log.length
   }
 
   /** The anchored things went with their connection. */
@@ -38,33 +55,61 @@ export class SessionState {
     this.#anchors.clear()
   }
 
-  /** Takes note of a statement that succeeded outside a transaction, or whose transaction committed. */
-  apply({ values, changes }: PendingState): void {
-    for (const { key, effect, what, text } of changes) {
-      if (effect === 'clear') this.#clear(key)
-      else if (effect === 'drop') this.#drop(named(key, values))
-      else if (effect === 'anchor') this.#hold(named(key, values), what)
-      else this.#make(named(key, values), text, values)
-    }
+  /** Something was set, and nobody can tell what. */
+  forget(what: string): void {
+    this.#anchors.set('unknown', { what, count: 1 })
+  }
+
+  /** Takes note of a change that is there to stay. */
+  apply({ change, values, row }: Change): void {
+    const { key, effect, what, text, setting } = change
+    if (effect === 'clear') this.#clear(key)
+    else if (effect === 'drop') this.#drop(named(key, values))
+    else if (effect === 'anchor') this.#hold(named(key, values), what)
+    else if (setting === undefined) this.#make(key, text)
+    else this.#set(key, setting, values, row)
   }
 
   /**
    * Makes everything again.
-   * @throws StateNotRestored when the server refuses one of the statements
+   * @throws StateNotRestored when the server refuses one of the statements: then none is in place
    * @throws Interrupted when the connection ends
    */
   async restore(ask: Inquiry): Promise<void> {
-    for (const { text, values } of this.#made.values()) {
-      const { code } = await ask(text, values && [...values])
-      if (code !== undefined) {
-        throw new StateNotRestored(`the session state could not be set up again: ${code}`)
-      }
+    this.#log = compact(this.#log)
+    if (this.#log.length === 0) return
+    const { code } = await ask(this.#log.map(({ text }) => text).join(';\n'))
+    if (code !== undefined) {
+      throw new StateNotRestored(`the session state could not be set up again: ${code}`)
     }
   }
 
-  #make(key: string, text: string, values: readonly unknown[] | undefined): void {
-    this.#made.delete(key)
-    this.#made.set(key, { text, values })
+  /** The value is in the answer; expressions are not evaluated again. */
+  #set(
+    key: string,
+    { column, name, local }: NonNullable<StateChange['setting']>,
+    values: Change['values'],
+    row: Change['row'],
+  ): void {
+    if (local !== undefined && isTrue(values?.[local])) return
+    const setting = name === undefined ? key.replace(/^set:/, '') : String(values?.[name] ?? '')
+    const value = row?.[column]
+    if (value === undefined) {
+      this.forget('a setting whose value was not seen')
+      return
+    }
+    // NULL resets it, as guc_funcs.c set_config_by_name does.
+    const text = `SELECT pg_catalog.set_config(${literal(setting)}, ${
+      value === null ? 'NULL' : literal(String(value))
+    }, false)`
+    this.#make(name === undefined ? key : keyOfSetting(setting), text)
+  }
+
+  #make(key: string, text: string): void {
+    this.#log.push({ key, text, undone: false })
+    if (this.#log.length < this.#compactAt) return
+    this.#log = compact(this.#log)
+    this.#compactAt = Math.max(64, 2 * this.#log.length)
   }
 
   /** An advisory lock is held until it was let go of as often as it was taken. */
@@ -75,24 +120,100 @@ export class SessionState {
   }
 
   #drop(key: string): void {
-    // RESET goes back to the default of the database or role, which a new connection starts with.
-    this.#made.delete(key)
+    if (key.startsWith('prepare:') || key.startsWith('listen:')) {
+      this.#log = this.#log.filter((entry) => entry.key !== key)
+    } else if (this.#log.some((entry) => entry.key === key)) {
+      // RESET goes back to the default of the database or role, which a new connection starts with.
+      this.#log.push({ key, text: undoing(key), undone: true })
+      this.#log = compact(this.#log)
+    }
     const held = this.#anchors.get(key)
     if (held !== undefined && --held.count <= 0) this.#anchors.delete(key)
   }
 
   #clear(key: string): void {
     const prefix = key.slice(0, -1)
-    for (const held of [this.#made, this.#anchors] as Map<string, unknown>[]) {
-      for (const name of [...held.keys()]) if (name.startsWith(prefix)) held.delete(name)
+    for (const name of [...this.#anchors.keys()]) {
+      if (name.startsWith(prefix)) this.#anchors.delete(name)
+    }
+    if (prefix === '' || prefix === 'prepare:' || prefix === 'listen:') {
+      this.#log = this.#log.filter((entry) => !entry.key.startsWith(prefix))
+    } else {
+      const keys = this.#log.map((entry) => entry.key).filter((name) => name.startsWith(prefix))
+      for (const name of new Set(keys)) this.#drop(name)
     }
   }
 }
 
-/** What came as a parameter is not in the key: the name of a setting, the number of a lock. */
+/**
+ * Leaves out what was overwritten or undone, unless something that stays was made under it: a
+ * prepared statement under any setting, a setting under a role.
+ */
+function compact(log: readonly Entry[]): Entry[] {
+  const kept: Entry[] = []
+  /** Where, from the end, the last kept entry of each key is. */
+  const last = new Map<string, number>()
+  let dependsOnAll = -1
+  let dependsOnRole = -1
+  for (let i = log.length - 1; i >= 0; i--) {
+    const entry = log[i] as Entry
+    const { key } = entry
+    const at = last.get(key)
+    const role = key === 'role' || key === 'authorization'
+    const needed = Math.max(dependsOnAll, role ? dependsOnRole : -1)
+    if (at !== undefined && needed <= at) continue
+    last.set(key, kept.length)
+    if (key.startsWith('prepare:')) dependsOnAll = kept.length
+    else if (!role || key === 'role') dependsOnRole = kept.length
+    kept.push(entry)
+  }
+  kept.reverse()
+  const made = new Set<string>()
+  // An undoing with nothing before it undoes nothing.
+  return kept.filter(({ key, undone }) => {
+    if (undone && !made.has(key)) return false
+    made.add(key)
+    return true
+  })
+}
+
+/** What was made in a transaction and outlives its rollback: nothing of it is transactional. */
+export function survivesRollback({ change }: Change): boolean {
+  return /^(prepare:|advisory|load:)/.test(change.key)
+}
+
+function undoing(key: string): string {
+  if (key === 'role') return 'RESET ROLE'
+  if (key === 'authorization') return 'RESET SESSION AUTHORIZATION'
+  if (key === 'characteristics') {
+    return 'RESET default_transaction_isolation; RESET default_transaction_read_only; RESET default_transaction_deferrable'
+  }
+  const name = key.replace(/^set:/, '')
+  return `RESET ${name
+    .split('.')
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.')}`
+}
+
+function keyOfSetting(name: string): string {
+  const lower = name.toLowerCase()
+  if (lower === 'role') return 'role'
+  return lower === 'session_authorization' ? 'authorization' : `set:${lower}`
+}
+
+/** A literal that is read the same whatever standard_conforming_strings says. */
+function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
+
+/** As PostgreSQL reads a boolean parameter that pg sent as text. */
+function isTrue(value: unknown): boolean {
+  return /^\s*(t|tr|tru|true|y|ye|yes|on|1)\s*$/i.test(String(value))
+}
+
+/** What came as a parameter is not in the key: the number of a lock. */
 function named(key: string, values: readonly unknown[] | undefined): string {
-  const open = key.startsWith('config:') || key.startsWith('advisory:')
-  return open && values !== undefined && values.length > 0
-    ? `${key}\0${JSON.stringify(values)}`
+  return key.startsWith('advisory:') && values !== undefined && values.length > 0
+    ? `${key}\0${values.map((value) => String(value)).join('\0')}`
     : key
 }

@@ -1,16 +1,11 @@
-import type { Reason, StateChange, Statement } from '@reprise/core'
+import type { Reason, Statement } from '@reprise/core'
 import type { Exchange } from './exchange.ts'
 import type { Keeper } from './keep.ts'
+import { Pending } from './pending.ts'
 import type { Witness } from './witness.ts'
 
 /** What a statement costs on the tape beside its text, values and rows, in bytes. */
 const perStatement = 256
-
-/** A change of the session's state, and the values of the statement that makes it. */
-export interface PendingState {
-  readonly values: readonly unknown[] | undefined
-  readonly changes: readonly StateChange[]
-}
 
 /**
  * An open transaction: its tape (the statements, each with the raw answer it got), its witness, and
@@ -19,7 +14,7 @@ export interface PendingState {
 export class Transaction {
   /** In order; the first opened the transaction. */
   readonly tape: Exchange[] = []
-  readonly pending: PendingState[] = []
+  readonly pending: Pending
   /** Undefined until a statement carried a witness. */
   witness: Witness | undefined
   /** Whether something ran that may have written, or will at commit, unseen by a witness. */
@@ -36,9 +31,13 @@ export class Transaction {
   #bytes = 0
   #refusable = true
 
-  /** @param limit the most bytes its tape may take */
-  constructor(limit: number) {
+  /**
+   * @param limit the most bytes its tape may take
+   * @param pending what its beginning changed already
+   */
+  constructor(limit: number, pending: Pending = new Pending()) {
     this.#limit = limit
+    this.pending = pending
   }
 
   /**
