@@ -77,3 +77,17 @@ xpath xpath_exists
     .trim()
     .split(/\s+/),
 )
+
+/** Those of them that return a set, whose rows come in an order of their own. */
+export const setReturning: ReadonlySet<string> = new Set(
+  `
+generate_series generate_subscripts json_array_elements json_array_elements_text json_each
+json_each_text json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements
+jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys jsonb_path_query
+jsonb_path_query_tz jsonb_populate_recordset jsonb_to_recordset pg_get_keywords
+pg_partition_ancestors pg_partition_tree pg_snapshot_xip pg_timezone_names regexp_matches
+regexp_split_to_table string_to_table unnest
+`
+    .trim()
+    .split(/\s+/),
+)

@@ -153,6 +153,7 @@ function judgeQuery(span: Span, verb: string): Judgement {
     carriesWitness: !reads || functions.length > 0,
     notifies: notifies(span, query),
     functions,
+    orderFree: query.orderFree,
     state,
   }
 }
@@ -205,7 +206,14 @@ function judgeExplain(span: Span): Judgement {
   const runs = kind === 'read' || kind === 'write' || kind === 'definition'
   // Running it again means an EXPLAIN ANALYZE again, whatever it was asked of.
   const state = inner.state.map((change) => ({ ...change, text: textOf(span) }))
-  return { ...inner, verb, reads: false, carriesWitness: runs && !canCommit, state }
+  return {
+    ...inner,
+    verb,
+    reads: false,
+    orderFree: false,
+    carriesWitness: runs && !canCommit,
+    state,
+  }
 }
 
 function beginsQuery(word: string | undefined): boolean {

@@ -34,6 +34,7 @@ export interface Judgement {
   readonly carriesWitness: boolean
   readonly notifies: boolean
   readonly functions: readonly string[]
+  readonly orderFree: boolean
   readonly state: readonly StateChange[]
 }
 
@@ -47,6 +48,7 @@ export const nothing: Omit<Judgement, 'verb' | 'kind'> = {
   carriesWitness: false,
   notifies: false,
   functions: [],
+  orderFree: false,
   state: noChanges,
 }
 

@@ -1,4 +1,4 @@
-import { harmless } from './functions.ts'
+import { harmless, setReturning } from './functions.ts'
 import { notFunctions } from './keywords.ts'
 import { nameAt, type Tokens } from './tokens.ts'
 
@@ -12,6 +12,14 @@ export interface Query {
   readonly into: number
   /** The functions it calls that are not known to be harmless. */
   readonly functions: readonly string[]
+  /**
+   * Nothing in it gives an order to its rows. What does, or is taken to: ORDER, wherever it stands (a
+   * sorted subquery, aggregate or window is how many sort what is around it); VALUES and INSERT, whose
+   * RETURNING callers match by position; set operations, whose legs come one after another; RECURSIVE,
+   * which comes level by level; a function that returns a set, with ORDINALITY or not; JSON_TABLE and
+   * XMLTABLE; MERGE; ROLLUP, CUBE and GROUPING SETS, with their totals at the end.
+   */
+  readonly orderFree: boolean
   /** Where those functions stand that PostgreSQL itself brings (not qualified, or by pg_catalog). */
   readonly calls: readonly number[]
 }
@@ -22,6 +30,7 @@ export const noQuery: Query = {
   locks: false,
   into: -1,
   functions: [],
+  orderFree: false,
   calls: [],
 }
 
@@ -48,6 +57,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
   let modifies = false
   let locks = false
   let into = -1
+  let orderFree = true
   let functions: string[] | undefined
   let calls: number[] | undefined
   const levels: number[] = []
@@ -96,12 +106,26 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
       case 'UPDATE':
       case 'DELETE':
       case 'MERGE':
+        if (word === 'VALUES' || word === 'INSERT' || word === 'MERGE') orderFree = false
         if (level === LIST && !isListed(words[i - 1])) {
           level = PLAIN
           verb = i
         } else if (head === STATEMENT) verb = i
         if (verb === i && word !== 'SELECT' && word !== 'VALUES' && word !== 'TABLE')
           modifies = true
+        break
+      case 'ORDER':
+      case 'UNION':
+      case 'INTERSECT':
+      case 'EXCEPT':
+      case 'RECURSIVE':
+      case 'ORDINALITY':
+      case 'JSON_TABLE':
+      case 'XMLTABLE':
+      case 'ROLLUP':
+      case 'CUBE':
+      case 'SETS':
+        orderFree = false
         break
       case 'FOR':
         if (isLock(words, i + 1)) locks = true
@@ -116,7 +140,10 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     const name = nameAt(tokens, i)
     const own = start === i || (start === i - 2 && nameAt(tokens, start) === 'pg_catalog')
     // Behind another schema's name, a familiar name may be anything.
-    if (own && harmless.has(name)) continue
+    if (own && harmless.has(name)) {
+      if (setReturning.has(name)) orderFree = false
+      continue
+    }
     functions ??= []
     if (!functions.includes(name)) functions.push(name)
     if (own) {
@@ -129,6 +156,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     locks,
     into,
     functions: functions ?? noQuery.functions,
+    orderFree: orderFree && functions === undefined,
     calls: calls ?? noQuery.calls,
   }
 }

@@ -58,6 +58,11 @@ export interface Statement {
    */
   readonly functions: readonly string[]
   /**
+   * It is one query, and nothing in its text gives an order to the rows that it answers: two runs may
+   * bring the same rows in another one.
+   */
+  readonly orderFree: boolean
+  /**
    * It is one transactional statement that may write, and another statement can be pipelined behind
    * it in the extended protocol.
    */
@@ -129,6 +134,7 @@ const empty: Judgement = {
   carriesWitness: false,
   notifies: false,
   functions: [],
+  orderFree: false,
   state: noChanges,
 }
 
@@ -158,6 +164,7 @@ function read(text: string): Statement {
       one && all.kind === 'read' && all.reads && all.functions.every(isRefusable) && !ambiguous,
     outward: all.functions.some(isOutward),
     functions: all.functions,
+    orderFree: all.orderFree && !ambiguous,
     carriesWitness: all.carriesWitness && !ambiguous,
     notifies: all.notifies,
     ambiguous,

@@ -25,6 +25,7 @@ export function send(
     }
     const abort = (): void => connection.destroy()
     signal.addEventListener('abort', abort, { once: true })
+    exchange.muted = true
     exchange.owner = {
       settled: () => {
         signal.removeEventListener('abort', abort)

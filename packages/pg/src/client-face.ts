@@ -85,9 +85,7 @@ export abstract class ClientFace extends EventEmitter {
   /** Whatever the caller should hear of a connection, and whatever it has told its client. */
   protected attach(connection: Connection): void {
     const { client } = connection
-    for (const event of ['notice', 'notification']) {
-      client.on(event, (message) => this.emit(event, message))
-    }
+    client.on('notification', (message) => this.emit('notification', message))
     for (const parser of this.#typeParsers) client.setTypeParser(...parser)
     if (!this.#referenced)
       client.connection.once('connect', () => this.#referenced || client.unref())

@@ -15,12 +15,16 @@ export interface Traveller {
   ready(connection: Connection): void
   /** The connection ended. */
   lost(connection: Connection): void
+  /** The server gave notice of something; answers whether that is for the application to hear. */
+  noticed(notice: ReportMessage): boolean
 }
 
 /** What a connection tells the session it serves. */
 export interface ConnectionOwner {
   /** The socket is gone. Whatever was in flight has been told before. */
   connectionEnded(connection: Connection): void
+  /** A notice that no statement of the session's own brought about. */
+  noticed?(notice: ReportMessage, connection: Connection): void
 }
 
 /**
@@ -106,6 +110,7 @@ export class Connection {
     this.client.on('notice', (message: ReportMessage) => {
       if (message.code === '57P01' || message.code === '57P02') this.lastNotice ??= message
       if (message.routine === 'SyncRepWaitForLSN') this.replicationGivenUp = true
+      if (this.active?.noticed(message) !== false) owner.noticed?.(message, this)
     })
     this.client.on('error', (error: Error) => {
       this.#dying = true

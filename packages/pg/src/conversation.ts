@@ -31,6 +31,7 @@ import { judged, planWitness } from './plan.ts'
 import type { Patient } from './preparation.ts'
 import { recover } from './recovery.ts'
 import type { Transaction } from './transaction.ts'
+import type { ReportMessage } from './wire.ts'
 
 let conversations = 0
 
@@ -77,6 +78,10 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
 
   adopt(connection: Connection): void {
     this.#listener.adopt(connection)
+  }
+
+  noticed(notice: ReportMessage, connection: Connection): void {
+    this.#listener.noticed(notice, connection)
   }
 
   missedNotifications(): void {

@@ -18,6 +18,7 @@ export function rollBack(conversation: Conversation): void {
   }
   const exchange = new Exchange('ROLLBACK')
   exchange.statement = analyze('ROLLBACK')
+  exchange.muted = true
   exchange.owner = {
     settled: () => {
       if (connection.status !== 'I') connection.destroy()
@@ -40,6 +41,7 @@ export async function listenAgain(conversation: Conversation, failed: () => void
 export async function mend(conversation: Conversation): Promise<Error | undefined> {
   const probe = new conversation.Exchange('SELECT 1')
   probe.statement = analyze('SELECT 1')
+  probe.muted = true
   const { failure } = await recover(conversation, probe, conversation.line.connection)
   conversation.line.arrived()
   return failure

@@ -40,6 +40,17 @@ export interface Exchange extends PgQuery, Traveller {
   tapedBytes: number
   /** The row descriptions seen, for the comparison with a replay. */
   shape: FieldDef[] | undefined
+  /**
+   * Of a text with several statements, while taped: how many rows and fields there were in all at the
+   * end of each result.
+   */
+  ends: number[] | undefined
+  /** The notices that belong to the answer, in order. */
+  notices: ReportMessage[] | undefined
+  /** Those that the application heard of earlier runs of the same work. */
+  heard: readonly ReportMessage[] | undefined
+  /** Whether it is the session's own: the application hears nothing of it. */
+  muted: boolean
   submitted: boolean
   /** When it was submitted, on the monotonic clock. */
   startedAt: number

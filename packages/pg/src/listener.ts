@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import type { ReportMessage } from './wire.ts'
 
 /** What a conversation tells the session it belongs to. */
 export interface Listener {
@@ -12,4 +13,6 @@ export interface Listener {
   fellSilent(): void
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
+  /** The server gave notice of something that concerns the application. */
+  noticed(notice: ReportMessage, connection: Connection): void
 }

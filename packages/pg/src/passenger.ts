@@ -91,6 +91,11 @@ export class Passenger {
     this.#owner.left(this, connection)
   }
 
+  /** All that comes while it is aboard is its own. */
+  noticed(): boolean {
+    return true
+  }
+
   /** It never came to be sent. */
   fail(error: Error): void {
     clearTimeout(this.#timer)

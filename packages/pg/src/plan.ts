@@ -24,6 +24,7 @@ export function judged(statement: Statement, connection: Connection): Statement 
     canCommit: true,
     commitsInside: true,
     carriesWitness: false,
+    orderFree: false,
   }
 }
 

@@ -7,12 +7,16 @@ import {
   type Unit,
 } from '@reprise/core'
 import type { FieldDef } from 'pg'
+import { isChatter, sameReport, sizeOf } from './answer.ts'
 import { type Backend, readIdentity } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Token } from './token.ts'
 import type { PgQueryClass, Raw, ReportMessage, Wire } from './wire.ts'
 import { type Ride, readWitness, type Witness, writeIdentity, writeWitness } from './witness.ts'
+
+/** How many notices are remembered of a statement that is not taped, lest they be told twice. */
+const mostHeard = 100
 
 const nobody: ExchangeOwner = { settled: () => undefined }
 
@@ -31,6 +35,10 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     taped: Raw[][] | undefined = undefined
     tapedBytes = 0
     shape: FieldDef[] | undefined = undefined
+    ends: number[] | undefined = undefined
+    notices: ReportMessage[] | undefined = undefined
+    heard: readonly ReportMessage[] | undefined = undefined
+    muted = false
     submitted = false
     startedAt = 0
     syncHeld = false
@@ -136,6 +144,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       }
       this.tag = this.tag === undefined ? message.text : `${this.tag};${message.text}`
       this.tags += 1
+      if (this.taped !== undefined && (this.tags > 1 || this.statement.count !== 1))
+        this.#endResult()
       if (this.#ridesBehind()) this.#behind = this.token === undefined ? 1 : 2
       else if (this.guarded) this.#behind = 1
       super.handleCommandComplete(message, wire)
@@ -176,6 +186,20 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     lost(connection: Connection): void {
       this.#settle('lost', connection)
+    }
+
+    noticed(notice: ReportMessage): boolean {
+      // Of what the session sent along, before the statement or behind it.
+      if (this.#ahead > 0 || this.#behind > 0) return false
+      if (isChatter(notice)) return !this.muted
+      this.notices ??= []
+      const before = this.heard?.[this.notices.length]
+      if (this.taped !== undefined) {
+        this.tapedBytes += sizeOf(notice)
+        if (this.tapedBytes > this.tapeLimit) this.taped = undefined
+      }
+      if (this.taped !== undefined || this.notices.length < mostHeard) this.notices.push(notice)
+      return !this.muted && (before === undefined || !sameReport(before, notice))
     }
 
     evidence(connection: Connection): Evidence {
@@ -236,11 +260,15 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.crashes = this.crashes
       copy.unit = this.unit
       copy.guarded = this.guarded
+      copy.muted = this.muted
+      const { notices, heard } = this
+      copy.heard = (notices?.length ?? 0) < (heard?.length ?? 0) ? heard : notices
       return copy
     }
 
     trim(): void {
       this.callback = undefined
+      this.heard = undefined
       this.#connection = undefined
       this._result = undefined as never
       ;(this as unknown as { _results: unknown })._results = undefined
@@ -270,6 +298,15 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       this.ending = ending
       if (ending !== 'lost') connection.idle()
       this.owner.settled(this, connection)
+    }
+
+    /** Where one result of a text with several statements ends. */
+    #endResult(): void {
+      if (this.statement.count === 1) this.taped = undefined
+      else {
+        this.ends ??= []
+        this.ends.push(this.taped?.length ?? 0, this.shape?.length ?? 0)
+      }
     }
 
     #tape(fields: Raw[]): void {

@@ -1,11 +1,12 @@
 import type { Settings } from '@reprise/core'
-import { send } from './ask.ts'
+import { compare } from './answer.ts'
+import { inquiry, send } from './ask.ts'
 import type { Connection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
+import type { ExchangeClass } from './exchange.ts'
 import { Keeper } from './keep.ts'
+import { isOrderFree } from './order.ts'
 import { planWitness } from './plan.ts'
 import type { Transaction } from './transaction.ts'
-import type { Raw } from './wire.ts'
 
 /**
  * Executes the statements of a lost transaction again and compares every answer with its tape. Equal
@@ -25,6 +26,7 @@ export async function replay(
   signal: AbortSignal,
   begun?: () => Promise<boolean>,
 ): Promise<boolean> {
+  const ask = inquiry(lost.tape[0]?.constructor as ExchangeClass, connection, signal)
   const keeper = await Keeper.for(lost, connection, signal)
   for (const original of lost.tape) {
     const copy = original.again()
@@ -34,9 +36,10 @@ export async function replay(
     copy.tapeLimit = next.room
     await send(copy, connection, signal)
     keeper?.restore(copy, original)
-    if (copy.refusal !== undefined || !sameAnswer(original, copy) || connection.status === 'I') {
-      return false
-    }
+    if (copy.refusal !== undefined || connection.status === 'I') return false
+    const likeness = compare(original, copy)
+    if (likeness === 'other') return false
+    if (likeness === 'reordered' && !(await isOrderFree(copy, ask))) return false
     copy.trim()
     next.record(copy)
     if (next.unreplayable !== undefined) return false
@@ -44,48 +47,4 @@ export async function replay(
   }
   next.keeper = keeper?.lasting
   return true
-}
-
-/** Whether two runs of a statement gave the application the same answer. */
-function sameAnswer(a: Exchange, b: Exchange): boolean {
-  return (
-    a.tag === b.tag &&
-    a.error?.code === b.error?.code &&
-    sameShape(a, b) &&
-    a.taped !== undefined &&
-    b.taped !== undefined &&
-    sameRows(a.taped, b.taped)
-  )
-}
-
-function sameShape(a: Exchange, b: Exchange): boolean {
-  const ours = a.shape ?? []
-  const theirs = b.shape ?? []
-  return (
-    ours.length === theirs.length &&
-    ours.every(
-      (field, i) => field.name === theirs[i]?.name && field.dataTypeID === theirs[i]?.dataTypeID,
-    )
-  )
-}
-
-/** As multisets: without ORDER BY any order is a right answer, with it equal keys may swap. */
-function sameRows(a: readonly Raw[][], b: readonly Raw[][]): boolean {
-  if (a.length !== b.length) return false
-  if (a.every((row, i) => sameRow(row, b[i] ?? []))) return true
-  const keys = (rows: readonly Raw[][]): string[] => rows.map((row) => JSON.stringify(row)).sort()
-  const theirs = keys(b)
-  return keys(a).every((key, i) => key === theirs[i])
-}
-
-function sameRow(a: readonly Raw[], b: readonly Raw[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((value, i) => {
-      const other = b[i]
-      return (
-        value === other || (Buffer.isBuffer(value) && Buffer.isBuffer(other) && value.equals(other))
-      )
-    })
-  )
 }

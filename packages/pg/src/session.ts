@@ -49,6 +49,11 @@ export class Session extends ClientFace {
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#enqueue('listen'),
       missedNotifications: () => this.emit('notificationsMissed'),
+      noticed: (notice, { active }) => {
+        // Between the statements of a recovery: of a connection that the application does not know yet.
+        const recovering = this.#connecting === undefined && this.#conversation.line.waiting
+        if (active !== undefined || !recovering) this.emit('notice', notice)
+      },
     })
     this.#carriage = new Carriage(this.#conversation)
     this.#queryTimeout = this.#conversation.line.connection.queryTimeout

@@ -27,18 +27,17 @@ export function valueMapperOf(Query: PgQueryClass): Mapper {
 }
 
 /**
- * The values as they go on the wire. Objects are converted at once, so that what the application
- * does to them later cannot change what a second execution sends.
+ * The values as they go on the wire, taken when the application hands them over: what it does to its
+ * objects and buffers later cannot change what is sent, first or again. Whatever pg would send as
+ * bytes is a view of somebody's memory (utils.js: prepareValue) and copied, once.
  */
 export function frozen(values: readonly unknown[], mapper: Mapper): unknown[] {
   const result: unknown[] = new Array(values.length)
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    if (typeof value !== 'object' || value === null) result[i] = value
-    else {
-      const mapped = mapper(value, i)
-      result[i] = Buffer.isBuffer(mapped) && mapped === value ? Buffer.from(mapped) : mapped
-    }
+    const settled = value === null || (typeof value !== 'object' && typeof value !== 'function')
+    const mapped = settled ? value : mapper(value, i)
+    result[i] = Buffer.isBuffer(mapped) ? Buffer.from(mapped) : mapped
   }
   return result
 }
