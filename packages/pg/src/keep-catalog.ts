@@ -1,7 +1,7 @@
 import { analyze } from '@reprise/core'
 import { type Incarnation, incarnationColumns, readIncarnation } from './incarnation.ts'
 import type { Inquiry } from './inquiry.ts'
-import { type Clock, speaksOfTime } from './keep-time.ts'
+import { type Clock, speaksOfTime, timeSyntax } from './keep-time.ts'
 import type { Parser } from './parser.ts'
 import { builtin, type Node, type Relation, some } from './tree.ts'
 import type { Raw } from './wire.ts'
@@ -37,8 +37,6 @@ export interface Table {
   readonly columns: readonly Column[]
 }
 
-const timeWords =
-  '\\m(now|transaction_timestamp|current_date|current_time|current_timestamp|localtime|localtimestamp)\\M'
 const sequenceWords = '\\m(currval|lastval|setval|restart)\\M'
 
 /**
@@ -112,7 +110,7 @@ export class Catalog {
     parser: Parser,
     ask: Inquiry,
   ): Promise<Catalog | undefined> {
-    const { rows, code } = await ask(question, [`{${oids.join()}}`, timeWords, sequenceWords])
+    const { rows, code } = await ask(question, [`{${oids.join()}}`, timeSyntax, sequenceWords])
     const [row] = rows
     if (code !== undefined || row === undefined) return undefined
     const tables = tablesIn(row[5] ?? '[]')
@@ -129,6 +127,15 @@ export class Catalog {
         name === relname && (schemaname === undefined ? visible : schemaname === schema),
     )
     return this.#tableOf(row)
+  }
+
+  /** Whether a table of this name, in whichever schema, has a default that speaks of time. */
+  isTimed(name: string): boolean {
+    return this.#rows.some(
+      ([, , known, , columns]) =>
+        known === name &&
+        columns?.some(([, , , , expression]) => speaksOfTime.test(expression ?? '')),
+    )
   }
 
   /** Most tables are never asked after, and to look at a default takes the parser. */

@@ -1,5 +1,6 @@
 import type { Column, Table } from './keep-catalog.ts'
 import { InsertedRows } from './keep-rows.ts'
+import { speaksOfTime } from './keep-time.ts'
 import { isGenerator, literal } from './keep-value.ts'
 import type { Parser } from './parser.ts'
 import { type Insert, type Node, some, type Target, words } from './tree.ts'
@@ -16,6 +17,8 @@ export interface Known {
   readonly place: Place | undefined
   /** Whether a sequence's value is still ours. */
   readonly serials: boolean
+  /** Whether the time at which the transaction began is kept: a value that was made of it shows it. */
+  readonly keepsTime: boolean
   /** The default of a column, with the time at which the transaction began. */
   readonly timed: (column: Column) => Node | undefined
 }
@@ -24,6 +27,8 @@ export interface Known {
 export interface Kept {
   readonly values: boolean
   readonly serial: boolean
+  /** Whether the time at which the transaction began is in one of them. */
+  readonly timed: boolean
 }
 
 /**
@@ -35,9 +40,10 @@ export interface Kept {
  */
 export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept {
   const rows = InsertedRows.of(insert, known.table.columns, parser)
-  if (rows === undefined) return { values: false, serial: false }
+  if (rows === undefined) return { values: false, serial: false, timed: false }
   let values = false
   let serial = false
+  let timed = false
   const overridden = insert.override === 'OVERRIDING_USER_VALUE'
   for (const column of known.table.columns) {
     if (rows.isPart(column.name)) continue
@@ -46,17 +52,20 @@ export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept {
       const left = isLeft(item) || (overridden && column.identity)
       const drawn = left ? column.source : item === undefined ? undefined : isGenerator(item)
       if (drawn === undefined || drawn === 'fixed') continue
+      const ofTime = left && speaksOfTime.test(column.expression)
+      if (ofTime && !known.keepsTime) continue
       const node =
         (left && drawn === 'clock' ? known.timed(column) : undefined) ??
         seen(insert, column, known, row, drawn === 'serial')
       if (node === undefined) continue
       rows.set(row, column, node)
       values = true
+      timed ||= ofTime
       if (drawn === 'serial') serial = true
       if (column.identity) insert.override = 'OVERRIDING_SYSTEM_VALUE'
     }
   }
-  return { values, serial }
+  return { values, serial, timed }
 }
 
 /** Whether the database fills this in. */

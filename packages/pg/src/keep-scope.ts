@@ -1,3 +1,4 @@
+import type { Statement } from '@reprise/core'
 import type { Exchange } from './exchange.ts'
 import { instantForm, speaksOfTime } from './keep-time.ts'
 import type { Parser } from './parser.ts'
@@ -23,31 +24,51 @@ const settled: ReadonlySet<string> = new Set([
 ])
 const unsettling: ReadonlySet<string> = new Set(['copy', 'definition', 'other', 'procedure'])
 
+/** What of a statement tells what it may see. */
+export type Sent = Pick<Exchange, 'statement' | 'text' | 'error' | 'values' | 'shape'>
+
 /** Whether a statement may hold a value to be kept, or have been given one by a default. */
-export function isCandidate({ statement, text = '', error }: Exchange): boolean {
+export function isCandidate({ statement, text = '', error }: Sent): boolean {
   const { kind, ambiguous } = statement
   if ((kind !== 'read' && kind !== 'write') || ambiguous || error !== undefined) return false
   return mayDraw.test(text) || speaksOfTime.test(text)
 }
 
 /** Whether tables, defaults or sequences may be other than the catalog says after a statement. */
-export function redefines({ statement, text = '' }: Exchange): boolean {
+export function redefines({ statement, text = '' }: Sent): boolean {
   if (statement.kind === 'several') return definitions.test(text)
   return unsettling.has(statement.kind) && !settled.has(statement.verb)
 }
 
+/** Whether a statement evaluates nothing. What it prepares, it is EXECUTE that does it. */
+export function isTimeless({ kind, verb }: Statement): boolean {
+  switch (kind) {
+    case 'empty':
+    case 'transaction':
+    case 'state':
+      return true
+    case 'cursor':
+      return verb !== 'DECLARE'
+    case 'definition':
+    case 'other':
+      return settled.has(verb) && verb !== 'TRUNCATE'
+    default:
+      return false
+  }
+}
+
 /** Whether a name may lead to another table after a statement. */
-export function renames({ text = '' }: Exchange): boolean {
+export function renames({ text = '' }: Sent): boolean {
   return changesPath.test(text)
 }
 
 /** Whether a statement may ask which number this session drew last. */
-export function sees({ statement, text = '' }: Exchange): boolean {
+export function sees({ statement, text = '' }: Sent): boolean {
   return asksSequence.test(text) || statement.verb === 'EXECUTE'
 }
 
 /** Whether a statement depends on where a sequence stands, or puts it somewhere. */
-export function touchesSequence(exchange: Exchange): boolean {
+export function touchesSequence(exchange: Sent): boolean {
   return sees(exchange) || setsSequence.test(exchange.text ?? '')
 }
 

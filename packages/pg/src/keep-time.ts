@@ -2,9 +2,18 @@ import { labelOf } from './keep-label.ts'
 import type { Parser } from './parser.ts'
 import { builtin, type Cast, type Node, words } from './tree.ts'
 
+/** The words by which SQL speaks of the time at which a transaction began, or may. */
+const timeWords =
+  'now|transaction_timestamp|current_(date|time|timestamp)|local(time|timestamp)|today|tomorrow|yesterday|timetz'
+
+/** The same for the catalog, in PostgreSQL's regular expressions, and what only the catalog shows. */
+export const timeSyntax: string = `\\m(${timeWords}|pg_(stat|timezone|prepared)\\w*|jsonb_path_\\w+_tz)\\M|\\mage\\s*\\(|\\mtime(\\s*\\(\\d\\))? with time zone`
+
 /** Whether a text may speak of the time at which its transaction began. */
-export const speaksOfTime: RegExp =
-  /\b(now|transaction_timestamp|current_(date|time|timestamp)|local(time|timestamp)|today|tomorrow|yesterday)\b/i
+export const speaksOfTime: RegExp = new RegExp(
+  `\\b(${timeWords})\\b|\\bage\\s*\\(|\\btime(\\s*\\(\\d\\))? with time zone`,
+  'i',
+)
 
 /** How an instant is written so that every DateStyle and TimeZone reads it the same way. */
 export const instantForm: RegExp =

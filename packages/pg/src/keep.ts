@@ -1,13 +1,25 @@
-import { DivergedError } from '@reprise/core'
+import { DivergedError, type Statement } from '@reprise/core'
 import type { FieldDef } from 'pg'
 import { inquiry } from './ask.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
 import { sameIncarnation } from './incarnation.ts'
+import type { Inquiry } from './inquiry.ts'
 import { Catalog, type Column, defaultAt, type Table } from './keep-catalog.ts'
+import { fillsInTime } from './keep-default.ts'
 import { keepAssignments, keepInsert, placesOf } from './keep-insert.ts'
-import { isCandidate, learnt, redefines, renames, sees, touchesSequence } from './keep-scope.ts'
-import { Clock, instantForm } from './keep-time.ts'
+import {
+  isCandidate,
+  isTimeless,
+  learnt,
+  redefines,
+  renames,
+  type Sent,
+  sees,
+  touchesSequence,
+} from './keep-scope.ts'
+import { Sight, speaks } from './keep-sight.ts'
+import { Clock, instantForm, speaksOfTime } from './keep-time.ts'
 import { isGenerator, keepTarget } from './keep-value.ts'
 import { loadParser, type Parser } from './parser.ts'
 import type { Node, Relation, Select } from './tree.ts'
@@ -25,6 +37,17 @@ export interface Lost {
 interface Done {
   readonly defaults: boolean
   readonly values: boolean
+  readonly serial: boolean
+}
+
+/** What becomes of a statement. */
+interface Rewrite {
+  /** As it is sent. */
+  readonly tree: Node | undefined
+  /** What is sent in its place, if something is. */
+  readonly text: string | undefined
+  /** Whether it speaks of the time that is kept, or would. */
+  readonly timed: boolean
   readonly serial: boolean
 }
 
@@ -49,11 +72,10 @@ const nothing: Done = { defaults: false, values: false, serial: false }
  *   one where currval() or lastval() could see that this session never drew it;
  * - triggers, rules and conflict clauses that could see a difference between a value and the
  *   same value made by a default are looked for in the catalog and in the statement;
- * - the time at which the transaction began is one for all of its statements. Where it is kept in
- *   one, it is kept in those to come, {@link Keeper.follow}, defaults included.
- *
- * Not seen are: now() in a trigger, in a function or in a view, and in a statement whose table cannot
- * be told by its name.
+ * - the time at which the transaction began is one for all of its statements, and for whatever they
+ *   set going. So it is kept only where nothing sees another one, {@link Sight}: in every statement of
+ *   the tape and in those to come, {@link Keeper.follow}, or in none. Where none is kept, the replay has
+ *   one new time, and an answer that showed the old one diverges.
  */
 export class Keeper {
   readonly #parser: Parser
@@ -61,6 +83,8 @@ export class Keeper {
   readonly #instant: string | undefined
   readonly #clock: Clock | undefined
   readonly #serials: boolean
+  readonly #rewrites = new Map<Exchange, Rewrite>()
+  #sight: Sight | undefined
   /** Whether a table's name means what the catalog says. */
   #namesHold: boolean
   #keptSerial = false
@@ -117,7 +141,28 @@ export class Keeper {
       (known) => known !== undefined && instantForm.test(known),
     )
     const namesHold = !tape.some(renames)
-    return new Keeper(parser, catalog, instant, serials, namesHold)
+    const keeper = new Keeper(parser, catalog, instant, serials, namesHold)
+    if (instant === undefined || (await keeper.#canKeepTime(tape, ask))) return keeper
+    return new Keeper(parser, catalog, undefined, serials, namesHold)
+  }
+
+  /** Whether the time of the transaction, if it is kept at all, is the only one that anything sees. */
+  async #canKeepTime(tape: readonly Exchange[], ask: Inquiry): Promise<boolean> {
+    let timed = false
+    for (const exchange of tape) {
+      if (!isCandidate(exchange)) continue
+      const rewrite = this.#rewrite(exchange.text ?? '', exchange)
+      this.#rewrites.set(exchange, rewrite)
+      timed ||= rewrite.timed
+    }
+    if (!timed) return true
+    this.#sight = await Sight.read(ask)
+    return tape.every((exchange) => exchange.error !== undefined || this.#isBlind(exchange))
+  }
+
+  /** Whether it keeps the time that another replay kept before it. */
+  keeps(instant: string): boolean {
+    return this.#instant === instant
   }
 
   /** When the transaction began, for those who have seen it; undefined if nobody has. */
@@ -133,10 +178,9 @@ export class Keeper {
   /** Puts into the copy of a taped statement what its first answer showed. */
   apply(copy: Exchange, original: Exchange): void {
     if (!isCandidate(original)) return
-    const text = this.#kept(original.text ?? '', original)
-    if (text === undefined) return
-    copy.text = text
-    copy.name = undefined
+    const { text = '' } = original
+    this.#write(copy, this.#rewrites.get(original) ?? this.#rewrite(text, original))
+    this.#rewrites.delete(original)
   }
 
   /** Gives the copy its own text back: another replay has to look at it afresh. */
@@ -147,36 +191,68 @@ export class Keeper {
 
   /**
    * Lets the time stand still in a statement that comes after the replay.
-   * @returns false when the statement would see that a number was not drawn by this session
+   * @returns false when the statement would see that a number was not drawn by this session, or
+   *   another time than the one that was kept
    */
   follow(exchange: Exchange): boolean {
     if (this.#keptSerial && sees(exchange)) return false
     if (redefines(exchange) || renames(exchange)) this.#namesHold = false
-    if (!this.#keptTime || !isCandidate(exchange)) return true
-    const kept = this.#kept(exchange.text ?? '', undefined)
-    if (kept !== undefined) {
-      exchange.text = kept
-      exchange.name = undefined
+    if (!this.#keptTime) return true
+    if (isCandidate(exchange)) {
+      const rewrite = this.#rewrite(exchange.text ?? '', undefined)
+      this.#rewrites.set(exchange, rewrite)
+      this.#write(exchange, rewrite)
     }
-    return true
+    const blind = this.#isBlind(exchange)
+    this.#rewrites.delete(exchange)
+    return blind
   }
 
-  #kept(text: string, answered: Exchange | undefined): string | undefined {
+  /** Whether somebody who drives the wire himself may send a statement, which goes as it is. */
+  admits(statement: Statement, text: string): boolean {
+    const load: Sent = { statement, text, error: undefined, values: undefined, shape: undefined }
+    if (this.#keptSerial && sees(load)) return false
+    return !this.#keptTime || this.#isBlind(load)
+  }
+
+  #write(exchange: Exchange, { text, timed, serial }: Rewrite): void {
+    if (text === undefined) return
+    exchange.text = text
+    exchange.name = undefined
+    this.#keptTime ||= timed
+    this.#keptSerial ||= serial
+  }
+
+  #rewrite(text: string, answered: Exchange | undefined): Rewrite {
     const tree = this.#parser.read(text)
-    if (tree === undefined || !isRewritable(tree)) return undefined
+    const same: Rewrite = { tree, text: undefined, timed: false, serial: false }
+    if (tree === undefined || !isRewritable(tree)) return same
     try {
-      const timed = this.#clock?.set(tree) === true
+      const set = this.#clock?.set(tree) === true
       const { defaults, values, serial } = this.#keepValues(tree, answered)
-      if (!timed && !defaults && !values) return undefined
+      if (!set && !defaults && !values) return same
       const kept = this.#parser.write(tree)
-      if (kept === undefined) return undefined
-      this.#keptTime ||= timed || defaults
-      this.#keptSerial ||= serial
-      return kept
+      if (kept !== undefined) return { tree, text: kept, timed: set || defaults, serial }
     } catch {
       // Half a rewrite is none.
-      return undefined
     }
+    // Time that cannot be written down is still spoken of.
+    return { ...same, tree: this.#parser.read(text), timed: speaksOfTime.test(text) }
+  }
+
+  /** Whether a statement, as it is sent, sees no time but the one that is kept. */
+  #isBlind(sent: Sent): boolean {
+    const { statement, text = '', values } = sent
+    const sight = this.#sight
+    if (sight === undefined) return false
+    if (isTimeless(statement)) return true
+    const tree = this.#rewrites.get(sent as Exchange)?.tree ?? this.#parser.read(text)
+    if (tree === undefined || statement.kind === 'several') return false
+    if (!isRewritable(tree) && !isReadable(tree)) return false
+    if (values?.some(speaks) || sight.sees(tree)) return false
+    const table = (relation: Relation): Table | undefined =>
+      this.#tableOf(relation, sent.shape ?? [])
+    return !fillsInTime(tree, { sight, catalog: this.#catalog, table })
   }
 
   #keepValues(tree: Node, answered: Exchange | undefined): Done {
@@ -197,8 +273,10 @@ export class Keeper {
     if (insert === undefined) return { ...nothing, defaults }
     const place = placesOf(insert, shape, table)
     const rows = place && answered?.taped
-    const known = { table, rows, place, serials: this.#serials, timed }
-    return { ...keepInsert(insert, known, this.#parser), defaults }
+    const keepsTime = this.#clock !== undefined
+    const known = { table, rows, place, serials: this.#serials, keepsTime, timed }
+    const kept = keepInsert(insert, known, this.#parser)
+    return { ...kept, defaults: defaults || kept.timed }
   }
 
   /** Values that a select list drew, where it gave one row. */
@@ -237,10 +315,17 @@ function isRewritable(tree: Node): boolean {
   return rewritable.some((kind) => kind in tree)
 }
 
+/** Statements that hold a query, which is looked at like one. */
+function isReadable(tree: Node): boolean {
+  return ['DeclareCursorStmt', 'ExplainStmt', 'VariableShowStmt', 'TruncateStmt'].some(
+    (kind) => kind in tree,
+  )
+}
+
 /** What a statement is answered that a {@link Keeper} would not let follow. */
 export function unfollowable(): DivergedError {
   const cause = new Error(
-    'currval() and lastval() do not know of a number that another session drew',
+    'the transaction was replayed with the numbers and the time of its first execution, and this statement would see others: currval() and lastval() do not know of a number that another session drew, and a trigger, a view, a function or a default tells the time of the replay',
   )
   return new DivergedError({ condition: 'connection_failure', attempts: 1, cause })
 }

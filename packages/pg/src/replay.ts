@@ -28,6 +28,9 @@ export async function replay(
 ): Promise<boolean> {
   const ask = inquiry(lost.tape[0]?.constructor as ExchangeClass, connection, signal)
   const keeper = await Keeper.for(lost, connection, signal)
+  // Statements that followed a time that was kept have it written in them.
+  const followed = lost.keeper?.instant
+  if (followed !== undefined && keeper?.keeps(followed) !== true) return false
   for (const original of lost.tape) {
     const copy = original.again()
     keeper?.apply(copy, original)

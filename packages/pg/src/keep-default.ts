@@ -1,0 +1,53 @@
+import type { Catalog, Table } from './keep-catalog.ts'
+import type { Sight } from './keep-sight.ts'
+import { speaksOfTime } from './keep-time.ts'
+import { type Insert, type Node, type Relation, some } from './tree.ts'
+
+/** Where to look up what a statement writes to. */
+interface Known {
+  readonly sight: Sight
+  readonly catalog: Catalog
+  /** The table that a name leads to, if that is certain. */
+  readonly table: (relation: Relation) => Table | undefined
+}
+
+/**
+ * Whether a statement leaves a column to a default that would see at what time the transaction began:
+ * whatever writes to a view, whose table it does not say; a MERGE, or an INSERT inside another
+ * statement, to a table that has such a default; DEFAULT itself; and a column that is left out.
+ */
+export function fillsInTime(tree: Node, known: Known): boolean {
+  return some(tree, (node) => {
+    const { InsertStmt: insert, UpdateStmt: update, MergeStmt: merge, DeleteStmt: erase } = node
+    const written = insert ?? update ?? merge ?? erase
+    if (written === undefined) return false
+    const { relation } = written as { relation?: Relation }
+    const name = relation?.relname
+    if (relation === undefined || name === undefined || known.sight.isView(name)) return true
+    if (erase !== undefined || !known.catalog.isTimed(name)) return false
+    const table = known.table(relation)
+    if (table === undefined) return true
+    const timed = new Set(
+      table.columns
+        .filter(({ expression }) => speaksOfTime.test(expression))
+        .map(({ name }) => name),
+    )
+    if (timed.size === 0) return false
+    if (insert === undefined) return merge !== undefined || some(node, isDefault)
+    if (insert !== tree.InsertStmt || some(node, isDefault)) return true
+    const given = new Set(columnsOf(insert, table))
+    return [...timed].some((column) => !given.has(column))
+  })
+}
+
+function isDefault({ SetToDefault }: Node): boolean {
+  return SetToDefault !== undefined
+}
+
+/** The columns that an INSERT gives values for. */
+function columnsOf({ cols, selectStmt }: Insert, { columns }: Table): readonly string[] {
+  if (cols !== undefined) return cols.map(({ ResTarget: target }) => target?.name ?? '')
+  const { valuesLists } = selectStmt?.SelectStmt ?? {}
+  const length = valuesLists?.[0]?.List?.items?.length ?? 0
+  return columns.slice(0, length).map(({ name }) => name)
+}
