@@ -1,4 +1,5 @@
 import type { Catalog, Table } from './keep-catalog.ts'
+import { isStar } from './keep-rows.ts'
 import type { Sight } from './keep-sight.ts'
 import { speaksOfTime } from './keep-time.ts'
 import { type Insert, type Node, type Relation, some } from './tree.ts'
@@ -44,10 +45,11 @@ function isDefault({ SetToDefault }: Node): boolean {
   return SetToDefault !== undefined
 }
 
-/** The columns that an INSERT gives values for. */
+/** The columns that an INSERT gives values for; of a select list with a star nobody can tell. */
 function columnsOf({ cols, selectStmt }: Insert, { columns }: Table): readonly string[] {
   if (cols !== undefined) return cols.map(({ ResTarget: target }) => target?.name ?? '')
-  const { valuesLists } = selectStmt?.SelectStmt ?? {}
-  const length = valuesLists?.[0]?.List?.items?.length ?? 0
-  return columns.slice(0, length).map(({ name }) => name)
+  let select = selectStmt?.SelectStmt
+  while (select?.larg !== undefined) select = select.larg
+  const items = select?.valuesLists?.[0]?.List?.items ?? select?.targetList ?? []
+  return items.some(isStar) ? [] : columns.slice(0, items.length).map(({ name }) => name)
 }

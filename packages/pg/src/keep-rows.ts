@@ -138,6 +138,7 @@ function legsOf(select: Select): Node[][] | undefined {
   return op !== 'SETOP_NONE' || targetList?.some(isStar) !== false ? undefined : [targetList]
 }
 
-function isStar({ ResTarget: target }: Node): boolean {
+/** Whether an element of a select list is a star. */
+export function isStar({ ResTarget: target }: Node): boolean {
   return target?.val?.ColumnRef?.fields?.at(-1)?.A_Star !== undefined
 }
