@@ -10,8 +10,10 @@ import { opaque } from './bookkeeping.ts'
 import type { Connection } from './connection.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './errands.ts'
+import { unfollowable } from './keep.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
 import { endsTransaction, Pending, tagsOf } from './pending.ts'
+import { textOf, valuesOf } from './work.ts'
 
 const reasons: { readonly [O in Outcome]?: Reason } = {
   'in-doubt': 'in-doubt',
@@ -33,7 +35,7 @@ export class Carriage implements PassengerOwner {
     if (transaction?.broken !== undefined) {
       const { broken } = transaction
       process.nextTick(() => this.#refuse(passenger, new FailedTransactionError(broken)))
-    } else if (line.connection.usable) passenger.run(line.connection)
+    } else if (line.connection.usable) this.#send(passenger)
     else void this.#boardLater(passenger)
   }
 
@@ -84,12 +86,27 @@ export class Carriage implements PassengerOwner {
   async #boardLater(passenger: Passenger): Promise<void> {
     const failure = await mend(this.#conversation)
     const { transaction, line } = this.#conversation
-    if (failure === undefined && line.connection.usable) passenger.run(line.connection)
+    if (failure === undefined && line.connection.usable) this.#send(passenger)
     else {
       const error = failure ?? new Error('the connection was lost again')
       if (transaction !== undefined) transaction.broken = error
       this.#refuse(passenger, error)
     }
+  }
+
+  /** What it says is not rewritten, so it may not see what the replay of its transaction kept. */
+  #send(passenger: Passenger): void {
+    const { transaction, line } = this.#conversation
+    const { load, statement } = passenger
+    if (transaction?.keeper?.admits(statement, textOf(load), valuesOf(load)) !== false) {
+      passenger.run(line.connection)
+      return
+    }
+    const error = unfollowable()
+    line.connection.destroy()
+    transaction.broken = error
+    transaction.stopTaping('not-replayable')
+    process.nextTick(() => this.#refuse(passenger, error))
   }
 
   #refuse(passenger: Passenger, error: Error): void {

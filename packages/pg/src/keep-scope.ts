@@ -25,7 +25,9 @@ const settled: ReadonlySet<string> = new Set([
 const unsettling: ReadonlySet<string> = new Set(['copy', 'definition', 'other', 'procedure'])
 
 /** What of a statement tells what it may see. */
-export type Sent = Pick<Exchange, 'statement' | 'text' | 'error' | 'values' | 'shape'>
+export interface Sent extends Pick<Exchange, 'statement' | 'text' | 'error' | 'shape'> {
+  readonly values: readonly unknown[] | undefined
+}
 
 /** Whether a statement may hold a value to be kept, or have been given one by a default. */
 export function isCandidate({ statement, text = '', error }: Sent): boolean {

@@ -209,8 +209,8 @@ export class Keeper {
   }
 
   /** Whether somebody who drives the wire himself may send a statement, which goes as it is. */
-  admits(statement: Statement, text: string): boolean {
-    const load: Sent = { statement, text, error: undefined, values: undefined, shape: undefined }
+  admits(statement: Statement, text: string, values: readonly unknown[] | undefined): boolean {
+    const load: Sent = { statement, text, values, error: undefined, shape: undefined }
     if (this.#keptSerial && sees(load)) return false
     return !this.#keptTime || this.#isBlind(load)
   }

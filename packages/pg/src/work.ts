@@ -30,6 +30,13 @@ export function textOf(load: Submittable): string {
   return typeof found === 'string' ? found : unreadable
 }
 
+/** The values of a statement, wherever {@link textOf} finds its text. */
+export function valuesOf(load: Submittable): readonly unknown[] | undefined {
+  const { values, cursor } = load as { values?: unknown; cursor?: { values?: unknown } }
+  const found = values ?? cursor?.values
+  return Array.isArray(found) ? found : undefined
+}
+
 /**
  * Judges a statement, and fixes its values as they are now. Returns why it cannot be sent, if so.
  *

@@ -1,3 +1,4 @@
+import { analyze } from '@reprise/core'
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -165,6 +166,13 @@ describe('an answer', () => {
     expect(await fate([drop], 'CREATE TABLE perhaps ()')).toBe('diverged')
   })
 
+  it('is other if it says of another number of rows that they were written', async () => {
+    await admin.query('CREATE TABLE counted (n int); INSERT INTO counted VALUES (1), (2)')
+    const text = 'UPDATE counted SET n = n WHERE n > 1'
+    expect(await fate([text], 'SELECT 1')).toBe('went on')
+    expect(await fate([text], 'UPDATE counted SET n = 3')).toBe('diverged')
+  })
+
   it('is equal whatever the server tells of how long it took', async () => {
     const log = "SET LOCAL client_min_messages = 'log'; SET LOCAL log_min_duration_statement = 0"
     expect(await fate([log, 'SELECT 1', 'SELECT pg_sleep(0.01)'], 'SELECT 1')).toBe('went on')
@@ -211,17 +219,18 @@ CREATE VIEW "best" AS SELECT * FROM ranking;
 CREATE FUNCTION ranked() RETURNS SETOF int LANGUAGE sql AS 'SELECT id FROM runner ORDER BY rank';
 CREATE FUNCTION behind(runner) RETURNS SETOF int LANGUAGE sql AS
  'SELECT r.id FROM runner r WHERE $1.id = 1 ORDER BY r.rank';
-CREATE TABLE medal (id int)`),
+CREATE TABLE medal (id int); CREATE TABLE list (marks int[], note json)`),
   )
   /** The rows lie the other way round. */
   const move = `TRUNCATE runner; INSERT INTO runner VALUES (3, 3, 1), (2, 2, 1), (1, 1, NULL)`
   /** And their ranks are turned, too. */
-  const turn = `${move}; UPDATE runner SET rank = 4 - rank`
+  const turn = `${move}; UPDATE runner SET rank = 4 - rank; UPDATE list SET marks = '{2,1}', note = '{"b":0,"a":0}'`
   beforeEach(() =>
     admin.query(
       'TRUNCATE runner, medal; INSERT INTO runner VALUES (1, 1, NULL), (2, 2, 1), (3, 3, 1); INSERT INTO medal VALUES (1), (2)',
     ),
   )
+  beforeEach(() => admin.query(`TRUNCATE list; INSERT INTO list VALUES ('{1,2}', '{"a":0,"b":0}')`))
 
   it.each([
     'SELECT id FROM runner',
@@ -252,6 +261,9 @@ CREATE TABLE medal (id int)`),
     'SELECT id FROM runner WHERE rank < 3 UNION ALL SELECT id FROM runner WHERE rank = 3',
     'WITH RECURSIVE q AS (SELECT id, rank FROM runner WHERE rank = 1 UNION ALL SELECT r.id, r.rank FROM runner r JOIN q ON r.rank = q.rank + 1) SELECT id FROM q',
     'SELECT unnest(array_agg(id ORDER BY rank)) FROM runner',
+    'SELECT unnest(marks) FROM list',
+    'SELECT m FROM list, unnest(marks) AS m',
+    'SELECT json_object_keys(note) FROM list',
     'SELECT x FROM unnest((SELECT array_agg(id) FROM runner)) WITH ORDINALITY u(x, n)',
     'INSERT INTO medal SELECT id FROM runner RETURNING id',
     'VALUES ((SELECT id FROM runner WHERE rank = 1)), ((SELECT id FROM runner WHERE rank = 2)), ((SELECT id FROM runner WHERE rank = 3))',
@@ -269,6 +281,15 @@ CREATE TABLE medal (id int)`),
   })
 })
 
+it('all functions that are known to be harmless and return a set have an order', async () => {
+  const { rows } = await admin.query(
+    "SELECT DISTINCT proname AS name FROM pg_proc WHERE proretset AND pronamespace = 'pg_catalog'::regnamespace",
+  )
+  for (const { name } of rows)
+    expect([name, analyze(`SELECT ${name}(1)`).orderFree]).toEqual([name, false])
+  expect(analyze('SELECT abs(1)').orderFree).toBe(true)
+})
+
 describe('a notice', () => {
   it('is heard once, whatever is replayed, restored or asked', async () => {
     await admin.query(says({ notices: [{ message: 'one', code: '01000' }], rows: ['a'] }))
@@ -284,6 +305,22 @@ describe('a notice', () => {
       await client.query('COMMIT')
     })
     expect(heard).toEqual(['one', 'there is already a transaction in progress'])
+  })
+  it('of a replay that answers otherwise is not heard', async () => {
+    const one = (message: string): string =>
+      says({ notices: [{ message, code: '01000' }], rows: [], error: null })
+    await admin.query(one('one'))
+    const heard: (string | undefined)[] = []
+    await withClient(url, async (client) => {
+      client.on('notice', ({ message }) => heard.push(message))
+      await client.query('BEGIN')
+      await client.query('SELECT speak()')
+      await kill(server, client)
+      await admin.query(one('two'))
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ code: '40001' })
+      await client.query('ROLLBACK')
+    })
+    expect(heard).toEqual(['one'])
   })
   it('of a statement that was lost and done again is heard once', async () => {
     await admin.query(`CREATE FUNCTION slow() RETURNS int LANGUAGE plpgsql AS $$BEGIN

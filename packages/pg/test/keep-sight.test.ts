@@ -1,7 +1,8 @@
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
-import { kill, withClient } from './support.ts'
+import { failure, kill, withClient } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
@@ -317,5 +318,29 @@ describe('time is kept', () => {
     for (const kills of [[1], [2], [3], [1, 2], [1, 3]]) {
       expect(await endsWithOneTime(way, kills)).toBe('kept')
     }
+  })
+})
+
+describe('a cursor behind a replay that kept its time', () => {
+  it.each([
+    ['SELECT now()', [], false],
+    ['SELECT $1::timestamptz', ['now'], false],
+    ['SELECT at FROM seen', [], true],
+  ])('%s', async (text, values, goesOn) => {
+    await prepared({ name: '', text: '' })
+    await withClient(url, async (client) => {
+      await client.query('BEGIN')
+      await client.query(shows)
+      await kill(server, client)
+      await client.query('SELECT 1')
+      const cursor = client.query(new Cursor(text, values))
+      const rows = cursor.read(9)
+      if (goesOn) expect(await rows).toHaveLength(1)
+      else expect(await failure(rows)).toMatchObject({ code: '40001', outcome: 'rolled-back' })
+      await cursor.close().catch(() => undefined)
+      await client.query('ROLLBACK')
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    })
+    expect((await admin.query('SELECT FROM seen')).rowCount).toBe(0)
   })
 })
