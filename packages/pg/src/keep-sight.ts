@@ -30,7 +30,7 @@ const dependent = (kind: string, oid: string): string =>
  * dependency that the catalog knows of, so nobody's word is taken for a second one.
  */
 const question = `WITH RECURSIVE mine AS MATERIALIZED (
- SELECT p.oid, p.proname, p.prokind, l.lanname, x.extname IS NOT NULL
+ SELECT p.oid, p.proname, l.lanname, x.extname IS NOT NULL
    AND (p.provolatile = 'i' OR x.extname = ANY ($3::pg_catalog.text[])) AS trusted,
   pg_catalog.regexp_replace(pg_catalog.pg_get_function_arguments(p.oid) || ' ' ||
    coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), 'distinct\\s+from', ' ', 'gi') AS source
@@ -40,7 +40,7 @@ const question = `WITH RECURSIVE mine AS MATERIALIZED (
  WHERE p.oid >= 16384
 ), seeing AS MATERIALIZED (
  SELECT m.oid, m.proname FROM mine m WHERE NOT m.trusted AND (
-  m.lanname NOT IN ('sql', 'plpgsql') OR m.prokind <> 'f' OR m.source ~* $1 OR m.source ~* $2
+  m.lanname NOT IN ('sql', 'plpgsql') OR m.source ~* $1 OR m.source ~* $2
   OR m.source ~ '"' AND EXISTS (SELECT FROM mine n WHERE n.proname ~ '[^[:alnum:]_]')
   OR EXISTS (
    SELECT FROM pg_catalog.regexp_split_to_table(pg_catalog.lower(m.source), '[^[:alnum:]_]+') w(word)

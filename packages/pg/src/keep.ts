@@ -19,7 +19,7 @@ import {
   touchesSequence,
 } from './keep-scope.ts'
 import { Sight, speaks } from './keep-sight.ts'
-import { Clock, instantForm, speaksOfTime } from './keep-time.ts'
+import { Clock, instantForm } from './keep-time.ts'
 import { isGenerator, keepTarget } from './keep-value.ts'
 import { loadParser, type Parser } from './parser.ts'
 import type { Node, Relation, Select } from './tree.ts'
@@ -236,8 +236,7 @@ export class Keeper {
     } catch {
       // Half a rewrite is none.
     }
-    // Time that cannot be written down is still spoken of.
-    return { ...same, tree: this.#parser.read(text), timed: speaksOfTime.test(text) }
+    return { ...same, tree: this.#parser.read(text) }
   }
 
   /** Whether a statement, as it is sent, sees no time but the one that is kept. */
