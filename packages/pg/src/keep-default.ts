@@ -34,10 +34,25 @@ export function fillsInTime(tree: Node, known: Known): boolean {
         .map(({ name }) => name),
     )
     if (timed.size === 0) return false
-    if (insert === undefined) return merge !== undefined || some(node, isDefault)
-    if (insert !== tree.InsertStmt || some(node, isDefault)) return true
-    const given = new Set(columnsOf(insert, table))
-    return [...timed].some((column) => !given.has(column))
+    if (insert === undefined) {
+      return merge !== undefined || assignsDefault(update?.targetList, timed)
+    }
+    if (insert !== tree.InsertStmt) return true
+    if (assignsDefault(insert.onConflictClause?.targetList, timed)) return true
+    const columns = columnsOf(insert, table)
+    const rows = insert.selectStmt?.SelectStmt?.valuesLists ?? []
+    return [...timed].some((column) => {
+      const at = columns.indexOf(column)
+      return at < 0 || rows.some(({ List: row }) => some(row?.items?.[at], isDefault))
+    })
+  })
+}
+
+/** Whether SET gives DEFAULT to one of these columns, or to one of several, whichever that is. */
+function assignsDefault(targets: readonly Node[] = [], timed: ReadonlySet<string>): boolean {
+  return targets.some(({ ResTarget: target }) => {
+    if (target?.val?.SetToDefault !== undefined) return timed.has(target.name ?? '')
+    return some(target?.val, isDefault)
   })
 }
 

@@ -179,6 +179,17 @@ CREATE POLICY p ON item USING (at = now()); INSERT INTO item SELECT now() + n * 
     text: 'WITH i AS (INSERT INTO wide SELECT * FROM ids RETURNING at) INSERT INTO seen SELECT at FROM i',
   },
   {
+    name: 'a default that is assigned',
+    schema: `CREATE TABLE child (n int DEFAULT 1) INHERITS (seen); ALTER TABLE child ALTER at SET DEFAULT now(); INSERT INTO child VALUES ('2000-01-01Z');`,
+    text: 'UPDATE child SET (n, at) = ROW (DEFAULT, DEFAULT)',
+  },
+  {
+    name: 'a default among values',
+    schema:
+      'CREATE TABLE child (n int DEFAULT 1) INHERITS (seen); ALTER TABLE child ALTER at SET DEFAULT now();',
+    text: 'INSERT INTO child (n, at) VALUES (DEFAULT, DEFAULT), (2, DEFAULT) ON CONFLICT DO NOTHING',
+  },
+  {
     name: 'a default in a MERGE',
     schema: 'ALTER TABLE seen ALTER at SET DEFAULT now();',
     text: 'MERGE INTO seen s USING (SELECT 1) q ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES',
@@ -290,6 +301,12 @@ const plain: readonly Way[] = [
     name: 'a default',
     schema: 'ALTER TABLE seen ALTER at SET DEFAULT now();',
     text: 'INSERT INTO seen DEFAULT VALUES RETURNING *',
+  },
+  {
+    name: 'DEFAULT for a column that has another one, or none',
+    schema:
+      'CREATE TABLE child (n int DEFAULT 1, id serial) INHERITS (seen); ALTER TABLE child ALTER at SET DEFAULT now();',
+    text: 'INSERT INTO child (n, at, id) VALUES (DEFAULT, DEFAULT, DEFAULT), (2, now(), DEFAULT) RETURNING *',
   },
   {
     name: 'a trigger that sees nothing',
