@@ -14,8 +14,8 @@ interface Known {
 
 /**
  * Whether a statement leaves a column to a default that would see at what time the transaction began:
- * whatever writes to a view, whose table it does not say; a MERGE, or an INSERT inside another
- * statement, to a table that has such a default; DEFAULT itself; and a column that is left out.
+ * what writes to a view, whose table it does not say; a MERGE, to a table that has such a default;
+ * DEFAULT itself; and a column that is left out, or may be.
  */
 export function fillsInTime(tree: Node, known: Known): boolean {
   return some(tree, (node) => {
@@ -37,7 +37,6 @@ export function fillsInTime(tree: Node, known: Known): boolean {
     if (insert === undefined) {
       return merge !== undefined || assignsDefault(update?.targetList, timed)
     }
-    if (insert !== tree.InsertStmt) return true
     if (assignsDefault(insert.onConflictClause?.targetList, timed)) return true
     const columns = columnsOf(insert, table)
     const rows = insert.selectStmt?.SelectStmt?.valuesLists ?? []

@@ -113,8 +113,8 @@ ${trigger('child', 'INSERT INTO seen VALUES (now()); RETURN OLD;')}`,
   {
     name: 'a policy',
     schema: `CREATE TABLE item (at timestamptz); ALTER TABLE item ENABLE ROW LEVEL SECURITY; GRANT ALL ON item, seen TO somebody;
-CREATE POLICY p ON item USING (at = now()); INSERT INTO item SELECT now() + n * interval '1 microsecond' FROM generate_series(-9, 9) n;`,
-    text: 'INSERT INTO seen SELECT at FROM item',
+CREATE POLICY p ON item USING (at = now());`,
+    text: 'INSERT INTO item SELECT max(at) FROM seen',
   },
   { name: 'a function', schema: clock('t()'), text: 'INSERT INTO seen VALUES (t())' },
   {
@@ -199,7 +199,7 @@ CREATE POLICY p ON item USING (at = now()); INSERT INTO item SELECT now() + n * 
   {
     name: 'a word among values',
     text: 'INSERT INTO seen SELECT unnest($1::timestamptz[])',
-    values: [['now']],
+    values: [['now', ...Array(9).fill('2000-01-01 00:00:00Z')]],
   },
   {
     name: 'a word in JSON',
@@ -239,6 +239,9 @@ async function prepared({ schema = '' }: Way): Promise<void> {
   )
 }
 
+/** How many rows each way leaves behind. */
+const left = new Map<Way, number>()
+
 /** Expects that a transaction ends with one time, or as if it had not been. */
 async function endsWithOneTime(way: Way, kills: readonly number[]): Promise<'kept' | 'diverged'> {
   await prepared(way)
@@ -264,10 +267,11 @@ async function endsWithOneTime(way: Way, kills: readonly number[]): Promise<'kep
     }
     await client.query('RESET ROLE')
     const { rows } = await admin.query(
-      "SELECT count(DISTINCT at)::int AS times FROM seen WHERE at > '2001-01-01'",
+      "SELECT count(DISTINCT at)::int AS times, count(*)::int AS rows FROM seen WHERE at > '2001-01-01'",
     )
+    if (kills.length === 0) left.set(way, rows[0].rows)
     if (code !== undefined) expect([code, rows[0].times]).toEqual(['40001', 0])
-    else expect(rows).toEqual([{ times: 1 }])
+    else expect(rows).toEqual([{ times: 1, rows: left.get(way) ?? rows[0].rows }])
     return code === undefined ? 'kept' : 'diverged'
   })
 }
