@@ -11,7 +11,7 @@ import { type Backend, readIdentity } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Token } from './token.ts'
-import type { PgQueryClass, Raw, ReportMessage, Wire } from './wire.ts'
+import { configOf, type PgQueryClass, type Raw, type ReportMessage, type Wire } from './wire.ts'
 import { type Ride, readWitness, type Witness, writeIdentity, writeWitness } from './witness.ts'
 
 const nobody: ExchangeOwner = { settled: () => undefined }
@@ -217,18 +217,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     again(): Exchange {
-      const { text, values, name, types, rows, portal, queryMode, binary, _rowMode } = this
-      const copy = new RecordedQuery({
-        ...(text === undefined ? {} : { text }),
-        ...(values === undefined ? {} : { values }),
-        ...(name === undefined ? {} : { name }),
-        ...(types === undefined ? {} : { types }),
-        ...(rows === undefined ? {} : { rows }),
-        ...(queryMode === undefined ? {} : { queryMode }),
-        ...(binary === undefined ? {} : { binary }),
-        ...(_rowMode === undefined ? {} : { rowMode: _rowMode }),
-        portal,
-      })
+      const copy = new RecordedQuery(configOf(this))
       copy.callback = this.callback
       copy.statement = this.statement
       copy.losses = this.losses

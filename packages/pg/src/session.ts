@@ -6,9 +6,18 @@ import { Conversation } from './conversation.ts'
 import { listenAgain, rollBack } from './errands.ts'
 import type { Exchange } from './exchange.ts'
 import { closed, connectedAlready, connectFailure, queryTimeout } from './failures.ts'
+import { Front } from './front.ts'
 import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
-import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
+import {
+  configOf,
+  type PgClient,
+  type PgQuery,
+  type QueryCallback,
+  type QueryConfig,
+  type Submittable,
+  type Wire,
+} from './wire.ts'
 import { fail, limit, processToKill, ready, textOf, type Work } from './work.ts'
 
 type ConnectCallback = (error?: Error | null, client?: unknown) => void
@@ -26,6 +35,8 @@ export class Session extends ClientFace {
   readonly #conversation: Conversation
   readonly #carriage: Carriage
   readonly #kit: Kit
+  readonly #config: string | ClientConfig | undefined
+  #front: Front | undefined
   #queue: Work[] = []
   readonly #named = new Map<string, string>()
   readonly #queryTimeout: number
@@ -41,6 +52,7 @@ export class Session extends ClientFace {
     super()
     refusePipeline(config)
     this.#kit = kit
+    this.#config = config
     this.#conversation = new Conversation(kit, config, {
       answered: () => {
         this.#active = undefined
@@ -86,6 +98,14 @@ export class Session extends ClientFace {
     if (config === null || config === undefined) {
       throw new TypeError('Client was passed a null or undefined query')
     }
+    const wrapper = this.#kit.wrapper()
+    if (wrapper !== undefined) {
+      this.#front ??= this.#receive()
+      // Wrappers look at the number of arguments.
+      const asked = [config, values, callback]
+      while (asked.length > 1 && asked.at(-1) === undefined) asked.pop()
+      return this.#front.ask(wrapper, asked)
+    }
     if (typeof (config as Submittable).submit === 'function') {
       return this.#carry(config as Submittable, values, callback)
     }
@@ -106,11 +126,7 @@ export class Session extends ClientFace {
     } else if (typeof exchange.callback !== 'function') {
       throw new TypeError('callback is not a function')
     }
-    limit(exchange, this.#timeoutOf(config), () => this.#expire(exchange))
-    const failure = ready(exchange, this.#kit.mapper, this.#named)
-    this.#kit.abandon(processToKill(exchange))
-    if (failure === undefined) this.#enqueue(exchange)
-    else process.nextTick(() => exchange.deliver(failure))
+    this.#ask(exchange, (config as QueryConfig).query_timeout)
     return result
   }
 
@@ -173,6 +189,34 @@ export class Session extends ClientFace {
       },
     )
     return this.#connecting
+  }
+
+  #ask(exchange: Exchange, timeout: number | undefined): void {
+    limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
+    const failure = ready(exchange, this.#kit.mapper, this.#named)
+    this.#kit.abandon(processToKill(exchange))
+    if (failure === undefined) this.#enqueue(exchange)
+    else process.nextTick(() => exchange.deliver(failure))
+  }
+
+  /** Where wrappers of pg's query() hand on what they were asked. */
+  #receive(): Front {
+    const front: Front = new Front(
+      this.#kit.Base,
+      this.#config,
+      () => this.held,
+      (query, timeout) => {
+        const made = query as PgQuery
+        if (front.isGiven(query) || typeof made.requiresPreparation !== 'function') {
+          this.#carry(query as Submittable, undefined, undefined)
+          return
+        }
+        const exchange = new this.#kit.Exchange(configOf(made))
+        exchange.callback = made.callback
+        this.#ask(exchange, timeout)
+      },
+    )
+    return front
   }
 
   #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {

@@ -40,6 +40,7 @@ export interface PgResult {
   command: string | null
   rowCount: number | null
   fields: FieldDef[]
+  _types?: unknown
 }
 
 export type QueryCallback = (error: Error | null, result?: unknown) => void
@@ -91,6 +92,22 @@ export type PgQueryClass = new (
   callback?: QueryCallback,
 ) => PgQuery
 
+/** What a query is made of, to make another of it. Its callback is not part of that. */
+export function configOf(query: PgQuery): QueryConfig {
+  const { text, values, name, types, rows, portal, queryMode, binary, _rowMode } = query
+  return {
+    ...(text === undefined ? {} : { text }),
+    ...(values === undefined ? {} : { values }),
+    ...(name === undefined ? {} : { name }),
+    ...(types === undefined ? {} : { types }),
+    ...(rows === undefined ? {} : { rows }),
+    ...(queryMode === undefined ? {} : { queryMode }),
+    ...(binary === undefined ? {} : { binary }),
+    ...(_rowMode === undefined ? {} : { rowMode: _rowMode }),
+    portal,
+  }
+}
+
 /** A cursor, a query stream, a COPY stream: anything that drives the wire itself. */
 export interface Submittable {
   submit(wire: Wire): unknown
@@ -114,9 +131,15 @@ export interface PgClient extends EventEmitter {
   readonly password: unknown
   readonly ssl: unknown
   readonly connectionParameters: { query_timeout?: number | string | false }
+  readonly binary?: boolean
+  readonly _types: unknown
+  /** Under this name since pg 8.17, before as `queryQueue`. */
+  readonly _queryQueue?: (PgQuery | Submittable)[]
+  readonly queryQueue: (PgQuery | Submittable)[]
+  /** Submits the first query of the queue, if the server is ready for one. */
+  _pulseQueryQueue(): void
   _connectionTimeoutMillis?: number
   connect(callback: (error: Error | null) => void): void
-  query(query: PgQuery | Submittable): unknown
   end(callback: () => void): void
   ref(): void
   unref(): void
@@ -128,5 +151,6 @@ export interface PgClient extends EventEmitter {
 
 export interface PgClientClass {
   new (config?: string | ClientConfig): PgClient
+  readonly prototype: object
   readonly Query: PgQueryClass
 }
