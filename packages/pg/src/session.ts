@@ -1,11 +1,12 @@
 import { analyze } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { mayOpen } from './bookkeeping.ts'
 import { Carriage } from './carriage.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
-import { listenAgain, rollBack } from './errands.ts'
+import { listenAgain, settle } from './errands.ts'
 import type { Exchange } from './exchange.ts'
-import { closed, connectedAlready, connectFailure, queryTimeout } from './failures.ts'
+import { closed, connectedAlready, connectFailure, neverOpened, queryTimeout } from './failures.ts'
 import { Front } from './front.ts'
 import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
@@ -58,6 +59,7 @@ export class Session extends ClientFace {
         this.#active = undefined
       },
       idle: () => this.#next(),
+      abandoned: () => this.#abandoned(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#enqueue('listen'),
       missedNotifications: () => this.emit('notificationsMissed'),
@@ -76,10 +78,15 @@ export class Session extends ClientFace {
   }
 
   /** The protocol layer of the connection there is now. pg-pool ends a slow connect through it. */
-  get connection(): Wire | { readonly stream: { destroy(): void } } {
+  get connection(): Wire {
     return this.#connecting === undefined
       ? this.held.connection
-      : { stream: { destroy: () => this.#conversation.halt('timeout') } }
+      : new Proxy(this.held.connection, {
+          get: (wire, key) =>
+            key === 'stream'
+              ? { destroy: () => this.#conversation.halt('timeout') }
+              : Reflect.get(wire, key),
+        })
   }
 
   connect(): Promise<this>
@@ -154,7 +161,10 @@ export class Session extends ClientFace {
     if (this.#active !== undefined) this.#conversation.line.halt('aborted')
   }
 
-  /** Set by pg-pool at each checkout. A transaction left open is rolled back before the next holder. */
+  /**
+   * Set by pg-pool at each checkout. A transaction left open goes to the next holder as it does with a
+   * pg.Client, unless it was lost: then none of it does.
+   */
   get release(): Release | undefined {
     return this.#release
   }
@@ -184,7 +194,8 @@ export class Session extends ClientFace {
       (error) => {
         this.#connecting = undefined
         const failure = connectFailure(error)
-        void this.#close(failure as Error)
+        // As with pg, whoever connects is told first.
+        setImmediate(() => void this.#close(failure as Error))
         throw failure
       },
     )
@@ -235,8 +246,21 @@ export class Session extends ClientFace {
   #expire(work: Exchange | Passenger): void {
     if (this.#active === work) this.#conversation.halt('timeout')
     else {
+      const error = queryTimeout()
+      const at = this.#queue.indexOf(work)
+      const behind = at >= 0 && mayOpen(work.statement) ? this.#abandoned(at + 1) : undefined
       this.#queue = this.#queue.filter((waiting) => waiting !== work)
-      fail(work, queryTimeout())
+      fail(work, error)
+      behind?.(error)
+    }
+  }
+
+  /** Takes from the queue what was asked behind the beginning of a transaction that does not come. */
+  #abandoned(from = 0): (failure: Error) => void {
+    const works = this.#queue.slice(from).filter((work) => typeof work !== 'string')
+    this.#queue = this.#queue.filter((work, i) => i < from || typeof work === 'string')
+    return (failure) => {
+      for (const work of works) fail(work, neverOpened(failure))
     }
   }
 
@@ -250,7 +274,7 @@ export class Session extends ClientFace {
   #begin(work: Work): void {
     this.#busy = true
     this.#active = work
-    if (work === 'reset') rollBack(this.#conversation)
+    if (work === 'reset') settle(this.#conversation)
     else if (work === 'listen') {
       void listenAgain(this.#conversation, () => this.#enqueue('listen'))
     } else if (work instanceof Passenger) this.#carriage.board(work)

@@ -160,13 +160,10 @@ describe.each(moments)('a wrapper of query() that came %s', (_when, make) => {
       for await (const row of client.query(new QueryStream('SELECT generate_series(1, 3) AS a')))
         seen.push(row.a)
       expect(seen).toEqual([1, 2, 3])
-      const own = await new Promise((resolve) =>
-        client.query(
-          new pg.Query('SELECT 2 AS a', (_error: Error, result: pg.QueryResult) =>
-            resolve(result.rows),
-          ),
-        ),
-      )
+      const own = await new Promise((resolve) => {
+        const told = (_error: unknown, result: pg.QueryResult): void => resolve(result.rows)
+        client.query(new pg.Query('SELECT 2 AS a', told as never))
+      })
       expect(own).toEqual([{ a: 2 }])
     }
     expect((await client.query('SELECT 3 AS a')).rows).toEqual([{ a: 3 }])
