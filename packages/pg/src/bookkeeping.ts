@@ -163,6 +163,8 @@ export function idleEvidence(connection: Connection): Evidence {
     submitted: false,
     syncHeld: false,
     witnessPending: false,
+    unsent: false,
+    simple: false,
     status: connection.status,
     statement: analyze(''),
     tag: undefined,

@@ -152,6 +152,14 @@ export class Connection {
     return this.#closed
   }
 
+  /**
+   * Whether the first thing that went wrong with the socket was a write: the kernel has not taken the
+   * end of that one, nor anything that was to be written later.
+   */
+  get writeFailed(): boolean {
+    return (this.socketError as NodeJS.ErrnoException | undefined)?.syscall === 'write'
+  }
+
   /** How the socket ended, for the evidence. */
   get socketCode(): string | undefined {
     const code = (this.socketError as NodeJS.ErrnoException | undefined)?.code

@@ -137,6 +137,9 @@ export class Passenger {
       submitted: this.submitted,
       syncHeld: false,
       witnessPending: false,
+      // It writes as it goes: whether what failed was the end that counts, nobody can tell.
+      unsent: false,
+      simple: false,
       status: this.before,
       statement: this.statement,
       tag: this.#tag,

@@ -48,6 +48,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     unit: Unit | undefined = undefined
     ownFailed = false
     #connection: Connection | undefined = undefined
+    /** Whether anything was written behind its end. */
+    #wroteBehind = false
     /** Answers to come that belong to what the session sends along, before and behind the statement's. */
     #ahead = 0
     #behind = 0
@@ -71,7 +73,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override submit(wire: Wire): Error | null {
-      this.submitted = true
+      // pg writes nothing on a socket that takes nothing any more, and says nothing of that.
+      this.submitted = isOpen(wire)
       this.startedAt = performance.now()
       const refusal = super.submit(wire)
       if (refusal !== null && refusal !== undefined) {
@@ -124,7 +127,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
       if (this.#ahead > 0) {
         this.#ahead -= 1
-        if (this.#ahead > 0 || this.ride !== 'awaited') return
+        if (this.#ahead > 0 || this.ride !== 'awaited' || !isOpen(wire)) return
         this.syncHeld = false
         super.prepare(wire)
         return
@@ -156,6 +159,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         // is undone, so Sync commits nothing; and an ERROR over a connection that lives on may carry
         // the code of an end.
         if (!ends || isGenuine(this.error)) {
+          this.#wroteBehind = true
           if (this.rows) wire.sync()
           this.#sync(wire)
         }
@@ -163,6 +167,11 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         // pg could not write the statement and has sent Sync in its place.
         this.refusal = error
       }
+    }
+
+    override handleCopyInResponse(wire: Wire): void {
+      this.#wroteBehind = true
+      super.handleCopyInResponse(wire)
     }
 
     override handleReadyForQuery(_wire: Wire): void {
@@ -183,6 +192,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         submitted: this.submitted,
         syncHeld: this.syncHeld,
         witnessPending: this.#behind > 0,
+        unsent: connection.writeFailed && !this.#wroteBehind,
+        simple: !this.requiresPreparation(),
         status: this.before,
         statement: this.statement,
         tag: this.tag,
@@ -249,7 +260,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     #sync(wire: Wire): void {
-      if (!this.syncHeld) return
+      if (!this.syncHeld || !isOpen(wire)) return
       this.syncHeld = false
       wire.sync()
     }
@@ -268,6 +279,10 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
   }
   return RecordedQuery
+}
+
+function isOpen({ stream }: Wire): boolean {
+  return stream.writable !== false
 }
 
 /** Sends a statement of the session's own in the midst of an exchange. */

@@ -82,6 +82,8 @@ export interface PgQuery extends EventEmitter {
   handleDataRow(message: { readonly fields: Raw[] }): void
   handleCommandComplete(message: { readonly text: string }, wire: Wire): void
   handleEmptyQuery(wire: Wire): void
+  /** Answers with CopyFail. */
+  handleCopyInResponse(wire: Wire): void
   handleError(error: Error, wire: Wire): void
   handleReadyForQuery(wire: Wire): void
 }
