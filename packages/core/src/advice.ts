@@ -22,6 +22,7 @@ export type Reason =
   | 'timeout'
   | 'closed'
   | 'aborted'
+  | 'unopened'
   | 'refused'
 
 const byReason: { readonly [R in Reason]?: string } = {
@@ -54,6 +55,8 @@ const byReason: { readonly [R in Reason]?: string } = {
   timeout: 'The client-side query timeout ended the wait; the connection was given up.',
   closed: 'The client was closed while this was under way.',
   aborted: 'The caller no longer wanted this, so it was not done again.',
+  unopened:
+    'It waited behind the beginning of a transaction that was lost: run the transaction again from its start.',
   refused: 'The server refused the connection for a reason that waiting does not mend.',
 }
 

@@ -1,6 +1,7 @@
 import { type Evidence, isGenuine } from './evidence.ts'
 import type { Outcome } from './outcome.ts'
 import { type Condition, conditionOf, endsConnection, sqlstateOf } from './sqlstate.ts'
+import type { Statement } from './statement.ts'
 
 /** The end of a connection, and what it proves of the exchange that was in flight. */
 export interface Loss {
@@ -32,6 +33,10 @@ export interface Decision {
   readonly source: string
 }
 
+/** Transaction control and procedures commit at Execute, and some effects need no commit. */
+const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): boolean =>
+  canCommit || commitsInside || outward
+
 const failedAtOnce = (e: Evidence): boolean => isGenuine(e.error) && e.tags === 0
 
 /**
@@ -43,6 +48,13 @@ export const decisions: readonly Decision[] = [
     when: (e) => !e.submitted,
     outcome: 'not-sent',
     source: 'pg writes nothing of a query before its submit()',
+  },
+  {
+    row: 'the end of the message never left',
+    when: (e) => e.unsent && (e.simple || !mayCommitBeforeSync(e.statement)),
+    outcome: 'rolled-back',
+    source:
+      'write(2): what fails has not taken the last byte; postgres.c SocketBackend: a message is read whole or not at all',
   },
   {
     row: 'an effect that no rollback undoes',

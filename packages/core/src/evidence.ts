@@ -27,6 +27,13 @@ export interface Evidence {
    * answered: frames come in order, so whatever came instead came before the Sync was read.
    */
   readonly witnessPending: boolean
+  /**
+   * Whether the end of what was sent never wholly left this machine: the very write that carried it
+   * failed (a socket error whose syscall is `write`). For an extended exchange that end is the Sync.
+   */
+  readonly unsent: boolean
+  /** Whether all of it was one message, a simple Query: then the server runs the whole or nothing. */
+  readonly simple: boolean
   /** The transaction status that the frames met. */
   readonly status: TransactionStatus
   readonly statement: Statement

@@ -90,6 +90,10 @@ export interface Statement {
 
 /** One statement of a text. */
 export interface Member {
+  readonly kind: Kind
+  /** What it does to the transaction it runs in. */
+  readonly control: Judgement['control']
+  readonly canCommit: boolean
   readonly savepoint: Savepoint | undefined
   readonly chains: boolean
   readonly state: readonly StateChange[]

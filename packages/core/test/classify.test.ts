@@ -17,6 +17,8 @@ function evidence(text: string, seen: Partial<Evidence> = {}): Evidence {
     submitted: true,
     syncHeld: false,
     witnessPending: false,
+    unsent: false,
+    simple: true,
     status: 'I',
     statement: analyze(text),
     tag: undefined,
@@ -26,6 +28,10 @@ function evidence(text: string, seen: Partial<Evidence> = {}): Evidence {
     socket: 'EOF',
     ...seen,
   }
+}
+
+function commit(seen: Partial<Evidence>): Evidence {
+  return evidence('COMMIT', { status: 'T', ...seen })
 }
 
 describe('the decision table', () => {
@@ -60,6 +66,34 @@ describe('the decision table', () => {
     [
       'an end of file before the witness was answered proves nothing: the commit may have followed',
       evidence(insert, { tag: 'INSERT 0 1', tags: 1, witnessPending: true }),
+      'in-doubt',
+    ],
+    [
+      'a simple Query whose write failed is rolled back, whatever it says',
+      evidence("INSERT INTO t VALUES (1); COMMIT; SELECT pg_logical_slot_get_changes('s')", {
+        unsent: true,
+      }),
+      'rolled-back',
+    ],
+    ['a COMMIT whose write failed is rolled back', commit({ unsent: true }), 'rolled-back'],
+    [
+      'a write whose Sync could not be written is rolled back',
+      evidence(insert, { unsent: true, simple: false, tag: 'INSERT 0 1', tags: 1 }),
+      'rolled-back',
+    ],
+    [
+      'a COMMIT whose Sync could not be written may have been executed',
+      commit({ unsent: true, simple: false }),
+      'in-doubt',
+    ],
+    [
+      'a procedure whose Sync could not be written may have committed',
+      evidence('CALL p(1)', { unsent: true, simple: false }),
+      'in-doubt',
+    ],
+    [
+      'an effect outside the transaction needs no Sync',
+      evidence("SELECT setval('s', 1)", { unsent: true, simple: false }),
       'in-doubt',
     ],
     ['a BEGIN without an answer has opened nothing that lasts', evidence('BEGIN'), 'rolled-back'],

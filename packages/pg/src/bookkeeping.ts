@@ -6,6 +6,7 @@ import {
   isGenuine,
   RolledBackError,
   type Settings,
+  type Statement,
   type TransactionStatus,
 } from '@reprise/core'
 import type { Connection } from './connection.ts'
@@ -108,16 +109,34 @@ export function isDemoted(
 }
 
 /**
- * What a statement is told whose transaction is lost: as in PostgreSQL, ROLLBACK succeeds, COMMIT does
- * not, and everything else is refused.
+ * Whether a message is one plain end of a transaction and nothing else: behind anything more, be it
+ * AND CHAIN, what belonged to the old transaction could run outside it.
  */
-export function answerOfBroken(exchange: Exchange, broken: Error | undefined): Error | undefined {
-  const { rollsBack, chains, commits } = exchange.statement
-  if (!rollsBack || chains) {
-    return commits ? new RolledBackError(broken) : new FailedTransactionError(broken)
-  }
-  exchange.answer('ROLLBACK')
-  return undefined
+export function onlyEnds({ count, members, chains, ambiguous }: Statement): boolean {
+  const [one] = members
+  if (count !== 1 || one === undefined || chains || ambiguous) return false
+  return one.control === 'commit' || one.control === 'rollback' || one.control === 'prepare'
+}
+
+/** Whether a message may leave a transaction open: what was asked behind it then belongs to that. */
+export function mayOpen({ members, ambiguous }: Statement): boolean {
+  return (
+    ambiguous ||
+    members.some(
+      ({ control, chains, kind, canCommit }) =>
+        control === 'begin' || chains || (kind === 'other' && canCommit),
+    )
+  )
+}
+
+/**
+ * What a statement is told whose transaction is lost: as in PostgreSQL, ROLLBACK succeeds, COMMIT and
+ * PREPARE TRANSACTION do not, and everything else is refused.
+ * @returns undefined for a ROLLBACK
+ */
+export function answerOfBroken(statement: Statement, broken: Error | undefined): Error | undefined {
+  if (!onlyEnds(statement)) return new FailedTransactionError(broken)
+  return statement.rollsBack ? undefined : new RolledBackError(broken)
 }
 
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
@@ -144,6 +163,8 @@ export function idleEvidence(connection: Connection): Evidence {
     submitted: false,
     syncHeld: false,
     witnessPending: false,
+    unsent: false,
+    simple: false,
     status: connection.status,
     statement: analyze(''),
     tag: undefined,

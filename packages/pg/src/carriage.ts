@@ -1,12 +1,13 @@
 import {
   classify,
   endsConnection,
-  FailedTransactionError,
   type Outcome,
+  publish,
   type Reason,
+  RolledBackError,
   surfaced,
 } from '@reprise/core'
-import { opaque } from './bookkeeping.ts'
+import { answerOfBroken, onlyEnds, opaque } from './bookkeeping.ts'
 import type { Connection } from './connection.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './errands.ts'
@@ -30,33 +31,47 @@ export class Carriage implements PassengerOwner {
 
   /** Lets a passenger on; nothing else may be under way. */
   board(passenger: Passenger): void {
-    const { transaction, line } = this.#conversation
+    const conversation = this.#conversation
+    const { transaction, line, forsaken } = conversation
     line.halted = undefined
-    if (transaction?.broken !== undefined) {
-      const { broken } = transaction
-      process.nextTick(() => this.#refuse(passenger, new FailedTransactionError(broken)))
+    if (transaction?.broken !== undefined) this.#answerBroken(passenger, transaction.broken)
+    else if (forsaken !== undefined && conversation.isForsaken(passenger.statement)) {
+      this.#answerBroken(passenger, forsaken)
     } else if (line.connection.usable) this.#send(passenger)
     else void this.#boardLater(passenger)
   }
 
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
-    if (connection.usable) this.#keepBooks(passenger, connection)
-    else {
+    if (connection.usable) {
+      if (passenger.submitted) this.#keepBooks(passenger, connection)
+    } else {
+      const loss = classify(passenger.evidence(connection))
       // Whether it did end there is for the passenger's own error to say.
-      if (passenger.statement.endsTransaction) conversation.transaction = undefined
+      if (onlyEnds(passenger.statement)) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
-      conversation.tellLoss(classify(passenger.evidence(connection)), connection, false)
+      conversation.tellLoss(loss, connection, false)
+      conversation.abandoned(passenger.statement)(passenger.loss ?? new Error('it was lost'))
     }
     conversation.next()
   }
 
   lossFor(passenger: Passenger, connection: Connection, error: Error): Error {
     const frame = connection.errorFrame
-    if (error === frame && !endsConnection(frame.code ?? '')) return error
+    // What is no frame, on a connection that lives, is what pg or the passenger itself has to say.
+    if (error === frame ? !endsConnection(frame.code ?? '') : connection.usable) return error
     const { outcome, condition } = classify(passenger.evidence(connection))
     const reason = this.#conversation.line.halted ?? reasons[outcome] ?? 'streamed'
-    return surfaced({ outcome, condition, reason, attempts: 1, cause: error })
+    const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
+    publish('reprise:surface', {
+      session: this.#conversation.id,
+      condition,
+      outcome,
+      code: failure.code,
+      attempts: failure.attempts,
+      advice: failure.advice,
+    })
+    return failure
   }
 
   /** What it did to the transaction, to the session and to the unit that it ran in. */
@@ -85,13 +100,33 @@ export class Carriage implements PassengerOwner {
   /** It cannot be sent again, but what comes before it can be put in place. */
   async #boardLater(passenger: Passenger): Promise<void> {
     const failure = await mend(this.#conversation)
-    const { transaction, line } = this.#conversation
-    if (failure === undefined && line.connection.usable) this.#send(passenger)
-    else {
-      const error = failure ?? new Error('the connection was lost again')
-      if (transaction !== undefined) transaction.broken = error
-      this.#refuse(passenger, error)
+    const conversation = this.#conversation
+    const { transaction, line } = conversation
+    if (failure === undefined && line.connection.usable) {
+      this.#send(passenger)
+      return
     }
+    const error = failure ?? new Error('the connection was lost again')
+    if (onlyEnds(passenger.statement)) conversation.transaction = undefined
+    else if (transaction !== undefined) transaction.broken = error
+    const behind = conversation.abandoned(passenger.statement)
+    this.#refuse(passenger, error)
+    behind(error)
+  }
+
+  /** As to an exchange: ROLLBACK succeeds, everything else is refused. */
+  #answerBroken(passenger: Passenger, broken: Error): void {
+    const conversation = this.#conversation
+    if (onlyEnds(passenger.statement)) {
+      conversation.transaction = undefined
+      conversation.forsaken = undefined
+    }
+    const error = answerOfBroken(passenger.statement, broken)
+    process.nextTick(() => {
+      if (error === undefined && passenger.answer('ROLLBACK', conversation.line.connection)) {
+        conversation.next()
+      } else this.#refuse(passenger, error ?? new RolledBackError(broken))
+    })
   }
 
   /** What it says is not rewritten, so it may not see what the replay of its transaction kept. */

@@ -66,6 +66,7 @@ export class Connection {
   /** pg's query_timeout, in milliseconds, taken over from the client; 0 for none. */
   readonly queryTimeout: number
   readonly #owner: ConnectionOwner
+  readonly #queue: (PgQuery | Submittable)[]
   readonly #madeAt = performance.now()
   #idleSince = performance.now()
   #dying = false
@@ -82,6 +83,7 @@ export class Connection {
   ) {
     this.#owner = owner
     this.client = new Base(config)
+    this.#queue = this.client._queryQueue ?? this.client.queryQueue
     const parameters = this.client.connectionParameters
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
@@ -155,6 +157,14 @@ export class Connection {
     return this.#closed
   }
 
+  /**
+   * Whether the first thing that went wrong with the socket was a write: the kernel has not taken the
+   * end of that one, nor anything that was to be written later.
+   */
+  get writeFailed(): boolean {
+    return (this.socketError as NodeJS.ErrnoException | undefined)?.syscall === 'write'
+  }
+
   /** How the socket ended, for the evidence. */
   get socketCode(): string | undefined {
     const code = (this.socketError as NodeJS.ErrnoException | undefined)?.code
@@ -190,7 +200,13 @@ export class Connection {
   /** Sends a query on behalf of a traveller; the connection must be usable and idle. */
   run(traveller: Traveller, query: PgQuery | Submittable): void {
     this.active = traveller
-    this.client.query(query)
+    const { client } = this
+    // As pg.Client.query does, which somebody may have wrapped for the sake of the application.
+    const sent = query as Partial<PgQuery>
+    if (client.binary && !sent.binary) sent.binary = true
+    if (sent._result && !sent._result._types) sent._result._types = client._types
+    this.#queue.push(query)
+    client._pulseQueryQueue()
   }
 
   /** Called when what was in flight has ended with ReadyForQuery, or was never sent. */

@@ -18,6 +18,8 @@ import {
   isUnheededRollback,
   isWitnessForgotten,
   isWitnessRefused,
+  mayOpen,
+  onlyEnds,
   tellUnit,
   transactionAfter,
 } from './bookkeeping.ts'
@@ -52,6 +54,8 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   readonly Exchange: ExchangeClass
   readonly line: Line
   transaction: Transaction | undefined
+  /** Why a transaction that was lost was given up at a release: a COMMIT of it has to fail. */
+  forsaken: Error | undefined
   readonly #kit: Kit
   readonly #listener: Listener
 
@@ -72,8 +76,21 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     const { transaction } = this
     const { connection } = this.line
     if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
-    else if (connection.usable) this.#send(exchange, connection, this)
+    else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
+      this.#answerBroken(exchange, { broken: this.forsaken })
+    } else if (connection.usable) this.#send(exchange, connection, this)
     else void this.#rescue(exchange, connection)
+  }
+
+  /**
+   * Whether a statement ends a transaction that was given up. Once another one may have been opened,
+   * that is over.
+   */
+  isForsaken(statement: Statement): boolean {
+    const ends = onlyEnds(statement)
+    if (ends && !statement.rollsBack) return true
+    if (ends || mayOpen(statement)) this.forsaken = undefined
+    return false
   }
 
   adopt(connection: Connection): void {
@@ -248,23 +265,40 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     if (connection.usable && connection.status !== 'I') connection.destroy()
     state.loseAnchors()
     if (transaction !== undefined) {
-      const { commits, rollsBack, chains } = exchange.statement
-      if ((commits || rollsBack) && !chains) this.transaction = undefined
+      if (onlyEnds(exchange.statement)) this.transaction = undefined
       else {
         transaction.broken = failure
         transaction.stopTaping('not-replayable')
       }
     }
     if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
+    const behind = this.abandoned(exchange.statement)
     this.#deliver(exchange, failure)
+    behind(failure)
     this.#listener.idle()
   }
 
+  /**
+   * Takes from the queue what was asked behind a statement that is lost and may have been about to open
+   * a transaction: outside it, none of it may run.
+   * @returns tells those who asked
+   */
+  abandoned(statement: Statement): (failure: Error) => void {
+    const opens = this.transaction === undefined && mayOpen(statement)
+    return opens ? this.#listener.abandoned() : () => undefined
+  }
+
   /** A transaction that is lost answers as PostgreSQL's failed ones do, until it is ended. */
-  #answerBroken(exchange: Exchange, { broken }: Transaction): void {
-    if (exchange.statement.endsTransaction) this.transaction = undefined
+  #answerBroken(exchange: Exchange, { broken }: Pick<Transaction, 'broken'>): void {
+    const { statement } = exchange
+    if (onlyEnds(statement)) {
+      this.transaction = undefined
+      this.forsaken = undefined
+    }
+    const error = answerOfBroken(statement, broken)
     process.nextTick(() => {
-      this.#deliver(exchange, answerOfBroken(exchange, broken))
+      if (error === undefined) exchange.answer('ROLLBACK')
+      this.#deliver(exchange, error)
       this.#listener.idle()
     })
   }

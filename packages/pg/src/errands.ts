@@ -6,13 +6,19 @@ import { recover } from './recovery.ts'
  * What a session does on its own account. Nothing else may be under way.
  */
 
-/** Rolls back what a former holder left open. */
-export function rollBack(conversation: Conversation): void {
+/**
+ * Settles what a former holder left open: a transaction that was lost goes to nobody. A healthy one
+ * stays as it is.
+ */
+export function settle(conversation: Conversation): void {
   const { transaction, line, Exchange } = conversation
   const { connection } = line
   line.halted = undefined
-  conversation.transaction = undefined
-  if (transaction === undefined || transaction.broken !== undefined || !connection.usable) {
+  if (transaction !== undefined && (transaction.broken !== undefined || !connection.usable)) {
+    conversation.transaction = undefined
+    conversation.forsaken = transaction.broken ?? connection.socketError ?? new Error('it was lost')
+  }
+  if (conversation.transaction !== undefined || connection.status === 'I' || !connection.usable) {
     process.nextTick(() => conversation.next())
     return
   }

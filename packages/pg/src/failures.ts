@@ -1,4 +1,4 @@
-import { conditionOf, surfaced } from '@reprise/core'
+import { conditionOf, RepriseError, surfaced } from '@reprise/core'
 import { GaveUp, Refused } from './reconnect.ts'
 
 /** What a caller of connect() is told: the server's own refusal, or why nobody waits any more. */
@@ -28,6 +28,17 @@ export function closed(): Error {
     reason: 'closed',
     attempts: 0,
     cause: new Error('Connection terminated'),
+  })
+}
+
+/** It waited behind the beginning of its transaction, which was lost. */
+export function neverOpened(failure: Error): Error {
+  return surfaced({
+    outcome: 'not-sent',
+    condition: failure instanceof RepriseError ? failure.condition : 'connection_failure',
+    reason: 'unopened',
+    attempts: 0,
+    cause: failure,
   })
 }
 

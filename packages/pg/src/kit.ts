@@ -1,5 +1,6 @@
 import { Budget, Gate, publish, type Settings } from '@reprise/core'
 import type { ExchangeClass } from './exchange.ts'
+import { wrapperOf } from './front.ts'
 import { Reaper } from './reaper.ts'
 import { exchangeClassOf } from './recorded-query.ts'
 import { tokenTable } from './token.ts'
@@ -16,6 +17,8 @@ export interface Killable {
 export interface Kit {
   readonly Base: PgClientClass
   readonly Exchange: ExchangeClass
+  /** What stands in the place of pg's own query() now, if anything does. */
+  readonly wrapper: ReturnType<typeof wrapperOf>
   readonly mapper: (value: unknown, index: number) => unknown
   /** As given; `witness` becomes 'off' when the server would not answer one. */
   readonly settings: Settings
@@ -44,13 +47,14 @@ const noWitness =
  * @throws TypeError with one sentence that says what to do
  */
 export function kitFor(Base: PgClientClass, settings: Settings): Kit {
-  const prototype = (Base as { prototype?: { native?: unknown } } | undefined)?.prototype
+  const prototype = (Base as { prototype?: { _pulseQueryQueue?: unknown } } | undefined)?.prototype
   const Query = (Base as PgClientClass | undefined)?.Query
   const protocol = Query?.prototype as Record<string, unknown> | undefined
   const complete = ['submit', 'prepare', '_getRows', 'handleDataRow', 'handleReadyForQuery'].every(
     (method) => typeof protocol?.[method] === 'function',
   )
-  if (prototype === undefined || Query === undefined || !complete) {
+  const queues = typeof prototype?._pulseQueryQueue === 'function'
+  if (!queues || Query === undefined || !complete) {
     throw new TypeError(
       'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
     )
@@ -75,6 +79,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     },
     Base,
     Exchange: exchangeClassOf(Query),
+    wrapper: wrapperOf(Base),
     mapper: valueMapperOf(Query),
     budget: new Budget(settings.budget),
     reaper: new Reaper(),

@@ -7,6 +7,8 @@ export interface Listener {
   answered(): void
   /** The work is delivered; the next may begin. */
   idle(): void
+  /** What waits now belonged to a transaction that was never opened. Returns who tells it so. */
+  abandoned(): (failure: Error) => void
   /** A connection that is about to be opened: whatever should hear of it is attached here. */
   adopt(connection: Connection): void
   /** A session that listens lost its connection while nothing was under way. */

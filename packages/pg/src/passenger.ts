@@ -28,6 +28,8 @@ export class Passenger {
   submitted = false
   /** Whether it was told of an error. */
   failed = false
+  /** What it was told of a loss. */
+  loss: Error | undefined
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: PassengerOwner
@@ -50,7 +52,14 @@ export class Passenger {
     this.submitted = true
     this.#errorBefore = connection.errorFrame
     const { load } = this
-    const { handleError, handleCommandComplete } = load
+    const { handleError, handleCommandComplete, submit } = load
+    let refusal: unknown
+    load.submit = (wire) => {
+      load.submit = submit
+      refusal = submit.call(load, wire)
+      this.submitted = !refusal
+      return refusal
+    }
     if (handleCommandComplete !== undefined) {
       load.handleCommandComplete = (message, wire) => {
         this.#tag = this.#tag === undefined ? message.text : `${this.#tag};${message.text}`
@@ -62,10 +71,35 @@ export class Passenger {
       load.handleError = (error, wire) => {
         load.handleError = handleError
         this.failed = true
-        handleError.call(load, this.#owner.lossFor(this, connection, error), wire)
+        const told = this.#owner.lossFor(this, connection, error)
+        if (told !== error) {
+          this.loss = told
+          reopen(load)
+        }
+        handleError.call(load, told, wire)
+        // pg has written nothing, so nothing is going to be answered.
+        if (error === refusal) this.ready(connection)
       }
     }
-    connection.run(this, load)
+    try {
+      connection.run(this, load)
+    } catch (error) {
+      // It may have written a part.
+      connection.destroy()
+      load.handleError = () => undefined
+      handleError?.call(load, error as Error)
+    }
+  }
+
+  /** Makes up the answer to its statement. Only a query of the caller's own can be given one. */
+  answer(tag: string, connection: Connection): boolean {
+    const { load } = this
+    if (!this.awaitsAnswer) return false
+    clearTimeout(this.#timer)
+    const wire = connection.client.connection
+    load.handleCommandComplete?.({ text: tag }, wire)
+    load.handleReadyForQuery?.(wire)
+    return true
   }
 
   /** Calls `expire` when it has not left after so many milliseconds; 0 is never. */
@@ -108,6 +142,9 @@ export class Passenger {
       submitted: this.submitted,
       syncHeld: false,
       witnessPending: false,
+      // It writes as it goes: whether what failed was the end that counts, nobody can tell.
+      unsent: false,
+      simple: false,
       status: this.before,
       statement: this.statement,
       tag: this.#tag,
@@ -117,6 +154,16 @@ export class Passenger {
       socket: connection.socketCode,
     }
   }
+}
+
+/**
+ * A cursor takes itself for done at CommandComplete, and hears of no error any more; but whoever reads
+ * waits until ReadyForQuery for the last rows.
+ */
+function reopen(load: Submittable): void {
+  const { cursor = load } = load as { cursor?: unknown }
+  const reader = cursor as { state?: unknown; _cb?: unknown }
+  if (reader.state === 'done' && typeof reader._cb === 'function') reader.state = 'busy'
 }
 
 /**

@@ -67,17 +67,31 @@ export function canFollow({ kind, carriesWitness, ambiguous, count }: Statement)
   return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
 }
 
+/** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
+const large = 64 * 1024
+
+function isLarge({ text, values }: Exchange): boolean {
+  let size = text?.length ?? 0
+  for (const value of values ?? []) {
+    if (typeof value === 'string' || ArrayBuffer.isView(value)) {
+      size += typeof value === 'string' ? value.length : value.byteLength
+    }
+  }
+  return size > large
+}
+
 function rideFor(
-  { statement, rows }: Exchange,
+  exchange: Exchange,
   connection: Connection,
   transaction: Transaction | undefined,
   settings: Settings,
 ): Ride {
+  const { statement, rows } = exchange
   const { witness } = settings
   if (witness === 'off' || rows) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
-    return settings.exactlyOnce ? 'held' : 'flushed'
+    return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
   }
   if (
     connection.status !== 'T' ||

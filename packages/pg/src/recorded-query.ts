@@ -12,7 +12,7 @@ import { type Backend, readIdentity } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import type { Token } from './token.ts'
-import type { PgQueryClass, Raw, ReportMessage, Wire } from './wire.ts'
+import { configOf, type PgQueryClass, type Raw, type ReportMessage, type Wire } from './wire.ts'
 import { type Ride, readWitness, type Witness, writeIdentity, writeWitness } from './witness.ts'
 
 /** How many notices are remembered of a statement that is not taped, lest they be told twice. */
@@ -56,6 +56,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     unit: Unit | undefined = undefined
     ownFailed = false
     #connection: Connection | undefined = undefined
+    /** Whether anything was written behind its end. */
+    #wroteBehind = false
     /** Answers to come that belong to what the session sends along, before and behind the statement's. */
     #ahead = 0
     #behind = 0
@@ -79,7 +81,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     override submit(wire: Wire): Error | null {
-      this.submitted = true
+      // pg writes nothing on a socket that takes nothing any more, and says nothing of that.
+      this.submitted = isOpen(wire)
       this.startedAt = performance.now()
       const refusal = super.submit(wire)
       if (refusal !== null && refusal !== undefined) {
@@ -132,7 +135,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
       if (this.#ahead > 0) {
         this.#ahead -= 1
-        if (this.#ahead > 0 || this.ride !== 'awaited') return
+        if (this.#ahead > 0 || this.ride !== 'awaited' || !isOpen(wire)) return
         this.syncHeld = false
         super.prepare(wire)
         return
@@ -166,6 +169,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         // is undone, so Sync commits nothing; and an ERROR over a connection that lives on may carry
         // the code of an end.
         if (!ends || isGenuine(this.error)) {
+          this.#wroteBehind = true
           if (this.rows) wire.sync()
           this.#sync(wire)
         }
@@ -173,6 +177,11 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         // pg could not write the statement and has sent Sync in its place.
         this.refusal = error
       }
+    }
+
+    override handleCopyInResponse(wire: Wire): void {
+      this.#wroteBehind = true
+      super.handleCopyInResponse(wire)
     }
 
     override handleReadyForQuery(_wire: Wire): void {
@@ -207,6 +216,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         submitted: this.submitted,
         syncHeld: this.syncHeld,
         witnessPending: this.#behind > 0,
+        unsent: connection.writeFailed && !this.#wroteBehind,
+        simple: !this.requiresPreparation(),
         status: this.before,
         statement: this.statement,
         tag: this.tag,
@@ -241,18 +252,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     again(): Exchange {
-      const { text, values, name, types, rows, portal, queryMode, binary, _rowMode } = this
-      const copy = new RecordedQuery({
-        ...(text === undefined ? {} : { text }),
-        ...(values === undefined ? {} : { values }),
-        ...(name === undefined ? {} : { name }),
-        ...(types === undefined ? {} : { types }),
-        ...(rows === undefined ? {} : { rows }),
-        ...(queryMode === undefined ? {} : { queryMode }),
-        ...(binary === undefined ? {} : { binary }),
-        ...(_rowMode === undefined ? {} : { rowMode: _rowMode }),
-        portal,
-      })
+      const copy = new RecordedQuery(configOf(this))
       copy.callback = this.callback
       copy.statement = this.statement
       copy.losses = this.losses
@@ -288,7 +288,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
 
     #sync(wire: Wire): void {
-      if (!this.syncHeld) return
+      if (!this.syncHeld || !isOpen(wire)) return
       this.syncHeld = false
       wire.sync()
     }
@@ -316,6 +316,10 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     }
   }
   return RecordedQuery
+}
+
+function isOpen({ stream }: Wire): boolean {
+  return stream.writable !== false
 }
 
 /** Sends a statement of the session's own in the midst of an exchange. */

@@ -1,14 +1,24 @@
 import { analyze } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { mayOpen } from './bookkeeping.ts'
 import { Carriage } from './carriage.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
-import { listenAgain, rollBack } from './errands.ts'
+import { listenAgain, settle } from './errands.ts'
 import type { Exchange } from './exchange.ts'
-import { closed, connectedAlready, connectFailure, queryTimeout } from './failures.ts'
+import { closed, connectedAlready, connectFailure, neverOpened, queryTimeout } from './failures.ts'
+import { Front } from './front.ts'
 import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
-import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
+import {
+  configOf,
+  type PgClient,
+  type PgQuery,
+  type QueryCallback,
+  type QueryConfig,
+  type Submittable,
+  type Wire,
+} from './wire.ts'
 import { fail, limit, processToKill, ready, textOf, type Work } from './work.ts'
 
 type ConnectCallback = (error?: Error | null, client?: unknown) => void
@@ -26,6 +36,8 @@ export class Session extends ClientFace {
   readonly #conversation: Conversation
   readonly #carriage: Carriage
   readonly #kit: Kit
+  readonly #config: string | ClientConfig | undefined
+  #front: Front | undefined
   #queue: Work[] = []
   readonly #named = new Map<string, string>()
   readonly #queryTimeout: number
@@ -41,11 +53,13 @@ export class Session extends ClientFace {
     super()
     refusePipeline(config)
     this.#kit = kit
+    this.#config = config
     this.#conversation = new Conversation(kit, config, {
       answered: () => {
         this.#active = undefined
       },
       idle: () => this.#next(),
+      abandoned: () => this.#abandoned(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#enqueue('listen'),
       missedNotifications: () => this.emit('notificationsMissed'),
@@ -69,10 +83,15 @@ export class Session extends ClientFace {
   }
 
   /** The protocol layer of the connection there is now. pg-pool ends a slow connect through it. */
-  get connection(): Wire | { readonly stream: { destroy(): void } } {
+  get connection(): Wire {
     return this.#connecting === undefined
       ? this.held.connection
-      : { stream: { destroy: () => this.#conversation.halt('timeout') } }
+      : new Proxy(this.held.connection, {
+          get: (wire, key) =>
+            key === 'stream'
+              ? { destroy: () => this.#conversation.halt('timeout') }
+              : Reflect.get(wire, key),
+        })
   }
 
   connect(): Promise<this>
@@ -90,6 +109,14 @@ export class Session extends ClientFace {
   ): unknown {
     if (config === null || config === undefined) {
       throw new TypeError('Client was passed a null or undefined query')
+    }
+    const wrapper = this.#kit.wrapper()
+    if (wrapper !== undefined) {
+      this.#front ??= this.#receive()
+      // Wrappers look at the number of arguments.
+      const asked = [config, values, callback]
+      while (asked.length > 1 && asked.at(-1) === undefined) asked.pop()
+      return this.#front.ask(wrapper, asked)
     }
     if (typeof (config as Submittable).submit === 'function') {
       return this.#carry(config as Submittable, values, callback)
@@ -111,11 +138,7 @@ export class Session extends ClientFace {
     } else if (typeof exchange.callback !== 'function') {
       throw new TypeError('callback is not a function')
     }
-    limit(exchange, this.#timeoutOf(config), () => this.#expire(exchange))
-    const failure = ready(exchange, this.#kit.mapper, this.#named)
-    this.#kit.abandon(processToKill(exchange))
-    if (failure === undefined) this.#enqueue(exchange)
-    else process.nextTick(() => exchange.deliver(failure))
+    this.#ask(exchange, (config as QueryConfig).query_timeout)
     return result
   }
 
@@ -143,7 +166,10 @@ export class Session extends ClientFace {
     if (this.#active !== undefined) this.#conversation.line.halt('aborted')
   }
 
-  /** Set by pg-pool at each checkout. A transaction left open is rolled back before the next holder. */
+  /**
+   * Set by pg-pool at each checkout. A transaction left open goes to the next holder as it does with a
+   * pg.Client, unless it was lost: then none of it does.
+   */
   get release(): Release | undefined {
     return this.#release
   }
@@ -173,11 +199,40 @@ export class Session extends ClientFace {
       (error) => {
         this.#connecting = undefined
         const failure = connectFailure(error)
-        void this.#close(failure as Error)
+        // As with pg, whoever connects is told first.
+        setImmediate(() => void this.#close(failure as Error))
         throw failure
       },
     )
     return this.#connecting
+  }
+
+  #ask(exchange: Exchange, timeout: number | undefined): void {
+    limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
+    const failure = ready(exchange, this.#kit.mapper, this.#named)
+    this.#kit.abandon(processToKill(exchange))
+    if (failure === undefined) this.#enqueue(exchange)
+    else process.nextTick(() => exchange.deliver(failure))
+  }
+
+  /** Where wrappers of pg's query() hand on what they were asked. */
+  #receive(): Front {
+    const front: Front = new Front(
+      this.#kit.Base,
+      this.#config,
+      () => this.held,
+      (query, timeout) => {
+        const made = query as PgQuery
+        if (front.isGiven(query) || typeof made.requiresPreparation !== 'function') {
+          this.#carry(query as Submittable, undefined, undefined)
+          return
+        }
+        const exchange = new this.#kit.Exchange(configOf(made))
+        exchange.callback = made.callback
+        this.#ask(exchange, timeout)
+      },
+    )
+    return front
   }
 
   #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {
@@ -196,8 +251,21 @@ export class Session extends ClientFace {
   #expire(work: Exchange | Passenger): void {
     if (this.#active === work) this.#conversation.halt('timeout')
     else {
+      const error = queryTimeout()
+      const at = this.#queue.indexOf(work)
+      const behind = at >= 0 && mayOpen(work.statement) ? this.#abandoned(at + 1) : undefined
       this.#queue = this.#queue.filter((waiting) => waiting !== work)
-      fail(work, queryTimeout())
+      fail(work, error)
+      behind?.(error)
+    }
+  }
+
+  /** Takes from the queue what was asked behind the beginning of a transaction that does not come. */
+  #abandoned(from = 0): (failure: Error) => void {
+    const works = this.#queue.slice(from).filter((work) => typeof work !== 'string')
+    this.#queue = this.#queue.filter((work, i) => i < from || typeof work === 'string')
+    return (failure) => {
+      for (const work of works) fail(work, neverOpened(failure))
     }
   }
 
@@ -211,7 +279,7 @@ export class Session extends ClientFace {
   #begin(work: Work): void {
     this.#busy = true
     this.#active = work
-    if (work === 'reset') rollBack(this.#conversation)
+    if (work === 'reset') settle(this.#conversation)
     else if (work === 'listen') {
       void listenAgain(this.#conversation, () => this.#enqueue('listen'))
     } else if (work instanceof Passenger) this.#carriage.board(work)

@@ -40,6 +40,7 @@ export interface PgResult {
   command: string | null
   rowCount: number | null
   fields: FieldDef[]
+  _types?: unknown
 }
 
 export type QueryCallback = (error: Error | null, result?: unknown) => void
@@ -81,6 +82,8 @@ export interface PgQuery extends EventEmitter {
   handleDataRow(message: { readonly fields: Raw[] }): void
   handleCommandComplete(message: { readonly text: string }, wire: Wire): void
   handleEmptyQuery(wire: Wire): void
+  /** Answers with CopyFail. */
+  handleCopyInResponse(wire: Wire): void
   handleError(error: Error, wire: Wire): void
   handleReadyForQuery(wire: Wire): void
 }
@@ -90,6 +93,22 @@ export type PgQueryClass = new (
   values?: unknown[] | QueryCallback,
   callback?: QueryCallback,
 ) => PgQuery
+
+/** What a query is made of, to make another of it. Its callback is not part of that. */
+export function configOf(query: PgQuery): QueryConfig {
+  const { text, values, name, types, rows, portal, queryMode, binary, _rowMode } = query
+  return {
+    ...(text === undefined ? {} : { text }),
+    ...(values === undefined ? {} : { values }),
+    ...(name === undefined ? {} : { name }),
+    ...(types === undefined ? {} : { types }),
+    ...(rows === undefined ? {} : { rows }),
+    ...(queryMode === undefined ? {} : { queryMode }),
+    ...(binary === undefined ? {} : { binary }),
+    ...(_rowMode === undefined ? {} : { rowMode: _rowMode }),
+    portal,
+  }
+}
 
 /** A cursor, a query stream, a COPY stream: anything that drives the wire itself. */
 export interface Submittable {
@@ -114,9 +133,15 @@ export interface PgClient extends EventEmitter {
   readonly password: unknown
   readonly ssl: unknown
   readonly connectionParameters: { query_timeout?: number | string | false }
+  readonly binary?: boolean
+  readonly _types: unknown
+  /** Under this name since pg 8.17, before as `queryQueue`. */
+  readonly _queryQueue?: (PgQuery | Submittable)[]
+  readonly queryQueue: (PgQuery | Submittable)[]
+  /** Submits the first query of the queue, if the server is ready for one. */
+  _pulseQueryQueue(): void
   _connectionTimeoutMillis?: number
   connect(callback: (error: Error | null) => void): void
-  query(query: PgQuery | Submittable): unknown
   end(callback: () => void): void
   ref(): void
   unref(): void
@@ -128,5 +153,6 @@ export interface PgClient extends EventEmitter {
 
 export interface PgClientClass {
   new (config?: string | ClientConfig): PgClient
+  readonly prototype: object
   readonly Query: PgQueryClass
 }

@@ -192,16 +192,42 @@ describe('a divergence', () => {
 })
 
 describe('a release', () => {
-  it('never hands on an open transaction', async () => {
+  it('hands on a healthy transaction, as pg does', async () => {
+    const pool = poolOn(url)
+    await pool.query('BEGIN')
+    await pool.query("INSERT INTO entry VALUES ('left open')")
+    expect((await pool.query('COMMIT')).command).toBe('COMMIT')
+    await pool.query('BEGIN')
+    await pool.query("INSERT INTO entry VALUES ('left open and rolled back')")
+    await pool.query('ROLLBACK')
+    await pool.end()
+    expect(await notes('left open')).toBe(1)
+    expect(await notes('left open and rolled back')).toBe(0)
+  })
+  it('ends a lost transaction, and a COMMIT that was meant for it fails, once', async () => {
     const pool = poolOn(url)
     const client = await pool.connect()
     await client.query('BEGIN')
-    await client.query("INSERT INTO entry VALUES ('left open')")
+    await client.query("INSERT INTO entry VALUES ('lost, then committed')")
+    await kill(server, client)
     client.release()
-    await pool.query("INSERT INTO entry VALUES ('of the next')")
+    const commit = { code: '40000', outcome: 'rolled-back' }
+    expect(await failure(pool.query('COMMIT'))).toMatchObject(commit)
+    expect((await pool.query('COMMIT')).command).toBe('COMMIT')
     await pool.end()
-    expect(await notes('left open')).toBe(0)
-    expect(await notes('of the next')).toBe(1)
+    expect(await notes('lost, then committed')).toBe(0)
+  })
+  it('of a lost transaction leaves the next one of another holder alone', async () => {
+    const pool = poolOn(url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await kill(server, client)
+    client.release()
+    await pool.query('BEGIN')
+    await pool.query("INSERT INTO entry VALUES ('of another holder')")
+    expect((await pool.query('COMMIT')).command).toBe('COMMIT')
+    await pool.end()
+    expect(await notes('of another holder')).toBe(1)
   })
   it('never hands on a statement that was not awaited inside somebody’s transaction', async () => {
     const pool = poolOn(url)
