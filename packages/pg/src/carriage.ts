@@ -12,6 +12,8 @@ import type { Conversation } from './conversation.ts'
 import { mend } from './errands.ts'
 import type { Passenger, PassengerOwner } from './passenger.ts'
 import { endsTransaction, Pending, tagsOf } from './pending.ts'
+import type { Submittable } from './wire.ts'
+import { textOf } from './work.ts'
 
 const reasons: { readonly [O in Outcome]?: Reason } = {
   'in-doubt': 'in-doubt',
@@ -39,14 +41,16 @@ export class Carriage implements PassengerOwner {
 
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
-    if (connection.usable) this.#keepBooks(passenger, connection)
-    else {
+    if (connection.usable) {
+      this.#keepBooks(passenger, connection)
+      conversation.wonder(passenger.statement, textOf(passenger.load), passenger.failed)
+    } else {
       // Whether it did end there is for the passenger's own error to say.
       if (passenger.statement.endsTransaction) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
       conversation.tellLoss(classify(passenger.evidence(connection)), connection, false)
     }
-    conversation.next()
+    conversation.rest()
   }
 
   lossFor(passenger: Passenger, connection: Connection, error: Error): Error {
@@ -65,7 +69,8 @@ export class Carriage implements PassengerOwner {
     const { tag } = passenger.evidence(connection)
     const tags = tagsOf(tag)
     const after = connection.status
-    const answered = { statement, tags, before, after, failed, values: undefined, row: undefined }
+    const values = valuesOf(passenger.load)
+    const answered = { statement, tags, before, after, failed, values, row: undefined }
     const pending = transaction?.pending ?? new Pending()
     pending.follow(answered, line.state)
     if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
@@ -96,4 +101,10 @@ export class Carriage implements PassengerOwner {
     passenger.fail(error)
     this.#conversation.next()
   }
+}
+
+/** What its parameters are now, which is what they were unless somebody changes them meanwhile. */
+function valuesOf(load: Submittable): readonly unknown[] | undefined {
+  const { values } = load as { readonly values?: unknown }
+  return Array.isArray(values) ? values : undefined
 }
