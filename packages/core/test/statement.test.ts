@@ -639,7 +639,14 @@ describe('session state', () => {
     ["set transaction snapshot 'a'", ''],
     ['set transaction_isolation = serializable', ''],
     ['set constraints all deferred', ''],
-    ['set session characteristics as transaction read only', 'keep characteristics'],
+    [
+      'set session characteristics as transaction isolation level repeatable read, read write not deferrable',
+      'keep set:default_transaction_isolation, keep set:default_transaction_read_only, keep set:default_transaction_deferrable',
+    ],
+    [
+      'set session characteristics as transaction read only',
+      'keep set:default_transaction_read_only',
+    ],
     ["set time zone 'UTC'", 'keep set:timezone'],
     ["set time zone interval '1' hour", 'keep set:timezone'],
     ['set time zone local', 'drop set:timezone'],
@@ -668,8 +675,8 @@ describe('session state', () => {
     ['reset session authorization', 'drop authorization'],
     ['reset time zone', 'drop set:timezone'],
     ['reset transaction isolation level', ''],
-    ['reset default_transaction_isolation', 'keep set:default_transaction_isolation'],
-    ['reset all', 'clear set:*, clear config:*, drop characteristics'],
+    ['reset default_transaction_isolation', 'drop set:default_transaction_isolation'],
+    ['reset all', 'clear set:*, clear config:*'],
     ['listen chan', 'keep listen:chan'],
     ['LISTEN Chan', 'keep listen:chan'],
     ['listen "Chan"', 'keep listen:Chan'],
@@ -793,7 +800,7 @@ describe('session state', () => {
     ])
     expect(changes("prepare p as select set_config('a', $1, false)")).toEqual([
       'keep prepare:p',
-      "anchor config:prepare p as select set_config('a', $1, false)",
+      'anchor config:a',
     ])
   })
 

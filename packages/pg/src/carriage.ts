@@ -44,7 +44,10 @@ export class Carriage implements PassengerOwner {
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
     if (connection.usable) {
-      if (passenger.submitted) this.#keepBooks(passenger, connection)
+      if (passenger.submitted) {
+        this.#keepBooks(passenger, connection)
+        conversation.wonder(passenger.statement, textOf(passenger.load), passenger.failed)
+      }
     } else {
       const loss = classify(passenger.evidence(connection))
       // Whether it did end there is for the passenger's own error to say.
@@ -53,7 +56,7 @@ export class Carriage implements PassengerOwner {
       conversation.tellLoss(loss, connection, false)
       conversation.abandoned(passenger.statement)(passenger.loss ?? new Error('it was lost'))
     }
-    conversation.next()
+    conversation.rest()
   }
 
   lossFor(passenger: Passenger, connection: Connection, error: Error): Error {
@@ -82,7 +85,8 @@ export class Carriage implements PassengerOwner {
     const { tag } = passenger.evidence(connection)
     const tags = tagsOf(tag)
     const after = connection.status
-    const answered = { statement, tags, before, after, failed, values: undefined, row: undefined }
+    const values = valuesOf(passenger.load)
+    const answered = { statement, tags, before, after, failed, values, row: undefined }
     const pending = transaction?.pending ?? new Pending()
     pending.follow(answered, line.state)
     if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
