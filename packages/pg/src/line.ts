@@ -143,6 +143,8 @@ export class Line {
         await pause(wait, undefined, { signal: deadline.signal })
       }
     } catch (error) {
+      // Nothing may ever run where not everything is in place.
+      if (!this.#fresh) this.connection.destroy()
       if (standby && deadline.signal.aborted)
         throw new GaveUp(deadline.signal, attempts, readOnly())
       throw error
