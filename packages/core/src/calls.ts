@@ -80,7 +80,10 @@ function ofSetConfig(span: Span, query: Query, once: boolean, i: number): StateC
     (name !== undefined || byParameter !== undefined) &&
     local !== undefined &&
     (isFalse(tokens, local) || isLocal !== undefined)
-  if (!known) return anchor(span, `config:${tokens.text}`, 'a setting that was made out of sight')
+  if (!known) {
+    const key = name === undefined ? `config:(${tokens.text})` : `config:${lower(name)}`
+    return anchor(span, key, 'a setting that was made out of sight')
+  }
   const setting = { column, name: byParameter, local: isLocal }
   return { ...keep(span, name === undefined ? 'set:' : keyOf(lower(name))), setting }
 }

@@ -31,6 +31,8 @@ export {
 } from './sqlstate.ts'
 export {
   analyze,
+  fingerprint,
+  type Hides,
   type Kind,
   type Member,
   type StateChange,

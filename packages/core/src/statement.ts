@@ -84,9 +84,22 @@ export interface Statement {
   readonly idempotent: boolean
   /** What it leaves behind in the session, in order. */
   readonly state: readonly StateChange[]
+  /** What it may do to the session that its text does not show. */
+  readonly hides: Hides
   /** Its statements one by one, each with what the books need once its tag has come. */
   readonly members: readonly Member[]
 }
+
+/**
+ * What a text may do to its session without showing it.
+ *
+ * - `nothing`: it shows all of it.
+ * - `triggers`: it writes, and a trigger may do anything.
+ * - `anything`: it calls functions that are not known to be harmless, or is DO, CALL or EXECUTE.
+ * - `anchors`: it makes or undoes what a new session cannot be given, or makes a setting out of sight:
+ *   how it went only the server knows.
+ */
+export type Hides = 'nothing' | 'triggers' | 'anything' | 'anchors'
 
 /** One statement of a text. */
 export interface Member {
@@ -138,6 +151,33 @@ const empty: Judgement = {
   state: noChanges,
 }
 
+/**
+ * The text without its values: numbers, strings and parameters are alike, lists of them are as one.
+ * Texts that do the same with other values answer the same; a DO is told apart by all of its body.
+ */
+export function fingerprint(text: string): string {
+  const { words, starts, ends } = tokenize(text)
+  const parts: string[] = []
+  const whole = words.includes('DO')
+  words.forEach((word, i) => {
+    let part = word
+    if (word === 'string' || word === 'number' || word === 'parameter') part = '?'
+    if (word === 'name' || word === 'quoted' || (whole && part === '?')) {
+      part = text.slice(starts[i], ends[i])
+    }
+    const last = parts.length - 1
+    if (part === '?' && parts[last] === ',' && parts[last - 1] === '?') parts.pop()
+    else if (part === ')' && endsLikeBefore(parts)) parts.splice(-3)
+    else parts.push(part)
+  })
+  return parts.join(' ')
+}
+
+/** Whether what ends here is `( ? ) , ( ?`, the second of equal rows. */
+function endsLikeBefore(parts: readonly string[]): boolean {
+  return parts.slice(-6).join(' ') === '( ? ) , ( ?'
+}
+
 function read(text: string): Statement {
   const tokens = tokenize(text)
   const members: Judgement[] = []
@@ -170,8 +210,29 @@ function read(text: string): Statement {
     ambiguous,
     idempotent: tokens.idempotent && !ambiguous,
     state: all.state,
+    hides: hidden(all, members, ambiguous),
     members,
   }
+}
+
+const undoesAnchor = /^(advisory|temp:|cursor:|\*)/
+
+function hidden(all: Judgement, members: readonly Judgement[], ambiguous: boolean): Hides {
+  if (all.state.some(({ key, effect }) => effect === 'anchor' || undoesAnchor.test(key))) {
+    return 'anchors'
+  }
+  if (ambiguous || all.functions.some((name) => name !== 'set_config')) return 'anything'
+  if (members.some(mayDoAnything)) return 'anything'
+  return members.every(isPlain) ? 'nothing' : 'triggers'
+}
+
+function mayDoAnything({ kind, verb, control, canCommit }: Judgement): boolean {
+  if (kind === 'procedure' || verb === 'EXECUTE') return true
+  return kind === 'other' && canCommit && control === ''
+}
+
+function isPlain({ kind }: Judgement): boolean {
+  return kind === 'read' || kind === 'transaction' || kind === 'state' || kind === 'cursor'
 }
 
 /** COMMIT and ROLLBACK end nothing where there is nothing to end, but may in the midst of others. */

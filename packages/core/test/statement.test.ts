@@ -793,7 +793,7 @@ describe('session state', () => {
     ])
     expect(changes("prepare p as select set_config('a', $1, false)")).toEqual([
       'keep prepare:p',
-      "anchor config:prepare p as select set_config('a', $1, false)",
+      'anchor config:a',
     ])
   })
 

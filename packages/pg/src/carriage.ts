@@ -41,14 +41,16 @@ export class Carriage implements PassengerOwner {
 
   left(passenger: Passenger, connection: Connection): void {
     const conversation = this.#conversation
-    if (connection.usable) this.#keepBooks(passenger, connection)
-    else {
+    if (connection.usable) {
+      this.#keepBooks(passenger, connection)
+      conversation.wonder(passenger.statement, textOf(passenger.load), passenger.failed)
+    } else {
       // Whether it did end there is for the passenger's own error to say.
       if (passenger.statement.endsTransaction) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
       conversation.tellLoss(classify(passenger.evidence(connection)), connection, false)
     }
-    conversation.next()
+    conversation.rest()
   }
 
   lossFor(passenger: Passenger, connection: Connection, error: Error): Error {
@@ -67,7 +69,8 @@ export class Carriage implements PassengerOwner {
     const { tag } = passenger.evidence(connection)
     const tags = tagsOf(tag)
     const after = connection.status
-    const answered = { statement, tags, before, after, failed, values: undefined, row: undefined }
+    const values = valuesOf(passenger.load)
+    const answered = { statement, tags, before, after, failed, values, row: undefined }
     const pending = transaction?.pending ?? new Pending()
     pending.follow(answered, line.state)
     if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
@@ -90,6 +93,8 @@ export class Carriage implements PassengerOwner {
     else {
       const error = failure ?? new Error('the connection was lost again')
       if (transaction !== undefined) transaction.broken = error
+      // Its caller is told, once.
+      line.state.loseAnchors()
       this.#refuse(passenger, error)
     }
   }

@@ -43,6 +43,8 @@ export class Connection {
   witnessPrepared = false
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
   direct = true
+  /** Whether what it says of its session is true and allowed: not behind a pooler. */
+  tells = true
   /** Whether the witness may be prepared by name. */
   preparing = true
   /** Whether the server may be asked who it is: not where it would not say. */
@@ -143,6 +145,11 @@ export class Connection {
   /** Whether it ended without being told to, while nothing was in flight. */
   get endedUnasked(): boolean {
     return this.#endedUnasked
+  }
+
+  /** Whether it was told to end. */
+  get asked(): boolean {
+    return this.#asked
   }
 
   /** Whether a statement may be sent. */

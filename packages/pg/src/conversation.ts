@@ -1,10 +1,12 @@
 import {
+  analyze,
   classify,
   type Loss,
   publish,
   RolledBackError,
   type Settings,
   type Statement,
+  surfaced,
 } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { inquiry } from './ask.ts'
@@ -22,6 +24,7 @@ import {
   transactionAfter,
 } from './bookkeeping.ts'
 import type { Connection } from './connection.ts'
+import { Curiosity } from './curiosity.ts'
 import type { Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import { unfollowable } from './keep.ts'
 import type { Kit } from './kit.ts'
@@ -52,8 +55,11 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   readonly Exchange: ExchangeClass
   readonly line: Line
   transaction: Transaction | undefined
+  /** Whether the session itself is asking what it holds. */
+  asking = false
   readonly #kit: Kit
   readonly #listener: Listener
+  #curiosity: Curiosity | undefined
 
   constructor(kit: Kit, config: string | ClientConfig | undefined, listener: Listener) {
     this.#kit = kit
@@ -103,11 +109,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
 
   connectionEnded(connection: Connection): void {
     if (connection !== this.line.connection || !connection.endedUnasked) return
-    const loss = classify(idleEvidence(connection))
-    this.line.remember(loss, connection, false)
-    this.tellLoss(loss, connection, true)
-    this.#kit.reaper.noticed(loss, connection)
-    if (this.line.state.listening) this.#listener.fellSilent()
+    this.#lose(connection)
   }
 
   lossOf(work: Exchange, connection: Connection): Loss {
@@ -155,6 +157,58 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
   next(): void {
     this.line.arrived()
     this.#listener.idle()
+  }
+
+  /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
+  wonder(statement: Statement, text: string, failed: boolean): void {
+    if (this.#curiosity === undefined) {
+      if (statement.hides === 'nothing' && !this.line.state.unsure) return
+      const { host, port, database } = this.line.connection.client
+      const names = this.#kit.names(host, port, database)
+      this.#curiosity = new Curiosity(this.line.state, this.#kit.habits, names)
+    }
+    this.#curiosity.note(statement, text, failed, this.line.connection)
+  }
+
+  /** The work that was under way is done: what it left in the session is asked, then the next begins. */
+  rest(): void {
+    const { connection } = this.line
+    const curiosity = this.#curiosity
+    const open = this.transaction !== undefined
+    if (!open && !connection.usable) curiosity?.lost()
+    if (open || curiosity?.isDue(connection) !== true) {
+      this.next()
+      return
+    }
+    const question = curiosity.question(this.Exchange)
+    question.statement = analyze('SELECT 1')
+    question.owner = {
+      settled: () => {
+        this.asking = false
+        if (question.ending === 'lost' && !connection.asked) this.#lostIdle(question, connection)
+        else if (question.ending !== 'lost') curiosity.answered(question, connection)
+        this.next()
+      },
+    }
+    this.asking = true
+    question.run(connection)
+  }
+
+  /** A connection that was only being asked about itself was as good as idle. */
+  #lostIdle(question: Exchange, connection: Connection): void {
+    connection.lastWords ??= question.error
+    this.#lose(connection)
+  }
+
+  #lose(connection: Connection): void {
+    const loss = classify(idleEvidence(connection))
+    this.line.remember(loss, connection, false)
+    if (this.transaction === undefined) this.#curiosity?.lost()
+    this.tellLoss(loss, connection, true)
+    this.#kit.reaper.noticed(loss, connection)
+    if (this.line.state.anchor !== undefined)
+      this.#listener.anchorLost(anchorError(loss, connection))
+    if (this.line.state.listening) this.#listener.fellSilent()
   }
 
   perform(work: Exchange, connection: Connection): Promise<void> {
@@ -211,6 +265,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     const failed = isUnheededRollback(exchange)
     const { witnessPrepared } = connection
     connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
+    const { version } = this.line.state
     this.transaction = transactionAfter(
       exchange,
       connection,
@@ -218,12 +273,24 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
       this.line.state,
       this.settings,
     )
+    this.wonder(exchange.statement, exchange.text ?? '', error !== undefined || failed)
+    if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) this.#kit.budget.deposit()
     if (error === undefined) tellUnit(exchange)
     if (typeof exchange.witness?.xid === 'string') this.line.wrote = true
     this.#deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
     if (this.transaction !== undefined || exchange.statement.state.length > 0) exchange.trim()
-    this.#listener.idle()
+    this.rest()
+  }
+
+  /**
+   * The work was done on a connection that is gone, and so is what it left in the session there. The
+   * next statement finds that out: what can be made again is, and an anchor is told of.
+   */
+  #leave(connection: Connection, version: number): void {
+    const { state } = this.line
+    const unseen = this.#curiosity?.lost() === true
+    if (unseen || state.version !== version || state.anchor !== undefined) connection.destroy()
   }
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
@@ -247,6 +314,7 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     const { connection, state } = this.line
     if (connection.usable && connection.status !== 'I') connection.destroy()
     state.loseAnchors()
+    this.#curiosity?.clear()
     if (transaction !== undefined) {
       const { commits, rollsBack, chains } = exchange.statement
       if ((commits || rollsBack) && !chains) this.transaction = undefined
@@ -277,4 +345,11 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
 
 function showsSetting({ state }: Statement): boolean {
   return state.length > 0 && state.some(({ setting }) => setting !== undefined)
+}
+
+/** What the holder of a session hears that loses an anchor while nothing is under way. */
+function anchorError(loss: Loss, { lastWords, lastNotice, socketError }: Connection): Error {
+  const { condition } = loss
+  const cause = lastWords ?? lastNotice ?? socketError ?? new Error('the connection was closed')
+  return surfaced({ outcome: 'not-sent', condition, reason: 'anchored', attempts: 1, cause })
 }

@@ -1,5 +1,6 @@
 import { Budget, Gate, publish, type Settings } from '@reprise/core'
 import type { ExchangeClass } from './exchange.ts'
+import { Habits } from './habits.ts'
 import { Reaper } from './reaper.ts'
 import { exchangeClassOf } from './recorded-query.ts'
 import { tokenTable } from './token.ts'
@@ -27,6 +28,10 @@ export interface Kit {
   readonly identifying: boolean
   /** The server would not answer a witness: none is sent any more. */
   refuseWitness(): void
+  /** What is known of statements that may change their session out of sight. */
+  readonly habits: Habits
+  /** The settings that functions of one database, or texts sent to it, mention. */
+  names(host: string, port: number, database: string | undefined): Set<string>
   /** The sessions that are open. */
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
@@ -60,6 +65,7 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
   let current = settings
   let identifying = true
   const sessions = new Set<Killable>()
+  const names = new Map<string, Set<string>>()
   return {
     get settings() {
       return current
@@ -79,6 +85,13 @@ export function kitFor(Base: PgClientClass, settings: Settings): Kit {
     budget: new Budget(settings.budget),
     reaper: new Reaper(),
     preparing: true,
+    habits: new Habits(),
+    names(host, port, database) {
+      const key = `${host}:${port}/${database}`
+      const known = names.get(key) ?? new Set()
+      names.set(key, known)
+      return known
+    },
     sessions,
     abandon(processID) {
       if (processID === undefined) return

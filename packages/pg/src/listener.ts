@@ -11,6 +11,8 @@ export interface Listener {
   adopt(connection: Connection): void
   /** A session that listens lost its connection while nothing was under way. */
   fellSilent(): void
+  /** The connection was lost while nothing was under way, and with it what nobody can make again. */
+  anchorLost(error: Error): void
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
   /** The server gave notice of something that concerns the application. */

@@ -34,6 +34,8 @@ export class Session extends ClientFace {
   #connecting: Promise<void> | undefined
   #release: Release | undefined
   #opened = false
+  /** Whether it lies in its pool, where nobody holds it. */
+  #resting = false
   #closed: Promise<void> | undefined
   #settled: (() => void) | undefined
 
@@ -48,6 +50,7 @@ export class Session extends ClientFace {
       idle: () => this.#next(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#enqueue('listen'),
+      anchorLost: (error) => this.#loseAnchor(error),
       missedNotifications: () => this.emit('notificationsMissed'),
       noticed: (notice, { active }) => {
         // Between the statements of a recovery: of a connection that the application does not know yet.
@@ -149,15 +152,26 @@ export class Session extends ClientFace {
   }
 
   set release(release: Release | undefined) {
+    this.#resting = false
     this.#release =
       release &&
       ((error) => {
+        this.#resting = true
         const { transaction } = this.#conversation
         if (transaction !== undefined || this.#active !== undefined || this.#queue.length > 0) {
           this.#enqueue('reset')
         }
         release(error)
       })
+  }
+
+  /**
+   * Whoever holds a lock by this session must hear that it is gone, as of pg's client. One that lies in
+   * its pool is nobody's: it is replaced in silence.
+   */
+  #loseAnchor(error: Error): void {
+    if (this.#resting) this.#conversation.line.state.loseAnchors()
+    else if (this.listenerCount('error') > 0) this.emit('error', error)
   }
 
   #open(): Promise<void> {
@@ -238,11 +252,12 @@ export class Session extends ClientFace {
       if (this.#connecting !== undefined) {
         this.#conversation.halt('closed')
         await this.#connecting.catch(() => undefined)
-      } else if (this.#active !== undefined) {
+      } else if (this.#active !== undefined || this.#conversation.asking) {
         const idle = new Promise<void>((resolve) => {
           this.#settled = resolve
         })
-        this.#conversation.halt('closed')
+        // What the session itself is asking has its answer soon.
+        if (this.#active !== undefined) this.#conversation.halt('closed')
         await idle
       }
       const { connection } = this.#conversation.line

@@ -1,5 +1,6 @@
 import type { StateChange } from '@reprise/core'
 import type { Inquiry } from './inquiry.ts'
+import type { SessionFacts } from './session-facts.ts'
 import type { Raw } from './wire.ts'
 
 /** A statement that set session state could not be repeated on a new connection. */
@@ -33,6 +34,11 @@ export class SessionState {
   #compactAt = 64
   /** What cannot be made again, in words. */
   readonly #anchors = new Map<string, { readonly what: string; count: number }>()
+  /** Values of settings as the server said them last, or as set_config answered them. */
+  readonly #values = new Map<string, string>()
+  /** What changed since the server was asked, so that its value, or whether it is, is not known. */
+  readonly #touched = new Set<string>()
+  #version = 0
 
   /** What cannot be made again, if there is such a thing. */
   get anchor(): string | undefined {
@@ -50,6 +56,56 @@ export class SessionState {
     return this.#log.length
   }
 
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** The names of the settings that were made here, in lower case. */
+  *names(): Iterable<string> {
+    for (const { key } of this.#log) if (key.startsWith('set:')) yield key.slice(4)
+    for (const key of this.#anchors.keys()) {
+      const name = unseen(key)
+      if (name !== undefined) yield name
+    }
+  }
+
+  /** Whether a setting was made whose value only the server knows. */
+  get unsure(): boolean {
+    for (const key of this.#anchors.keys()) if (unseen(key) !== undefined) return true
+    return false
+  }
+
+  /** The statement by which SQL prepared a name, if it was. */
+  prepared(name: string): string | undefined {
+    return this.#log.find(({ key }) => key === `prepare:${name}`)?.text
+  }
+
+  /**
+   * What the server says takes the place of what texts let guess: settings by their values, anchors as
+   * they are.
+   * @returns whether something was found that no text had shown; undefined when that cannot be told,
+   *   because a text had changed something as well whose value it does not show
+   */
+  learn(facts: SessionFacts): boolean | undefined {
+    const touched = new Set(this.#touched)
+    this.#touched.clear()
+    let found = false
+    for (const [key, value] of facts.settings) {
+      const before = this.#values.get(key) ?? null
+      if (before === value && !touched.has(key)) continue
+      // What was local to a transaction leaves an empty placeholder behind.
+      if (!touched.has(key) && !(value === '' && before === null)) found = true
+      if (value === null) this.#drop(key)
+      else this.#assign(key, value)
+    }
+    const channels = new Map([...facts.channels].map((name) => [name, `LISTEN ${quoted(name)}`]))
+    if (this.#learnCommands('prepare:', facts.prepared)) found = true
+    if (this.#learnCommands('listen:', channels)) found = true
+    if (this.#learnAnchors(facts, touched)) found = true
+    return found || (touched.size === 0 ? false : undefined)
+  }
+
   /** The anchored things went with their connection. */
   loseAnchors(): void {
     this.#anchors.clear()
@@ -57,12 +113,15 @@ export class SessionState {
 
   /** Something was set, and nobody can tell what. */
   forget(what: string): void {
+    this.#version += 1
     this.#anchors.set('unknown', { what, count: 1 })
   }
 
   /** Takes note of a change that is there to stay. */
   apply({ change, values, row }: Change): void {
     const { key, effect, what, text, setting } = change
+    this.#version += 1
+    if (setting === undefined) for (const name of touchedBy(key)) this.#touched.add(name)
     if (effect === 'clear') this.#clear(key)
     else if (effect === 'drop') this.#drop(named(key, values))
     else if (effect === 'anchor') this.#hold(named(key, values), what)
@@ -94,15 +153,68 @@ export class SessionState {
     if (local !== undefined && isTrue(values?.[local])) return
     const setting = name === undefined ? key.replace(/^set:/, '') : String(values?.[name] ?? '')
     const value = row?.[column]
-    if (value === undefined) {
-      this.forget('a setting whose value was not seen')
+    const made = name === undefined ? key : keyOfSetting(setting)
+    if (value === undefined || setting === '') {
+      this.#touched.add(made)
+      const what = 'a setting whose value was not seen'
+      this.#anchors.set(setting === '' ? 'unknown' : `config:${setting.toLowerCase()}`, {
+        what,
+        count: 1,
+      })
       return
     }
-    // NULL resets it, as guc_funcs.c set_config_by_name does.
-    const text = `SELECT pg_catalog.set_config(${literal(setting)}, ${
-      value === null ? 'NULL' : literal(String(value))
-    }, false)`
-    this.#make(name === undefined ? key : keyOfSetting(setting), text)
+    const shown = value === null ? null : String(value)
+    if (shown === null) this.#values.delete(made)
+    else this.#values.set(made, shown)
+    // A value may be shown otherwise than pg_settings has it: a placeholder's is not.
+    if (!made.includes('.')) this.#touched.add(made)
+    this.#make(made, toSet(setting, shown))
+  }
+
+  /** A setting has this value now: it is made again where it was made, unless a PREPARE has seen it. */
+  #assign(key: string, value: string): void {
+    this.#values.set(key, value)
+    const entry = { key, text: toSet(nameOf(key), value), undone: false }
+    const at = this.#log.findLastIndex((made) => made.key === key)
+    const seen = this.#log.findLastIndex((made) => made.key.startsWith('prepare:')) > at
+    if (at < 0 || seen || this.#log[at]?.undone === true) this.#make(key, entry.text)
+    else this.#log[at] = entry
+  }
+
+  /** What the server has of PREPARE or LISTEN, and what it does not have. */
+  #learnCommands(prefix: string, texts: ReadonlyMap<string, string>): boolean {
+    const made = new Set(this.#log.map(({ key }) => key).filter((key) => key.startsWith(prefix)))
+    let found = false
+    for (const [name, text] of texts) {
+      if (made.delete(prefix + name)) continue
+      this.#make(prefix + name, text)
+      found = true
+    }
+    for (const key of made) this.#drop(key)
+    return found || made.size > 0
+  }
+
+  /** Anchors are as the server has them; what it was not asked about stays. */
+  #learnAnchors({ anchors, settings }: SessionFacts, touched: ReadonlySet<string>): boolean {
+    let found = false
+    for (const [key, { what, count }] of [...this.#anchors]) {
+      const kind = kindOf(key)
+      if (isAnchorKind(kind) && !anchors.has(key)) {
+        this.#anchors.delete(key)
+        found ||= !touched.has(kind)
+      }
+      const name = unseen(key)
+      if (name === undefined) continue
+      this.#anchors.delete(key)
+      // What no server shows by its name stays unknown.
+      if (!settings.has(`set:${name}`)) this.#anchors.set(`config:(${name})`, { what, count })
+    }
+    for (const [key, what] of anchors) {
+      if (this.#anchors.has(key)) continue
+      this.#anchors.set(key, { what, count: 1 })
+      found ||= !touched.has(kindOf(key))
+    }
+    return found
   }
 
   #make(key: string, text: string): void {
@@ -120,6 +232,7 @@ export class SessionState {
   }
 
   #drop(key: string): void {
+    this.#values.delete(key)
     if (key.startsWith('prepare:') || key.startsWith('listen:')) {
       this.#log = this.#log.filter((entry) => entry.key !== key)
     } else if (this.#log.some((entry) => entry.key === key)) {
@@ -133,6 +246,9 @@ export class SessionState {
 
   #clear(key: string): void {
     const prefix = key.slice(0, -1)
+    for (const name of [...this.#values.keys()]) {
+      if (name.startsWith(prefix)) this.#values.delete(name)
+    }
     for (const name of [...this.#anchors.keys()]) {
       if (name.startsWith(prefix)) this.#anchors.delete(name)
     }
@@ -188,8 +304,7 @@ function undoing(key: string): string {
   if (key === 'characteristics') {
     return 'RESET default_transaction_isolation; RESET default_transaction_read_only; RESET default_transaction_deferrable'
   }
-  const name = key.replace(/^set:/, '')
-  return `RESET ${name
+  return `RESET ${nameOf(key)
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)
     .join('.')}`
@@ -199,6 +314,45 @@ function keyOfSetting(name: string): string {
   const lower = name.toLowerCase()
   if (lower === 'role') return 'role'
   return lower === 'session_authorization' ? 'authorization' : `set:${lower}`
+}
+
+function nameOf(key: string): string {
+  return key === 'authorization' ? 'session_authorization' : key.replace(/^set:/, '')
+}
+
+/** NULL resets it, as guc_funcs.c set_config_by_name does. */
+function toSet(name: string, value: string | null): string {
+  const shown = value === null ? 'NULL' : literal(value)
+  return `SELECT pg_catalog.set_config(${literal(name)}, ${shown}, false)`
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** The name of a setting that was made out of sight, if it is known. */
+function unseen(key: string): string | undefined {
+  return /^config:([\w.]+)$/.exec(key)?.[1]
+}
+
+/** The kind that the key of an anchor begins with. */
+function kindOf(key: string): string {
+  return key.replace(/:.*$/s, '')
+}
+
+/** Whether the server can be asked about anchors of a kind. */
+function isAnchorKind(kind: string): boolean {
+  return kind === 'advisory' || kind === 'temp' || kind === 'cursor'
+}
+
+/** What a change by a text leaves unknown: the setting's value, or which anchors of a kind there are. */
+function touchedBy(key: string): string[] {
+  if (key === 'characteristics') {
+    return ['isolation', 'read_only', 'deferrable'].map((name) => `set:default_transaction_${name}`)
+  }
+  if (key.startsWith('set:') || key === 'role' || key === 'authorization') return [key]
+  const kind = kindOf(key)
+  return isAnchorKind(kind) ? [kind] : []
 }
 
 /** A literal that is read the same whatever standard_conforming_strings says. */

@@ -146,6 +146,8 @@ describe('an anchored session', () => {
     await withThrowaway(url, async (client) => {
       await client.query('SELECT pg_advisory_lock(1), pg_advisory_lock(1)')
       await client.query('SELECT pg_advisory_unlock(1), pg_advisory_unlock(1)')
+      // By then the server was asked.
+      await client.query('SELECT 1')
       await kill(server, client)
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
