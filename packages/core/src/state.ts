@@ -46,7 +46,7 @@ export function ofSet(span: Span): readonly StateChange[] {
   let i = span.from + 1
   if ((words[i] === 'LOCAL' || words[i] === 'SESSION') && !isAssigned(words, i)) {
     if (words[i] === 'LOCAL') return noChanges
-    if (words[i + 1] === 'CHARACTERISTICS') return [keep(span, 'characteristics')]
+    if (words[i + 1] === 'CHARACTERISTICS') return ofCharacteristics(span, i + 4)
     // In SET SESSION AUTHORIZATION the word belongs to what follows it.
     if (words[i + 1] !== 'AUTHORIZATION') i++
   }
@@ -77,17 +77,35 @@ export function ofSet(span: Span): readonly StateChange[] {
   return name === '' || endsWithTransaction(name) ? noChanges : [assign(span, name, next + 1)]
 }
 
+/** SET SESSION CHARACTERISTICS AS TRANSACTION sets a setting for each mode from token i on. */
+function ofCharacteristics(span: Span, i: number): readonly StateChange[] {
+  const { tokens, to } = span
+  const { words, starts, ends, text } = tokens
+  const changes: StateChange[] = []
+  for (let at = i; at < to; ) {
+    const from = at
+    const mode = words[at] === 'NOT' ? words[++at] : words[at]
+    at +=
+      mode === 'ISOLATION' && words[at + 2] !== 'SERIALIZABLE' ? 4 : mode === 'ISOLATION' ? 3 : 1
+    if (mode === 'READ') at++
+    const name = mode === 'READ' ? 'read_only' : mode === 'DEFERRABLE' ? 'deferrable' : 'isolation'
+    const written = text.slice(starts[from], ends[Math.min(at, to) - 1])
+    changes.push({
+      ...keep(span, `set:default_transaction_${name}`),
+      text: `SET SESSION CHARACTERISTICS AS TRANSACTION ${written}`,
+    })
+    if (words[at] === ',') at++
+  }
+  return changes
+}
+
 /** What RESET undoes (gram.y: VariableResetStmt). RESET ALL leaves role and authorization alone. */
 export function ofReset(span: Span): readonly StateChange[] {
   const { words } = span.tokens
   const i = span.from + 1
   switch (words[i]) {
     case 'ALL':
-      return [
-        change(span, 'set:*', 'clear'),
-        change(span, 'config:*', 'clear'),
-        change(span, 'characteristics', 'drop'),
-      ]
+      return [change(span, 'set:*', 'clear'), change(span, 'config:*', 'clear')]
     case 'SESSION':
       if (words[i + 1] === 'AUTHORIZATION') return [change(span, 'authorization', 'drop')]
       break
@@ -178,8 +196,6 @@ function assign(span: Span, name: string, value: number): StateChange {
 }
 
 function reset(span: Span, name: string): StateChange {
-  // SET SESSION CHARACTERISTICS sets these too, under another key: the reset must be repeated.
-  if (name.startsWith('default_transaction_')) return keep(span, keyOf(name))
   return change(span, keyOf(name), 'drop')
 }
 

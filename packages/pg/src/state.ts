@@ -301,9 +301,6 @@ export function survivesRollback({ change }: Change): boolean {
 function undoing(key: string): string {
   if (key === 'role') return 'RESET ROLE'
   if (key === 'authorization') return 'RESET SESSION AUTHORIZATION'
-  if (key === 'characteristics') {
-    return 'RESET default_transaction_isolation; RESET default_transaction_read_only; RESET default_transaction_deferrable'
-  }
   return `RESET ${nameOf(key)
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)
@@ -347,9 +344,6 @@ function isAnchorKind(kind: string): boolean {
 
 /** What a change by a text leaves unknown: the setting's value, or which anchors of a kind there are. */
 function touchedBy(key: string): string[] {
-  if (key === 'characteristics') {
-    return ['isolation', 'read_only', 'deferrable'].map((name) => `set:default_transaction_${name}`)
-  }
   if (key.startsWith('set:') || key === 'role' || key === 'authorization') return [key]
   const kind = kindOf(key)
   return isAnchorKind(kind) ? [kind] : []
