@@ -113,6 +113,8 @@ export class Carriage implements PassengerOwner {
     const error = failure ?? new Error('the connection was lost again')
     if (onlyEnds(passenger.statement)) conversation.transaction = undefined
     else if (transaction !== undefined) transaction.broken = error
+    // Its caller is told, once.
+    line.state.loseAnchors()
     const behind = conversation.abandoned(passenger.statement)
     this.#refuse(passenger, error)
     behind(error)

@@ -92,9 +92,7 @@ export class Pending {
 
   /** Only what PostgreSQL itself does not undo stays. */
   rollBack(state: SessionState): void {
-    for (const entry of this.#entries) {
-      if ('change' in entry && survivesRollback(entry)) state.apply(entry)
-    }
+    for (const change of survivors(this.#entries)) state.apply(change)
     this.#entries = []
   }
 
@@ -108,12 +106,25 @@ export class Pending {
     )
     if (at < 0) return
     const since = this.#entries.splice(act === 'release' ? at : at + 1)
-    this.#entries.push(
-      ...since.filter(
-        (entry) => 'change' in entry && (act === 'release' || survivesRollback(entry)),
-      ),
-    )
+    const stay = act === 'release' ? since.filter((entry) => 'change' in entry) : survivors(since)
+    this.#entries.push(...stay)
   }
+}
+
+/**
+ * What outlives a rollback. A statement was prepared under settings that do not: it has to be prepared
+ * again under the same.
+ */
+function survivors(entries: readonly (Change | Mark)[]): Change[] {
+  const under: Change[] = []
+  const stay: Change[] = []
+  for (const entry of entries) {
+    if (!('change' in entry)) continue
+    if (!survivesRollback(entry)) under.push(entry)
+    else if (under.length === 0 || entry.change.effect !== 'keep') stay.push(entry)
+    else stay.push({ ...entry, under: [...under, ...(entry.under ?? [])] })
+  }
+  return stay
 }
 
 /** The tags of statements that may change the session. */

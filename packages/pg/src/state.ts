@@ -14,6 +14,8 @@ export interface Change {
   readonly values: readonly unknown[] | undefined
   /** The row that it answered. */
   readonly row: readonly Raw[] | undefined
+  /** What was set when it was made, and is not any more: it was rolled back. */
+  readonly under?: readonly Change[]
 }
 
 /** What makes a piece of state again, and of which key; `undone` when it is an undoing itself. */
@@ -78,7 +80,8 @@ export class SessionState {
 
   /** The statement by which SQL prepared a name, if it was. */
   prepared(name: string): string | undefined {
-    return this.#log.find(({ key }) => key === `prepare:${name}`)?.text
+    const text = this.#log.find(({ key }) => key === `prepare:${name}`)?.text
+    return text?.startsWith(mark) ? undefined : text
   }
 
   /**
@@ -118,14 +121,14 @@ export class SessionState {
   }
 
   /** Takes note of a change that is there to stay. */
-  apply({ change, values, row }: Change): void {
+  apply({ change, values, row, under = [] }: Change): void {
     const { key, effect, what, text, setting } = change
     this.#version += 1
     if (setting === undefined) for (const name of touchedBy(key)) this.#touched.add(name)
     if (effect === 'clear') this.#clear(key)
     else if (effect === 'drop') this.#drop(named(key, values))
     else if (effect === 'anchor') this.#hold(named(key, values), what)
-    else if (setting === undefined) this.#make(key, text)
+    else if (setting === undefined) this.#make(key, under.length > 0 ? within(under, text) : text)
     else this.#set(key, setting, values, row)
   }
 
@@ -137,7 +140,10 @@ export class SessionState {
   async restore(ask: Inquiry): Promise<void> {
     this.#log = compact(this.#log)
     if (this.#log.length === 0) return
-    const { code } = await ask(this.#log.map(({ text }) => text).join(';\n'))
+    let texts = this.#log.map(({ text }) => text)
+    // A savepoint needs a transaction around it.
+    if (texts.some((text) => text.startsWith(mark))) texts = ['BEGIN', ...texts, 'COMMIT']
+    const { code } = await ask(texts.join(';\n'))
     if (code !== undefined) {
       throw new StateNotRestored(`the session state could not be set up again: ${code}`)
     }
@@ -296,6 +302,24 @@ function compact(log: readonly Entry[]): Entry[] {
 /** What was made in a transaction and outlives its rollback: nothing of it is transactional. */
 export function survivesRollback({ change }: Change): boolean {
   return /^(prepare:|advisory|load:)/.test(change.key)
+}
+
+const mark = 'SAVEPOINT reprise'
+
+/** Makes something under settings that are gone again behind it, and that it outlives. */
+function within(under: readonly Change[], text: string): string {
+  const settings = under.flatMap(({ change, values, row }) => {
+    const { key, effect, setting } = change
+    if (effect === 'drop') return [undoing(key)]
+    if (effect === 'clear' && key === 'set:*') return ['RESET ALL']
+    if (effect !== 'keep') return []
+    if (setting === undefined) return [change.text]
+    const value = row?.[setting.column]
+    const name = setting.name === undefined ? nameOf(key) : String(values?.[setting.name] ?? '')
+    const local = setting.local !== undefined && isTrue(values?.[setting.local])
+    return value === undefined || local ? [] : [toSet(name, value === null ? null : String(value))]
+  })
+  return [mark, ...settings, text, 'ROLLBACK TO reprise', 'RELEASE reprise'].join(';\n')
 }
 
 function undoing(key: string): string {

@@ -126,6 +126,10 @@ it('whatever statements made of a session is the same after its connection was l
         expect(await shown(client)).toEqual(expected)
       })
     }),
-    { numRuns: 200, interruptAfterTimeLimit: 60_000, endOnFailure: false },
+    {
+      numRuns: 200,
+      interruptAfterTimeLimit: 60_000,
+      endOnFailure: false,
+    },
   )
 }, 120_000)

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Server, until } from '../../../test/kit/index.ts'
-import { failure, kill, pidOf, poolOn, withThrowaway } from './support.ts'
+import { type Frame, Server, until } from '../../../test/kit/index.ts'
+import { failure, kill, pidOf, poolOn, proxied, withThrowaway } from './support.ts'
 
 let server: Server
 let url: string
@@ -252,4 +252,45 @@ describe('a session whose state cannot be made again', () => {
     })
     await server.sql('DROP ROLE passing')
   })
+})
+
+describe('a transaction that was committed although its reply was lost', () => {
+  const make: [string, string, string | undefined][] = [
+    ['SET', "SET app.who = 'kept'", 'kept'],
+    ['a function that sets', "SELECT act('kept')", undefined],
+    ['a lock', 'SELECT pg_advisory_lock(60)', undefined],
+    ['a lock by a function', 'SELECT lock_it(61)', undefined],
+    ['a temporary table', 'CREATE TEMP TABLE late (a int)', undefined],
+  ]
+  it.each(make)(
+    'has left %s behind: it is there for the next statement, or that one is told',
+    async (_name, text, value) => {
+      await using link = await proxied(server)
+      const admin = new pg.Client({ connectionString: link.direct })
+      await admin.connect()
+      await admin.query(`CREATE TABLE item (id int);
+      CREATE FUNCTION act(who text) RETURNS void LANGUAGE plpgsql AS
+        $$BEGIN PERFORM set_config('app.who', who, false); END$$;
+      CREATE FUNCTION lock_it(n int) RETURNS boolean LANGUAGE plpgsql AS
+        $$BEGIN RETURN pg_try_advisory_lock(n); END$$`)
+      await admin.end()
+      await withThrowaway(link.url, async (client) => {
+        let done = false
+        link.proxy.onFrame((frame: Frame) => {
+          if (done || frame.from !== 'server' || frame.type !== 'C' || frame.text !== 'COMMIT')
+            return 'pass'
+          done = true
+          return 'cut'
+        })
+        await client.query('BEGIN')
+        await client.query(text)
+        await client.query('INSERT INTO item VALUES (1)')
+        expect((await client.query('COMMIT')).command).toBe('COMMIT')
+        expect(done).toBe(true)
+        const next = client.query("SELECT current_setting('app.who', true) AS who")
+        if (value === undefined) expect(await failure(next)).toMatchObject({ reason: 'anchored' })
+        else expect((await next).rows).toEqual([{ who: value }])
+      })
+    },
+  )
 })
