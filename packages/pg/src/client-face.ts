@@ -8,6 +8,8 @@ import type { PgClient } from './wire.ts'
  */
 export abstract class ClientFace extends EventEmitter {
   readonly #typeParsers: unknown[][] = []
+  /** What the holder has set by hand, for the connections to come. */
+  readonly #assigned = new Map<string, unknown>()
   #referenced = true
 
   /** The client of the current connection. */
@@ -26,20 +28,40 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.host
   }
 
+  set host(value: string) {
+    this.#assign('host', value)
+  }
+
   get port(): number {
     return this.held.port
+  }
+
+  set port(value: number) {
+    this.#assign('port', value)
   }
 
   get user(): string | undefined {
     return this.held.user
   }
 
+  set user(value: string | undefined) {
+    this.#assign('user', value)
+  }
+
   get database(): string | undefined {
     return this.held.database
   }
 
+  set database(value: string | undefined) {
+    this.#assign('database', value)
+  }
+
   get password(): unknown {
     return this.held.password
+  }
+
+  set password(value: unknown) {
+    this.#assign('password', value)
   }
 
   /** Never: it is refused when a session is made. */
@@ -49,6 +71,10 @@ export abstract class ClientFace extends EventEmitter {
 
   get ssl(): unknown {
     return this.held.ssl
+  }
+
+  set ssl(value: unknown) {
+    this.#assign('ssl', value)
   }
 
   get connectionParameters(): unknown {
@@ -82,10 +108,16 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.escapeLiteral(text)
   }
 
+  #assign(name: string, value: unknown): void {
+    this.#assigned.set(name, value)
+    Reflect.set(this.held, name, value)
+  }
+
   /** Whatever the caller should hear of a connection, and whatever it has told its client. */
   protected attach(connection: Connection): void {
     const { client } = connection
     client.on('notification', (message) => this.emit('notification', message))
+    for (const [name, value] of this.#assigned) Reflect.set(client, name, value)
     for (const parser of this.#typeParsers) client.setTypeParser(...parser)
     if (!this.#referenced)
       client.connection.once('connect', () => this.#referenced || client.unref())

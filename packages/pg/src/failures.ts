@@ -6,13 +6,15 @@ export function connectFailure(error: unknown): unknown {
   if (error instanceof Refused) return error.cause
   if (!(error instanceof GaveUp)) return error
   const code = (error.cause as { code?: unknown } | undefined)?.code
-  return surfaced({
+  const failure = surfaced({
     outcome: 'not-sent',
     condition: conditionOf(String(code)) ?? 'sqlclient_unable_to_establish_sqlconnection',
     reason: error.message as 'deadline' | 'timeout' | 'closed',
     attempts: error.attempts,
     cause: error.cause,
   })
+  // ORMs tell a server that is down from a host that is unknown by Node's own code.
+  return typeof code === 'string' ? Object.assign(failure, { code }) : failure
 }
 
 /** What pg calls a query that its caller no longer waits for. */
