@@ -58,6 +58,16 @@ export const notFunctions: ReadonlySet<string> = new Set([
   ...['BY', 'ILIKE', 'JOIN', 'LIKE', 'OVERLAPS', 'SET', 'VARYING'],
 ])
 
+/**
+ * Words that give an order to rows, or are taken to: ORDER wherever it stands, since a sorted subquery
+ * or window is how many sort what is around it; set operations, whose legs come one after another;
+ * RECURSIVE, which comes level by level; ORDINALITY, JSON_TABLE and XMLTABLE; and the totals of ROLLUP,
+ * CUBE and GROUPING SETS. Besides, callers match what RETURNING gives to VALUES by position.
+ */
+export const ordering: ReadonlySet<string> = new Set(
+  words('ORDER UNION INTERSECT EXCEPT RECURSIVE ORDINALITY JSON_TABLE XMLTABLE ROLLUP CUBE SETS'),
+)
+
 const SEED = 0x811c9dc5
 
 /**

@@ -1,5 +1,5 @@
 import { harmless, setReturning } from './functions.ts'
-import { notFunctions } from './keywords.ts'
+import { notFunctions, ordering } from './keywords.ts'
 import { nameAt, type Tokens } from './tokens.ts'
 
 /** What a query (SELECT, INSERT, …) does, seen from its text alone. */
@@ -12,13 +12,7 @@ export interface Query {
   readonly into: number
   /** The functions it calls that are not known to be harmless. */
   readonly functions: readonly string[]
-  /**
-   * Nothing in it gives an order to its rows. What does, or is taken to: ORDER, wherever it stands (a
-   * sorted subquery, aggregate or window is how many sort what is around it); VALUES and INSERT, whose
-   * RETURNING callers match by position; set operations, whose legs come one after another; RECURSIVE,
-   * which comes level by level; a function that returns a set, with ORDINALITY or not; JSON_TABLE and
-   * XMLTABLE; MERGE; ROLLUP, CUBE and GROUPING SETS, with their totals at the end.
-   */
+  /** Nothing in it gives an order to its rows: nothing {@link ordering}, no list, no function. */
   readonly orderFree: boolean
   /** Where those functions stand that PostgreSQL itself brings (not qualified, or by pg_catalog). */
   readonly calls: readonly number[]
@@ -114,25 +108,14 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
         if (verb === i && word !== 'SELECT' && word !== 'VALUES' && word !== 'TABLE')
           modifies = true
         break
-      case 'ORDER':
-      case 'UNION':
-      case 'INTERSECT':
-      case 'EXCEPT':
-      case 'RECURSIVE':
-      case 'ORDINALITY':
-      case 'JSON_TABLE':
-      case 'XMLTABLE':
-      case 'ROLLUP':
-      case 'CUBE':
-      case 'SETS':
-        orderFree = false
-        break
       case 'FOR':
         if (isLock(words, i + 1)) locks = true
         break
       case 'INTO':
         if (into < 0 && !isTarget(words[i - 1], verb === i - 1)) into = i
         break
+      default:
+        if (ordering.has(word)) orderFree = false
     }
     if (words[i + 1] !== '(' || i + 1 >= to || i === from || level === LIST) continue
     const start = callAt(words, from, i, distinctEnd, modifies)

@@ -1014,3 +1014,48 @@ describe('the cache', () => {
     expect(analyze(long)).not.toBe(analyze(long))
   })
 })
+
+describe('the order of rows', () => {
+  test.each([
+    'select * from t',
+    'table t',
+    'select id from t where a = 1 limit 3',
+    'select id from t for update skip locked',
+    "select 'order by' from t -- order by",
+    'update t set a = 1 returning id',
+    'delete from t returning id',
+    'with q as (select 1) select * from q',
+    'select sum(a) over (partition by b) from t',
+  ])('is free: %s', (text) => expect(analyze(text).orderFree).toBe(true))
+  test.each([
+    'select * from t order by a',
+    'select * from (select * from t order by a) q',
+    'select array_agg(a order by b) from t',
+    'select row_number() over (order by a) from t',
+    'values (1), (2)',
+    'insert into t values (1), (2) returning id',
+    'insert into t select * from u returning id',
+    'merge into t using u on true when matched then delete returning id',
+    'select 1 union all select 2',
+    'select 1 intersect select 2',
+    'select 1 except select 2',
+    'with recursive q as (select 1) select * from q',
+    'select a, sum(b) from t group by rollup (a)',
+    'select a, sum(b) from t group by cube (a)',
+    'select a, sum(b) from t group by grouping sets ((a), ())',
+    'select * from unnest($1) with ordinality',
+    'select * from generate_series(1, 3)',
+    "select * from json_table($1, '$' columns (a int))",
+    "select * from xmltable('/' passing $1 columns a int)",
+    'select f(a) from t',
+    'select s.lower(a) from t',
+    'select 1; select 2',
+    'fetch all from c',
+    'execute p',
+    'show all',
+    'explain select * from t',
+    'explain analyze select * from t',
+    "select * from t where a = '\\' -- '",
+    'create table t as select 1',
+  ])('is not: %s', (text) => expect(analyze(text).orderFree).toBe(false))
+})

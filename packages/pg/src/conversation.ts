@@ -76,6 +76,13 @@ export class Conversation implements LineOwner, ExchangeOwner, Patient {
     return this.#kit.settings
   }
 
+  /** Whether what is sent now is not sent again, whatever becomes of it. */
+  get isFinal(): boolean {
+    const { transaction, settings } = this
+    if (transaction === undefined) return false
+    return transaction.unreplayable !== undefined || settings.replay === 'off'
+  }
+
   /** Begins a piece of work; nothing else may be under way. */
   begin(exchange: Exchange): void {
     this.line.halted = undefined

@@ -5,9 +5,9 @@ import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
 import { sameIncarnation } from './incarnation.ts'
 import type { Inquiry } from './inquiry.ts'
-import { Catalog, type Column, defaultAt, type Table } from './keep-catalog.ts'
+import { Catalog, type Table } from './keep-catalog.ts'
 import { fillsInTime } from './keep-default.ts'
-import { keepAssignments, keepInsert, placesOf } from './keep-insert.ts'
+import { isRewritable, type Rewrite, Rewriter } from './keep-rewrite.ts'
 import {
   isCandidate,
   isTimeless,
@@ -20,9 +20,8 @@ import {
 } from './keep-scope.ts'
 import { Sight, speaks } from './keep-sight.ts'
 import { Clock, instantForm } from './keep-time.ts'
-import { isGenerator, keepTarget } from './keep-value.ts'
 import { loadParser, type Parser } from './parser.ts'
-import type { Node, Relation, Select } from './tree.ts'
+import type { Node, Relation } from './tree.ts'
 import type { Witness } from './witness.ts'
 
 /** What is known of a transaction that was lost. */
@@ -32,26 +31,6 @@ export interface Lost {
   /** What kept its values, if it was itself a replay. */
   readonly keeper: Keeper | undefined
 }
-
-/** What was done to a statement. */
-interface Done {
-  readonly defaults: boolean
-  readonly values: boolean
-  readonly serial: boolean
-}
-
-/** What becomes of a statement. */
-interface Rewrite {
-  /** As it is sent. */
-  readonly tree: Node | undefined
-  /** What is sent in its place, if something is. */
-  readonly text: string | undefined
-  /** Whether it speaks of the time that is kept, or would. */
-  readonly timed: boolean
-  readonly serial: boolean
-}
-
-const nothing: Done = { defaults: false, values: false, serial: false }
 
 /**
  * Keeps, in the replay of a transaction, the values that the database generated when it ran first.
@@ -81,12 +60,11 @@ export class Keeper {
   readonly #parser: Parser
   readonly #catalog: Catalog
   readonly #instant: string | undefined
-  readonly #clock: Clock | undefined
-  readonly #serials: boolean
+  readonly #rewriter: Rewriter
   readonly #rewrites = new Map<Exchange, Rewrite>()
+  /** What is known of texts that are sent as they are. */
+  readonly #blind = new Map<string, boolean>()
   #sight: Sight | undefined
-  /** Whether a table's name means what the catalog says. */
-  #namesHold: boolean
   #keptSerial = false
   #keptTime = false
 
@@ -100,9 +78,8 @@ export class Keeper {
     this.#parser = parser
     this.#catalog = catalog
     this.#instant = instant
-    this.#clock = instant === undefined ? undefined : new Clock(parser, instant)
-    this.#serials = serials
-    this.#namesHold = namesHold
+    const clock = instant === undefined ? undefined : new Clock(parser, instant)
+    this.#rewriter = new Rewriter(parser, catalog, clock, serials, namesHold)
   }
 
   /**
@@ -151,7 +128,7 @@ export class Keeper {
     let timed = false
     for (const exchange of tape) {
       if (!isCandidate(exchange)) continue
-      const rewrite = this.#rewrite(exchange.text ?? '', exchange)
+      const rewrite = this.#rewriter.rewrite(exchange.text ?? '', exchange)
       this.#rewrites.set(exchange, rewrite)
       timed ||= rewrite.timed
     }
@@ -179,7 +156,7 @@ export class Keeper {
   apply(copy: Exchange, original: Exchange): void {
     if (!isCandidate(original)) return
     const { text = '' } = original
-    this.#write(copy, this.#rewrites.get(original) ?? this.#rewrite(text, original))
+    this.#write(copy, this.#rewrites.get(original) ?? this.#rewriter.rewrite(text, original))
     this.#rewrites.delete(original)
   }
 
@@ -196,10 +173,13 @@ export class Keeper {
    */
   follow(exchange: Exchange): boolean {
     if (this.#keptSerial && sees(exchange)) return false
-    if (redefines(exchange) || renames(exchange)) this.#namesHold = false
+    if (redefines(exchange) || renames(exchange)) {
+      this.#rewriter.namesHold = false
+      this.#blind.clear()
+    }
     if (!this.#keptTime) return true
     if (isCandidate(exchange)) {
-      const rewrite = this.#rewrite(exchange.text ?? '', undefined)
+      const rewrite = this.#rewriter.rewrite(exchange.text ?? '', undefined)
       this.#rewrites.set(exchange, rewrite)
       this.#write(exchange, rewrite)
     }
@@ -223,95 +203,27 @@ export class Keeper {
     this.#keptSerial ||= serial
   }
 
-  #rewrite(text: string, answered: Exchange | undefined): Rewrite {
-    const tree = this.#parser.read(text)
-    const same: Rewrite = { tree, text: undefined, timed: false, serial: false }
-    if (tree === undefined || !isRewritable(tree)) return same
-    try {
-      const set = this.#clock?.set(tree) === true
-      const { defaults, values, serial } = this.#keepValues(tree, answered)
-      if (!set && !defaults && !values) return same
-      const kept = this.#parser.write(tree)
-      if (kept !== undefined) return { tree, text: kept, timed: set || defaults, serial }
-    } catch {
-      // Half a rewrite is none.
-    }
-    return { ...same, tree: this.#parser.read(text) }
-  }
-
   /** Whether a statement, as it is sent, sees no time but the one that is kept. */
   #isBlind(sent: Sent): boolean {
-    const { statement, text = '', values } = sent
-    const sight = this.#sight
-    if (sight === undefined) return false
+    const { statement, text = '', values, shape = [] } = sent
+    if (this.#sight === undefined) return false
     if (isTimeless(statement)) return true
-    const tree = this.#rewrites.get(sent as Exchange)?.tree ?? this.#parser.read(text)
-    if (tree === undefined || statement.kind === 'several') return false
-    if (!isRewritable(tree) && !isReadable(tree)) return false
-    if (values?.some(speaks) || sight.sees(tree)) return false
-    const table = (relation: Relation): Table | undefined =>
-      this.#tableOf(relation, sent.shape ?? [])
-    return !fillsInTime(tree, { sight, catalog: this.#catalog, table })
-  }
-
-  #keepValues(tree: Node, answered: Exchange | undefined): Done {
-    const { InsertStmt: insert, UpdateStmt: update, SelectStmt: select } = tree
-    if (select !== undefined) return answered ? this.#keepTargets(select, answered) : nothing
-    const relation = insert?.relation ?? update?.relation
-    const shape = answered?.shape ?? []
-    const table = relation && this.#tableOf(relation, shape)
-    if (table === undefined) return nothing
-    let defaults = false
-    const timed = (column: Column): Node | undefined => {
-      const node = this.#clock && defaultAt(column, this.#clock, this.#parser)
-      defaults ||= node !== undefined
-      return node
+    if (statement.kind === 'several' || values?.some(speaks)) return false
+    const rewrite = this.#rewrites.get(sent as Exchange)
+    if (rewrite !== undefined) return this.#isBlindTree(rewrite.tree, shape, this.#sight)
+    let blind = this.#blind.get(text)
+    if (blind === undefined) {
+      blind = this.#isBlindTree(this.#parser.read(text), shape, this.#sight)
+      this.#blind.set(text, blind)
     }
-    const targets = update?.targetList ?? insert?.onConflictClause?.targetList
-    if (targets !== undefined) keepAssignments(targets, table, timed)
-    if (insert === undefined) return { ...nothing, defaults }
-    const place = placesOf(insert, shape, table)
-    const rows = place && answered?.taped
-    const keepsTime = this.#clock !== undefined
-    const known = { table, rows, place, serials: this.#serials, keepsTime, timed }
-    const kept = keepInsert(insert, known, this.#parser)
-    return { ...kept, defaults: defaults || kept.timed }
+    return blind
   }
 
-  /** Values that a select list drew, where it gave one row. */
-  #keepTargets(select: Select, { taped, shape }: Exchange): Done {
-    const targets = select.targetList ?? []
-    const [row] = taped ?? []
-    if (taped?.length !== 1 || targets.length !== shape?.length) return nothing
-    let values = false
-    let serial = false
-    for (const [i, { ResTarget: target }] of targets.entries()) {
-      const value = row?.[i]
-      const drawn = target?.val && isGenerator(target.val)
-      if (target === undefined || drawn === undefined || typeof value !== 'string') continue
-      if (drawn === 'serial' && !this.#serials) continue
-      if (!keepTarget(target, drawn, value, this.#parser)) continue
-      values = true
-      serial ||= drawn === 'serial'
-    }
-    return { defaults: false, values, serial }
+  #isBlindTree(tree: Node | undefined, shape: readonly FieldDef[], sight: Sight): boolean {
+    if (tree === undefined || (!isRewritable(tree) && !isReadable(tree))) return false
+    const table = (relation: Relation): Table | undefined => this.#rewriter.tableOf(relation, shape)
+    return !sight.sees(tree) && !fillsInTime(tree, { sight, catalog: this.#catalog, table })
   }
-
-  /** The table that an answer came from, or that a name leads to. */
-  #tableOf(relation: Relation, shape: readonly FieldDef[]): Table | undefined {
-    for (const { tableID } of shape) {
-      const table = this.#catalog.byOid(tableID)
-      if (table?.name === relation.relname) return table
-    }
-    return this.#namesHold ? this.#catalog.byName(relation) : undefined
-  }
-}
-
-const rewritable = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']
-
-/** Anything else that speaks of time (a default, a view) means the time at which it will be used. */
-function isRewritable(tree: Node): boolean {
-  return rewritable.some((kind) => kind in tree)
 }
 
 /** Statements that hold a query, which is looked at like one. */

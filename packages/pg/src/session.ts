@@ -223,7 +223,8 @@ export class Session extends ClientFace {
 
   #ask(exchange: Exchange, timeout: number | undefined): void {
     limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
-    const failure = ready(exchange, this.#kit.mapper, this.#named)
+    const once = !this.#busy && this.#queue.length === 0 && this.#conversation.isFinal
+    const failure = ready(exchange, this.#kit.mapper, this.#named, once)
     this.#kit.abandon(processToKill(exchange))
     if (failure === undefined) this.#enqueue(exchange)
     else process.nextTick(() => exchange.deliver(failure))

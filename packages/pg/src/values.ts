@@ -30,14 +30,16 @@ export function valueMapperOf(Query: PgQueryClass): Mapper {
  * The values as they go on the wire, taken when the application hands them over: what it does to its
  * objects and buffers later cannot change what is sent, first or again. Whatever pg would send as
  * bytes is a view of somebody's memory (utils.js: prepareValue) and copied, once.
+ *
+ * @param once whether they are sent before the application has its turn again, and never after
  */
-export function frozen(values: readonly unknown[], mapper: Mapper): unknown[] {
+export function frozen(values: readonly unknown[], mapper: Mapper, once: boolean): unknown[] {
   const result: unknown[] = new Array(values.length)
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
     const settled = value === null || (typeof value !== 'object' && typeof value !== 'function')
     const mapped = settled ? value : mapper(value, i)
-    result[i] = Buffer.isBuffer(mapped) ? Buffer.from(mapped) : mapped
+    result[i] = Buffer.isBuffer(mapped) && !once ? Buffer.from(mapped) : mapped
   }
   return result
 }

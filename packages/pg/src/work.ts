@@ -42,11 +42,13 @@ export function valuesOf(load: Submittable): readonly unknown[] | undefined {
  *
  * @param named the texts of the prepared statements so far: one may be called by its name alone, and
  *   must be judged, and on a new connection prepared, by its text all the same
+ * @param once whether it is sent at once, and never again
  */
 export function ready(
   exchange: Exchange,
   mapper: (value: unknown, index: number) => unknown,
   named: Map<string, string>,
+  once: boolean,
 ): Error | undefined {
   const { name, text } = exchange
   if (typeof name === 'string') {
@@ -58,7 +60,7 @@ export function ready(
   if ((!passing && !reads) || commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined
   try {
-    exchange.values = frozen(exchange.values, mapper)
+    exchange.values = frozen(exchange.values, mapper, once)
     return undefined
   } catch (error) {
     return error as Error

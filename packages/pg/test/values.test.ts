@@ -134,3 +134,23 @@ it('what is sent first and what is sent again are the same, whatever became of t
     await plain.end()
   })
 })
+
+it.each(['verified', 'off'] as const)(
+  'bytes are those that were handed over, sent at once or behind others, with replay %s',
+  async (replay) => {
+    const body = async (client: pg.PoolClient): Promise<void> => {
+      await client.query('BEGIN')
+      const bytes = Buffer.from('first')
+      const text = "SELECT convert_from($1, 'utf8') AS text"
+      const sent = [0, 1, 2].map((at) => {
+        bytes.write(`${at}irst`)
+        return client.query(text, [bytes])
+      })
+      bytes.fill(0)
+      const rows = (await Promise.all(sent)).map((result) => result.rows[0].text)
+      expect(rows).toEqual(['0irst', '1irst', '2irst'])
+      await client.query('ROLLBACK')
+    }
+    await withClient(url, body, { replay })
+  },
+)
