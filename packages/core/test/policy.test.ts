@@ -9,6 +9,7 @@ const loss = (seen: Partial<Loss> = {}): Loss => ({
   outcome: 'rolled-back',
   evidence: 'frame',
   announced: true,
+  committedLocally: false,
   row: '',
   ...seen,
 })

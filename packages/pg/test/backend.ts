@@ -4,6 +4,7 @@ import {
   closeComplete,
   commandComplete,
   dataRow,
+  errorResponse,
   FakeServer,
   fatal,
   noData,
@@ -24,7 +25,7 @@ export interface Answers {
   incarnation: readonly (string | null)[]
   /** What pg_xact_status says, one after the other; the last is repeated. */
   statuses: (string | null)[]
-  /** Whether a function that was asked about can write. */
+  /** Whether what it executes writes, so that a READ ONLY transaction is refused it. */
   writes: boolean
   /** Whether the server was started since the statement began. */
   restarted: boolean
@@ -107,7 +108,8 @@ async function live(
     if (end === 'X') return
     const [text] = texts
     last = text ?? last
-    const after: 'I' | 'T' | 'E' = end === 'H' ? status : statusAfter(last, status)
+    const refused = answers.writes && texts.includes('BEGIN READ ONLY')
+    const after: 'I' | 'T' | 'E' = end === 'H' ? status : refused ? 'E' : statusAfter(last, status)
     const polite = replies(flight, answers)
     if (end !== 'H') polite.push(readyForQuery(after))
     const syncs = flight.length === 1 && end === 'S'
@@ -152,6 +154,11 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
     if (frame.type === 'C') out.push(closeComplete)
     if (frame.type === 'D') out.push(reads(text) ? rowDescription(['a']) : noData)
     if (frame.type === 'E') out.push(...reply(text, answers))
+    if (text === 'BEGIN READ ONLY' && frame.type === 'E' && answers.writes) {
+      // Behind an error everything is skipped up to the Sync.
+      out.push(parseComplete, bindComplete, refusal)
+      return out
+    }
     if (frame.type !== 'Q') continue
     for (const one of text.split(';').map((each) => each.trim())) {
       if (reads(one)) out.push(rowDescription(['a']))
@@ -160,6 +167,16 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
   }
   return out
 }
+
+const refusal = errorResponse({
+  S: 'ERROR',
+  V: 'ERROR',
+  C: '25006',
+  M: 'cannot execute INSERT in a read-only transaction',
+  F: 'utility.c',
+  L: '1',
+  R: 'PreventCommandIfReadOnly',
+})
 
 /** The process and the time that it says it has. */
 const who = ['4711', '"2026-01-01T00:00:00+00:00"']
@@ -178,7 +195,7 @@ function reply(text: string, answers: Answers): Buffer[] {
 }
 
 function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] {
-  const { statuses, incarnation, xid, writes, restarted } = answers
+  const { statuses, incarnation, xid, restarted } = answers
   if (text.includes('pg_xact_status')) {
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]
@@ -186,7 +203,6 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
   if (asksWitness(text)) return [[xid, ...who]]
   if (text.includes('pg_terminate_backend(pid')) return []
   if (asksIdentity(text)) return [[...who, ...usual.incarnation]]
-  if (text.includes('pg_proc')) return writes ? [['1']] : []
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   return [['1']]
 }

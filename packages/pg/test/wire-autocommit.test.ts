@@ -134,10 +134,11 @@ const autocommit: Row[] = [
     sent: 1,
   },
   {
-    promise: 'the wait for a standby given up: committed',
+    promise: 'the wait for a standby given up: committed, when ours behind it has waited',
     text: insert,
     at: `${insert} Sync`,
     fault: instead(replicating),
+    answers: { statuses: ['committed'] },
     gets: 'INSERT',
     sent: 1,
   },

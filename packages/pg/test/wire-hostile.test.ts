@@ -206,7 +206,8 @@ describe('wherever a conversation breaks off', () => {
         for (const answer of answers) {
           if (answer.status === 'rejected') expect(typeof answer.reason.outcome).toBe('string')
         }
-        await client.query('ROLLBACK')
+        // What a function may have left in a session that was lost before it could be asked is told, once.
+        await client.query('ROLLBACK').catch((error) => expect(error.reason).toBe('anchored'))
         expect((await client.query('SELECT 2')).rows).toEqual([{ a: '1' }])
         client.release()
         await pool.end()
