@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts'
 import {
-  type Incarnation,
+  type Backend,
   incarnationColumns,
   postmasterColumn,
   readIncarnation,
@@ -8,18 +8,6 @@ import {
 } from './incarnation.ts'
 import type { Inquiry } from './inquiry.ts'
 import type { Raw } from './wire.ts'
-
-/**
- * A server process that works, or worked, for us, by what is enough to recognise it again and to end
- * no other: on that server, the process of that number that was there before the moment at which we
- * know it to have been ours.
- */
-export interface Backend {
-  readonly pid: number
-  readonly incarnation: Incarnation
-  /** A moment at which it was ours, by the server's clock, so written that every DateStyle reads it. */
-  readonly began: string
-}
 
 /** The statement that asks who executes it. */
 export const identityText: string = `SELECT CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text),

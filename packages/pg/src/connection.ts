@@ -1,7 +1,7 @@
 import type { TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import type { Backend } from './backend.ts'
 import { guardParser } from './guard.ts'
+import type { Backend } from './incarnation.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */

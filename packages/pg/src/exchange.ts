@@ -1,7 +1,7 @@
 import type { Evidence, Statement, TransactionStatus, Unit } from '@reprise/core'
 import type { FieldDef } from 'pg'
-import type { Backend } from './backend.ts'
 import type { Connection, Traveller } from './connection.ts'
+import type { Backend } from './incarnation.ts'
 import type { Token } from './token.ts'
 import type { PgQuery, QueryCallback, QueryConfig, Raw, ReportMessage } from './wire.ts'
 import type { Ride, Witness } from './witness.ts'

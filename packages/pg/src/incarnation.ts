@@ -19,6 +19,18 @@ export interface Incarnation {
   readonly postmaster: string | null
 }
 
+/**
+ * A server process that works, or worked, for us, by what is enough to recognise it again and to end
+ * no other: on that server, the process of that number that was there before the moment at which we
+ * know it to have been ours.
+ */
+export interface Backend {
+  readonly pid: number
+  readonly incarnation: Incarnation
+  /** A moment at which it was ours, by the server's clock, so written that every DateStyle reads it. */
+  readonly began: string
+}
+
 /** Asks for {@link Incarnation.system}. */
 export const systemColumn =
   'SELECT CAST(system_identifier AS pg_catalog.text) FROM pg_catalog.pg_control_system()'
@@ -58,14 +70,4 @@ export function sameHistory(a: Incarnation, b: Incarnation): boolean {
 /** Whether no transaction id was handed out twice between two readings. */
 export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return sameHistory(a, b) && a.crash !== null && a.crash === b.crash
-}
-
-/** Whether two readings are of one server process: only there can a process id mean the same. */
-export function sameServer(a: Incarnation, b: Incarnation): boolean {
-  return (
-    a.system !== null &&
-    a.system === b.system &&
-    a.postmaster !== null &&
-    a.postmaster === b.postmaster
-  )
 }

@@ -63,7 +63,7 @@ function identifies(
 }
 
 /** Whether a statement can be pipelined behind another one. */
-export function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
+function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
   return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
 }
 

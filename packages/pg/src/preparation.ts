@@ -8,10 +8,10 @@ import {
   type Verdict,
 } from '@reprise/core'
 import { inquiry } from './ask.ts'
-import type { Backend } from './backend.ts'
 import { startedWithin } from './catalog.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange, ExchangeClass } from './exchange.ts'
+import type { Backend } from './incarnation.ts'
 import { sameIncarnation } from './incarnation.ts'
 import type { Line } from './line.ts'
 import { hadNothingToCommit } from './proof.ts'

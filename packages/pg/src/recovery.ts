@@ -9,9 +9,9 @@ import {
   type Verdict,
 } from '@reprise/core'
 import { Interrupted } from './ask.ts'
-import type { Backend } from './backend.ts'
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
+import type { Backend } from './incarnation.ts'
 import { type Patient, prepare, type Step } from './preparation.ts'
 import { GaveUp, Refused } from './reconnect.ts'
 import { StateNotRestored } from './state.ts'

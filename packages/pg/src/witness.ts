@@ -1,5 +1,6 @@
-import { type Backend, identityText } from './backend.ts'
+import { identityText } from './backend.ts'
 import type { Connection } from './connection.ts'
+import type { Backend } from './incarnation.ts'
 import { leaveToken, type Token } from './token.ts'
 import type { Raw, Wire } from './wire.ts'
 
