@@ -81,6 +81,11 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.connectionParameters
   }
 
+  /** Whether it keeps the process alive. */
+  protected get keepsAlive(): boolean {
+    return this.#referenced
+  }
+
   ref(): void {
     this.#referenced = true
     this.held.ref()

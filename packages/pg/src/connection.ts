@@ -134,6 +134,16 @@ export class Connection {
     return this.client.connection.stream.bytesRead ?? 0
   }
 
+  /**
+   * Bytes received, and bytes that the kernel has taken: while either grows, the connection is alive. Of
+   * one huge write the kernel takes a part at a time.
+   */
+  get bytesMoved(): number {
+    const { bytesWritten = 0, writableLength = 0, _handle } = this.client.connection.stream
+    const queued = _handle?.writeQueueSize ?? 0
+    return this.bytesRead + bytesWritten - Math.max(writableLength > 0 ? queued : 0, 0)
+  }
+
   /** Milliseconds since it was made. */
   get age(): number {
     return performance.now() - this.#madeAt

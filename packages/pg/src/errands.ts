@@ -1,4 +1,4 @@
-import { analyze } from '@reprise/core'
+import { analyze, fullJitter } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 import { recover } from './recovery.ts'
 
@@ -34,13 +34,32 @@ export function settle(conversation: Conversation): void {
   exchange.run(connection)
 }
 
-/** Reconnects a session that only listens; `failed` is called when that did not succeed. */
-export async function listenAgain(conversation: Conversation, failed: () => void): Promise<void> {
-  const { line } = conversation
+/** Between two tries to listen again, at first and at most, in milliseconds. */
+const relisten = { base: 500, cap: 60_000 }
+
+/**
+ * Reconnects a session that listens. Where that fails, an open transaction is broken, so that the next
+ * statement is told and nothing of it runs outside it; and it is tried again, ever more seldom.
+ *
+ * @param keepsAlive whether the session keeps the process alive, as its socket would
+ * @param failures how often it has failed in a row
+ * @param again is called for the next try
+ */
+export async function listenAgain(
+  conversation: Conversation,
+  keepsAlive: boolean,
+  failures: number,
+  again: (failures: number) => void,
+): Promise<void> {
+  const { line, transaction } = conversation
   line.halted = undefined
-  await mend(conversation)
+  const failure = transaction?.broken === undefined ? await mend(conversation) : transaction.broken
+  if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
   conversation.next()
-  if (!line.connection.usable && line.halted === undefined) failed()
+  if (line.connection.usable || line.halted !== undefined) return
+  const wait = relisten.base + fullJitter(failures + 1, relisten)
+  const timer = setTimeout(again, wait, failures + 1)
+  if (!keepsAlive) timer.unref()
 }
 
 /** Puts a connection, and the open transaction, in place for work that cannot be sent again. */

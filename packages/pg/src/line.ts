@@ -127,15 +127,18 @@ export class Line {
     const first = this.#fresh
     try {
       for (;;) {
-        const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor)
+        const settle = async (connection: Connection): Promise<void> => {
+          const ask = inquiry(this.#kit.Exchange, connection, deadline.signal)
+          if (!first && this.#kit.identifying) await identify(connection, ask)
+          await this.#fence(ask, deadline)
+          standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
+          if (!standby) await this.state.restore(ask)
+        }
+        const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor, settle)
         attempts += made.attempts
-        watch(made.connection, this.#kit.settings.probeAfter, () => this.#probe(made.connection))
-        const ask = inquiry(this.#kit.Exchange, made.connection, deadline.signal)
-        if (!first && this.#kit.identifying) await identify(made.connection, ask)
-        await this.#fence(ask, deadline)
-        standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
         if (!standby) {
-          await this.state.restore(ask)
+          const { probeAfter } = this.#kit.settings
+          watch(made.connection, probeAfter, () => this.#probe(made.connection))
           return attempts
         }
         // After a failover the old address may still lead to a standby for a while.

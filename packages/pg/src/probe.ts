@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { inquiry } from './ask.ts'
+import { fence, identify } from './backend.ts'
 import { Connection } from './connection.ts'
 import type { Inquiry } from './inquiry.ts'
 import type { Kit } from './kit.ts'
@@ -34,7 +35,7 @@ export async function isHalfOpen(
     new Connection(kit.Base, config, { connectionEnded: () => undefined })
   let side: Connection | undefined
   try {
-    const opened = await reconnect(make, kit.gate(host, port), deadline, 0)
+    const opened = await reconnect(make, kit.gate(host, port), deadline, 0, async () => undefined)
     side = opened.connection
     const ask = inquiry(kit.Exchange, side, deadline.signal)
     return await waitsForUs(silent, side, ask, Math.min(stillFor, kit.settings.probeAfter))
@@ -54,17 +55,21 @@ async function waitsForUs(
   ask: Inquiry,
   still: number,
 ): Promise<boolean> {
-  const bytes = silent.bytesRead
+  const bytes = silent.bytesMoved
   const own = await ask('SELECT pg_catalog.pg_backend_pid()')
+  const known = silent.backend?.incarnation
+  const here = known && (await identify(side, ask))?.incarnation
+  // Through a balancer or after a failover the question may have come to another server.
+  if (here?.system !== known?.system || here?.postmaster !== known?.postmaster) return false
   const pid = silent.client.processID
   if (pid === null || Number(own.rows[0]?.[0]) !== side.client.processID) return false
-  const unmoved = (): boolean => silent.awaitsAnswer && silent.bytesRead === bytes
+  const unmoved = (): boolean => silent.awaitsAnswer && silent.bytesMoved === bytes
   const before = await look(ask, pid, silent.age)
   if (before === 'at work' || !unmoved()) return false
   await pause(still)
   const after = await look(ask, pid, silent.age)
   if (after !== before || !unmoved()) return false
-  if (after !== 'gone') await ask('SELECT pg_catalog.pg_terminate_backend($1::int, 1000)', [pid])
+  if (after !== 'gone' && silent.backend !== undefined) await fence(silent.backend, ask)
   return true
 }
 

@@ -39,6 +39,8 @@ export class Session extends ClientFace {
   readonly #config: string | ClientConfig | undefined
   #front: Front | undefined
   #queue: Work[] = []
+  /** How often in a row it could not listen again. */
+  #relistened = 0
   readonly #named = new Map<string, string>()
   readonly #queryTimeout: number
   #busy = true
@@ -63,7 +65,10 @@ export class Session extends ClientFace {
       idle: () => this.#next(),
       abandoned: () => this.#abandoned(),
       adopt: (connection) => this.attach(connection),
-      fellSilent: () => this.#enqueue('listen'),
+      fellSilent: () => {
+        this.#relistened = 0
+        this.#enqueue('listen')
+      },
       anchorLost: (error) => this.#loseAnchor(error),
       missedNotifications: () => this.emit('notificationsMissed'),
       noticed: (notice, { active }) => {
@@ -296,7 +301,10 @@ export class Session extends ClientFace {
     this.#active = work
     if (work === 'reset') settle(this.#conversation)
     else if (work === 'listen') {
-      void listenAgain(this.#conversation, () => this.#enqueue('listen'))
+      void listenAgain(this.#conversation, this.keepsAlive, this.#relistened, (failures) => {
+        this.#relistened = failures
+        if (!this._ending && !this.#conversation.line.connection.usable) this.#enqueue('listen')
+      })
     } else if (work instanceof Passenger) this.#carriage.board(work)
     else this.#conversation.begin(work)
   }

@@ -9,7 +9,12 @@ interface Watched {
   bytes: number
   since: number
   alarmed: boolean
+  /** How often it was asked after in one silence: each time it waits twice as long. */
+  alarms: number
 }
+
+/** The longest that a statement found at work is left alone before it is asked after again, in milliseconds. */
+const longestPause = 60_000
 
 const watched = new Map<Connection, Watched>()
 let timer: NodeJS.Timeout | undefined
@@ -23,7 +28,7 @@ let pace = rhythm
  * @param after the silence that raises the alarm, in milliseconds
  */
 export function watch(connection: Connection, after: number, alarm: () => Promise<void>): void {
-  watched.set(connection, { after, alarm, bytes: -1, since: 0, alarmed: false })
+  watched.set(connection, { after, alarm, bytes: -1, since: 0, alarmed: false, alarms: 0 })
   const every = Math.min(rhythm, Math.max(10, after))
   if (timer !== undefined && every >= pace) return
   clearInterval(timer)
@@ -38,12 +43,14 @@ function lookAround(): void {
       watched.delete(connection)
       continue
     }
-    const bytes = connection.awaitsAnswer ? connection.bytesRead : -1
+    const bytes = connection.awaitsAnswer ? connection.bytesMoved : -1
     if (bytes !== entry.bytes || bytes === -1) {
       entry.bytes = bytes
       entry.since = now
-    } else if (!entry.alarmed && now - entry.since >= entry.after) {
+      entry.alarms = 0
+    } else if (!entry.alarmed && now - entry.since >= pauseOf(entry)) {
       entry.alarmed = true
+      entry.alarms += 1
       void entry.alarm().finally(() => {
         entry.alarmed = false
         entry.since = performance.now()
@@ -54,4 +61,8 @@ function lookAround(): void {
     clearInterval(timer)
     timer = undefined
   }
+}
+
+function pauseOf({ after, alarms }: Watched): number {
+  return Math.max(after, Math.min(longestPause, after * 2 ** alarms))
 }

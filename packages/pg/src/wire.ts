@@ -15,6 +15,10 @@ export interface Wire extends EventEmitter {
   readonly stream: {
     readonly writable: boolean
     readonly bytesRead?: number
+    readonly bytesWritten?: number
+    readonly writableLength?: number
+    /** libuv's own count of what the kernel has not taken yet, as net.Socket's timeout reads it. */
+    readonly _handle?: { readonly writeQueueSize?: number } | null
     write(bytes: Buffer): unknown
     destroy(error?: Error): unknown
   }

@@ -151,18 +151,17 @@ describe('a half-open connection', () => {
     await admin.end()
   })
   it('is not taken for one while its statement is merely slow', async () => {
-    const pool = poolOn(server.url, { probeAfter: 50 })
+    const url = await server.createDatabase('merely_slow')
+    const pool = poolOn(url, { probeAfter: 50 })
     const client = await pool.connect()
     const pid = pidOf(client)
     const slow = client.query('SELECT pg_sleep(3)')
-    let probes = 0
+    // The second session is the probe's.
     await until(async () => {
-      probes += (
-        await server.sql(
-          "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%state_change::text%' AND pid <> pg_backend_pid()",
-        )
-      ).length
-      return probes > 0
+      const rows = await server.sql(
+        "SELECT sessions > 1 AS probed FROM pg_stat_database WHERE datname = 'merely_slow'",
+      )
+      return rows[0]?.probed
     })
     await slow
     expect(pidOf(client)).toBe(pid)
