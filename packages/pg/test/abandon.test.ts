@@ -11,7 +11,8 @@ it('what the application itself terminates, as Kysely’s kill session does, is 
   const written = failure(victim.query('INSERT INTO t SELECT 1 FROM pg_sleep(60)'))
   await until(async () => {
     const { rows } = await killer.query(
-      "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+      "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = $1",
+      [pidOf(victim)],
     )
     return rows.length > 0
   })
