@@ -153,6 +153,31 @@ describe('under synchronous replication', () => {
     const rows = await sync.sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
     return rows.filter((row) => pid === undefined || row.pid === pid).length
   }
+  /**
+   * Has commits wait for a standby that never comes. Backends hear of it from the checkpointer
+   * (SyncRepUpdateSyncStandbysDefined), so one commit of another client waits first.
+   */
+  const hold = async (): Promise<void> => {
+    await sync.set('synchronous_standby_names', 'nobody')
+    const first = new pg.Client(sync.url)
+    first.on('error', () => undefined)
+    await first.connect()
+    let idle = true
+    await until(async () => {
+      if (idle) {
+        idle = false
+        void first.query("SELECT pg_logical_emit_message(true, 'first', '')").then(
+          () => {
+            idle = true
+          },
+          () => undefined,
+        )
+      }
+      return (await waiting(pidOf(first))) === 1
+    })
+    // It leaves when it has its answer.
+    void first.end()
+  }
   type Lose = (pid: number, proxy: Proxy) => Promise<unknown>
   const losses: [string, Lose][] = [
     ['terminated', (pid) => sync.terminate(pid)],
@@ -192,7 +217,7 @@ describe('under synchronous replication', () => {
       const client = await pool.connect()
       await client.query(`CREATE TABLE t (a int); ${tokenTable('tokens').create}`)
       const pid = pidOf(client)
-      await sync.set('synchronous_standby_names', 'nobody')
+      await hold()
       let told: unknown
       const done = work(client).then((result) => {
         told = result
@@ -201,7 +226,7 @@ describe('under synchronous replication', () => {
         await until(async () => (await waiting(pid)) === 1)
         await lose(pid, link.proxy)
         // Whoever waits now is another: our own commit behind it, or the one that was cut off.
-        await until(async () => (await waiting()) > 0 && pidOf(client) !== pid)
+        await until(async () => (await waiting()) > 1 && pidOf(client) !== pid)
         expect(told).toBeUndefined()
       } finally {
         await sync.set('synchronous_standby_names', '')
@@ -218,7 +243,7 @@ describe('under synchronous replication', () => {
     const client = await pool.connect()
     await client.query('CREATE TABLE t (a int)')
     const pid = pidOf(client)
-    await sync.set('synchronous_standby_names', 'nobody')
+    await hold()
     try {
       await client.query('BEGIN')
       await client.query('INSERT INTO t VALUES (1)')
