@@ -35,6 +35,7 @@ export {
   type Hides,
   type Kind,
   type Member,
+  type Savepoint,
   type StateChange,
   type Statement,
 } from './statement.ts'

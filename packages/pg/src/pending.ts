@@ -1,4 +1,4 @@
-import type { Statement, TransactionStatus } from '@reprise/core'
+import type { Savepoint, Statement, TransactionStatus } from '@reprise/core'
 import { type Change, type SessionState, survivesRollback } from './state.ts'
 import type { Raw } from './wire.ts'
 
@@ -63,7 +63,8 @@ export class Pending {
   follow(answered: Answered, state: SessionState): void {
     const { statement, tags, after, failed, values, row } = answered
     const { members } = statement
-    if (statement.state.length === 0 && this.empty && statement.count <= 1) return
+    const marks = members.length > 1 || members[0]?.savepoint !== undefined
+    if (statement.state.length === 0 && this.empty && !marks) return
     if (tags.length > members.length || statement.ambiguous) {
       if (tags.some((tag) => changesState.test(tag)) || statement.state.length > 0) {
         state.forget('a setting made by a text that can be read in two ways')
@@ -73,7 +74,7 @@ export class Pending {
       const member = members[i]
       if (tag === 'COMMIT' || tag === 'PREPARE TRANSACTION') this.commit(state)
       else if (tag === 'ROLLBACK' && member?.savepoint?.act !== 'back') this.rollBack(state)
-      else if (member?.savepoint !== undefined) this.#move(member.savepoint)
+      else if (member?.savepoint !== undefined) this.#move(member.savepoint, state)
       for (const change of member?.state ?? []) {
         this.#entries.push({ change, values, row: members.length === 1 ? row : undefined })
       }
@@ -96,7 +97,7 @@ export class Pending {
     this.#entries = []
   }
 
-  #move({ act, name }: { readonly act: 'set' | 'release' | 'back'; readonly name: string }): void {
+  #move({ act, name }: Savepoint, state: SessionState): void {
     if (act === 'set') {
       this.#entries.push({ savepoint: name })
       return
@@ -104,7 +105,11 @@ export class Pending {
     const at = this.#entries.findLastIndex(
       (entry) => 'savepoint' in entry && entry.savepoint === name,
     )
-    if (at < 0) return
+    if (at < 0) {
+      // The server knows a savepoint that nobody saw: what came behind it cannot be told.
+      if (!this.empty) state.forget('a setting made behind an unknown savepoint')
+      return
+    }
     const since = this.#entries.splice(act === 'release' ? at : at + 1)
     const stay = act === 'release' ? since.filter((entry) => 'change' in entry) : survivors(since)
     this.#entries.push(...stay)

@@ -76,6 +76,31 @@ const text = fc.oneof(
   },
 )
 const step = fc.record({ text, own: fc.boolean() })
+const inBlock = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom('SAVEPOINT s', 'SAVEPOINT r') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('ROLLBACK TO s', 'ROLLBACK TO r', 'RELEASE s', 'RELEASE r'),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(...simple.slice(simple.indexOf("SET app.who = '1'"), -3)),
+  },
+)
+/** A transaction with savepoints in it, which single steps seldom come to. */
+const block = fc
+  .tuple(
+    fc.array(inBlock, { minLength: 1, maxLength: 8 }),
+    fc.constantFrom('COMMIT', 'COMMIT', 'ROLLBACK', 'COMMIT AND CHAIN', 'PREPARE TRANSACTION $id$'),
+    fc.boolean(),
+  )
+  .map(([body, end, own]) => ['BEGIN', ...body, end].map((text) => ({ text, own })))
+const session = fc
+  .array(fc.oneof(fc.array(step, { minLength: 1, maxLength: 7 }), block), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  .map((parts) => parts.flat())
 
 interface Shown {
   readonly state: unknown
@@ -108,7 +133,7 @@ const own = (query: string): string => query.replaceAll('$id$', () => `'${proces
 
 it('whatever statements made of a session is the same after its connection was lost', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), async (steps) => {
+    fc.asyncProperty(session, async (steps) => {
       const plain = new pg.Client({ connectionString: url })
       await plain.connect()
       for (const { text } of steps) await plain.query(own(text)).catch(() => undefined)

@@ -12,6 +12,8 @@ beforeAll(async () => {
   const admin = new pg.Client({ connectionString: url })
   await admin.connect()
   await admin.query(`CREATE ROLE acting; CREATE TABLE item (id int);
+    CREATE SCHEMA far; CREATE TABLE far.alone AS SELECT 'far' AS own;
+    CREATE TABLE place AS SELECT 'near' AS own;
     CREATE FUNCTION act(who text) RETURNS void LANGUAGE plpgsql AS
       $$BEGIN PERFORM set_config('app.who', who, false); END$$;
     CREATE FUNCTION reach(path text) RETURNS void LANGUAGE plpgsql AS
@@ -41,6 +43,8 @@ type Step = string | { text: string; values: unknown[] }
 const all = `SELECT current_setting('app.who', true) AS who, current_setting('app.last', true) AS last,
   current_setting('search_path') AS path, current_user::text AS "user", current_setting('work_mem') AS mem`
 
+const prepare = 'PREPARE there AS SELECT own FROM alone'
+
 /** By a statement, or by a query object of the caller's own, which drives the wire itself. */
 const ways = {
   'a statement': (client: pg.PoolClient, step: Step) => client.query(step as string),
@@ -67,6 +71,23 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
         'rolled back in part',
         ['BEGIN', 'SAVEPOINT a', "SELECT act('b')", 'ROLLBACK TO a', 'COMMIT'],
       ],
+      [
+        'a SET rolled back in part',
+        ['BEGIN', 'SAVEPOINT a', "SET app.who = '1'", 'ROLLBACK TO a', 'COMMIT'],
+      ],
+      [
+        'rolled back at first, and not later',
+        [
+          'BEGIN',
+          "SELECT act('a')",
+          'ROLLBACK',
+          'BEGIN',
+          "SELECT act('b')",
+          'ROLLBACK',
+          "SELECT act('c')",
+        ],
+      ],
+      ['again and again', Array.from({ length: 21 }, (_, i) => `SELECT act('${i}')`)],
       ['DO', ["DO $$BEGIN PERFORM set_config('app.who', 'do', false); END$$"]],
       ['CALL', ["CALL act_by_call('c')"]],
       ['EXECUTE', ["PREPARE later AS SELECT act('e')", 'EXECUTE later']],
@@ -156,6 +177,25 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
         expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
       })
       await other.end()
+    })
+
+    it.each([
+      ['ROLLBACK', ['BEGIN', 'SET search_path = far', prepare, 'ROLLBACK']],
+      [
+        'ROLLBACK TO',
+        ['BEGIN', 'SAVEPOINT s', 'SET search_path = far', prepare, 'ROLLBACK TO s', 'COMMIT'],
+      ],
+    ])('a statement that was prepared under a search_path undone by %s', async (_name, steps) => {
+      await withThrowaway(url, async (client) => {
+        for (const step of steps) await ways[way](client, step)
+        await client.query('SELECT 1')
+        await kill(server, client)
+        expect((await client.query('SELECT own FROM place')).rows).toEqual([{ own: 'near' }])
+        // As in PostgreSQL, whose plans follow the search_path of the moment.
+        expect(await failure(client.query('EXECUTE there'))).toMatchObject({ code: '42P01' })
+        await client.query('SET search_path = far')
+        expect((await client.query('EXECUTE there')).rows).toEqual([{ own: 'far' }])
+      })
     })
 
     it('a statement that SQL prepared in a function', async () => {
