@@ -16,6 +16,7 @@ export {
 } from './errors.ts'
 export { type Events, publish } from './events.ts'
 export { type Evidence, isGenuine, type Report, type TransactionStatus } from './evidence.ts'
+export { fingerprint } from './fingerprint.ts'
 export { Gate, type GateOptions, type Pass } from './gate.ts'
 export { type RepriseOptions, type Settings, settingsOf } from './options.ts'
 export { isOutcome, type Outcome, outcomes } from './outcome.ts'
@@ -31,7 +32,6 @@ export {
 } from './sqlstate.ts'
 export {
   analyze,
-  fingerprint,
   type Hides,
   type Kind,
   type Member,

@@ -1,9 +1,12 @@
+import { type Hides, hidden } from './hides.ts'
 import { judge } from './judge.ts'
 import type { Judgement, Kind, Savepoint } from './judgement.ts'
 import { isOutward, isRefusable } from './outward.ts'
+import { split } from './splitter.ts'
 import { noChanges, type StateChange } from './state.ts'
-import { type Tokens, tokenize } from './tokens.ts'
+import { tokenize } from './tokens.ts'
 
+export type { Hides } from './hides.ts'
 export type { Kind, Savepoint } from './judgement.ts'
 export type { StateChange } from './state.ts'
 
@@ -90,17 +93,6 @@ export interface Statement {
   readonly members: readonly Member[]
 }
 
-/**
- * What a text may do to its session without showing it.
- *
- * - `nothing`: it shows all of it.
- * - `triggers`: it writes, and a trigger may do anything.
- * - `anything`: it calls functions that are not known to be harmless, or is DO, CALL or EXECUTE.
- * - `anchors`: it makes or undoes what a new session cannot be given, or makes a setting out of sight:
- *   how it went only the server knows.
- */
-export type Hides = 'nothing' | 'triggers' | 'anything' | 'anchors'
-
 /** One statement of a text. */
 export interface Member {
   readonly kind: Kind
@@ -155,33 +147,6 @@ const empty: Judgement = {
   state: noChanges,
 }
 
-/**
- * The text without its values: numbers, strings and parameters are alike, lists of them are as one.
- * Texts that do the same with other values answer the same; a DO is told apart by all of its body.
- */
-export function fingerprint(text: string): string {
-  const { words, starts, ends } = tokenize(text)
-  const parts: string[] = []
-  const whole = words.includes('DO')
-  words.forEach((word, i) => {
-    let part = word
-    if (word === 'string' || word === 'number' || word === 'parameter') part = '?'
-    if (word === 'name' || word === 'quoted' || (whole && part === '?')) {
-      part = text.slice(starts[i], ends[i])
-    }
-    const last = parts.length - 1
-    if (part === '?' && parts[last] === ',' && parts[last - 1] === '?') parts.pop()
-    else if (part === ')' && endsLikeBefore(parts)) parts.splice(-3)
-    else parts.push(part)
-  })
-  return parts.join(' ')
-}
-
-/** Whether what ends here is `( ? ) , ( ?`, the second of equal rows. */
-function endsLikeBefore(parts: readonly string[]): boolean {
-  return parts.slice(-6).join(' ') === '( ? ) , ( ?'
-}
-
 function read(text: string): Statement {
   const tokens = tokenize(text)
   const members: Judgement[] = []
@@ -219,26 +184,6 @@ function read(text: string): Statement {
   }
 }
 
-const undoesAnchor = /^(advisory|temp:|cursor:|\*)/
-
-function hidden(all: Judgement, members: readonly Judgement[], ambiguous: boolean): Hides {
-  if (all.state.some(({ key, effect }) => effect === 'anchor' || undoesAnchor.test(key))) {
-    return 'anchors'
-  }
-  if (ambiguous || all.functions.some((name) => name !== 'set_config')) return 'anything'
-  if (members.some(mayDoAnything)) return 'anything'
-  return members.every(isPlain) ? 'nothing' : 'triggers'
-}
-
-function mayDoAnything({ kind, verb, control, canCommit }: Judgement): boolean {
-  if (kind === 'procedure' || verb === 'EXECUTE') return true
-  return kind === 'other' && canCommit && control === ''
-}
-
-function isPlain({ kind }: Judgement): boolean {
-  return kind === 'read' || kind === 'transaction' || kind === 'state' || kind === 'cursor'
-}
-
 /** COMMIT and ROLLBACK end nothing where there is nothing to end, but may in the midst of others. */
 function passes(
   { kind, control, functions, canCommit }: Judgement,
@@ -248,51 +193,6 @@ function passes(
   if (functions.length > 0 || canCommit) return false
   if (control !== '') return all.length === 1 && control !== 'prepare'
   return kind === 'state' || kind === 'transaction'
-}
-
-/**
- * Calls `found` with the tokens [from, to) of each statement. Semicolons in parentheses (CREATE RULE)
- * and in a body of BEGIN ATOMIC … END separate nothing. Returns whether all of these were closed.
- */
-function split(tokens: Tokens, found: (from: number, to: number) => void): boolean {
-  const { words } = tokens
-  let from = 0
-  let depth = 0
-  // CASE ends with END as well, and both words are reserved, so they are counted together.
-  let blocks = 0
-  let balanced = true
-  for (let i = 0; i < words.length; i++) {
-    switch (words[i]) {
-      case '(':
-        depth++
-        break
-      case ')':
-        if (depth > 0) depth--
-        else balanced = false
-        break
-      case 'BEGIN':
-        if (words[i + 1] === 'ATOMIC' && words[from] === 'CREATE') blocks++
-        break
-      case 'CASE':
-        if (blocks > 0 && !isLabel(words[i - 1])) blocks++
-        break
-      case 'END':
-        if (blocks > 0 && !isLabel(words[i - 1])) blocks--
-        break
-      case ';':
-        if (depth > 0 || blocks > 0) break
-        if (i > from) found(from, i)
-        from = i + 1
-        break
-    }
-  }
-  if (words.length > from) found(from, words.length)
-  return balanced && depth === 0 && blocks === 0
-}
-
-/** Behind these any keyword is the name of a column. */
-function isLabel(before: string | undefined): boolean {
-  return before === 'AS' || before === '.'
 }
 
 /** Several statements in one message are one implicit transaction, unless one of them ends it. */
