@@ -1,5 +1,6 @@
 import type { Savepoint, Statement, TransactionStatus } from '@reprise/core'
-import { type Change, type SessionState, survivesRollback } from './state.ts'
+import { type Change, survivesRollback } from './change.ts'
+import type { SessionState } from './state.ts'
 import type { Raw } from './wire.ts'
 
 /** What was answered to a message: its frames, not its words. */

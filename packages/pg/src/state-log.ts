@@ -1,0 +1,112 @@
+import { undoing } from './setting.ts'
+
+/** What makes a piece of state again, and of which key; `undone` when it is an undoing itself. */
+interface Entry {
+  readonly key: string
+  readonly text: string
+  readonly undone: boolean
+}
+
+/** What was made of a session, by the statements that make it again, in the order in which it was made. */
+export class StateLog {
+  /** What was overwritten stays while something that was made under it stays. */
+  #entries: Entry[] = []
+  #compactAt = 64
+
+  /** The statements that make all of it again, and no more than it takes. */
+  get texts(): string[] {
+    this.#entries = compact(this.#entries)
+    return this.#entries.map(({ text }) => text)
+  }
+
+  /** How many statements it takes to make it again. */
+  get size(): number {
+    this.#entries = compact(this.#entries)
+    return this.#entries.length
+  }
+
+  /** The keys of what was made that begin so, in order; some more than once. */
+  *keys(prefix: string): Iterable<string> {
+    for (const { key } of this.#entries) if (key.startsWith(prefix)) yield key
+  }
+
+  /** Whether something was made whose key begins so. */
+  has(prefix: string): boolean {
+    return this.#entries.some(({ key }) => key.startsWith(prefix))
+  }
+
+  /** The statement by which this was made first, of what is still there. */
+  text(key: string): string | undefined {
+    return this.#entries.find((entry) => entry.key === key)?.text
+  }
+
+  /** Takes note of what was made. */
+  make(key: string, text: string): void {
+    this.#entries.push({ key, text, undone: false })
+    if (this.#entries.length < this.#compactAt) return
+    this.#entries = compact(this.#entries)
+    this.#compactAt = Math.max(64, 2 * this.#entries.length)
+  }
+
+  /** It is made so now: where it was made, unless a PREPARE has seen it there. */
+  amend(key: string, text: string): void {
+    const at = this.#entries.findLastIndex((made) => made.key === key)
+    const seen = this.#entries.findLastIndex((made) => made.key.startsWith('prepare:')) > at
+    if (at < 0 || seen || this.#entries[at]?.undone === true) this.make(key, text)
+    else this.#entries[at] = { key, text, undone: false }
+  }
+
+  /** Takes note that this is not there any more. */
+  drop(key: string): void {
+    if (isCommand(key)) this.#entries = this.#entries.filter((entry) => entry.key !== key)
+    else if (this.#entries.some((entry) => entry.key === key)) {
+      // RESET goes back to the default of the database or role, which a new connection starts with.
+      this.#entries.push({ key, text: undoing(key), undone: true })
+      this.#entries = compact(this.#entries)
+    }
+  }
+
+  /** Takes note that nothing whose key begins so is there any more. */
+  clear(prefix: string): void {
+    if (prefix === '' || prefix === 'prepare:' || prefix === 'listen:') {
+      this.#entries = this.#entries.filter(({ key }) => !key.startsWith(prefix))
+    } else for (const key of new Set(this.keys(prefix))) this.drop(key)
+  }
+}
+
+/** Whether it was made by PREPARE or LISTEN: what these make depends on no default. */
+function isCommand(key: string): boolean {
+  return key.startsWith('prepare:') || key.startsWith('listen:')
+}
+
+/**
+ * Leaves out what was overwritten or undone, unless something that stays was made under it: a
+ * prepared statement under any setting, a setting under a role.
+ */
+function compact(log: readonly Entry[]): Entry[] {
+  const kept: Entry[] = []
+  /** Where, from the end, the last kept entry of each key is. */
+  const last = new Map<string, number>()
+  let dependsOnAll = -1
+  let dependsOnRole = -1
+  for (let i = log.length - 1; i >= 0; i--) {
+    const entry = log[i] as Entry
+    const { key } = entry
+    const at = last.get(key)
+    const role = key === 'role' || key === 'authorization'
+    const needed = Math.max(dependsOnAll, role ? dependsOnRole : -1)
+    if (at !== undefined && needed <= at) continue
+    last.set(key, kept.length)
+    if (key.startsWith('prepare:')) dependsOnAll = kept.length
+    else if (!role || key === 'role') dependsOnRole = kept.length
+    kept.push(entry)
+  }
+  kept.reverse()
+  const made = new Set<string>()
+  // An undoing with nothing before it undoes nothing.
+  return kept.filter(({ key, undone }) => {
+    if (undone && !made.has(key)) return false
+    made.add(key)
+    return true
+  })
+}
