@@ -1,25 +1,15 @@
-import { analyze } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import { mayOpen } from './bookkeeping.ts'
 import { Carriage } from './carriage.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { listenAgain, settle } from './errands.ts'
-import type { Exchange } from './exchange.ts'
-import { closed, connectedAlready, connectFailure, neverOpened, queryTimeout } from './failures.ts'
-import { Front } from './front.ts'
+import { closed, connectedAlready, connectFailure } from './failures.ts'
+import { Intake } from './intake.ts'
 import { type Kit, refusePipeline } from './kit.ts'
 import { Passenger } from './passenger.ts'
-import {
-  configOf,
-  type PgClient,
-  type PgQuery,
-  type QueryCallback,
-  type QueryConfig,
-  type Submittable,
-  type Wire,
-} from './wire.ts'
-import { fail, limit, processToKill, ready, textOf, type Work } from './work.ts'
+import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from './wire.ts'
+import type { Work } from './work.ts'
+import { WorkQueue } from './work-queue.ts'
 
 type ConnectCallback = (error?: Error | null, client?: unknown) => void
 type Release = (error?: Error | boolean) => void
@@ -36,38 +26,29 @@ export class Session extends ClientFace {
   readonly #conversation: Conversation
   readonly #carriage: Carriage
   readonly #kit: Kit
-  readonly #config: string | ClientConfig | undefined
-  #front: Front | undefined
-  #queue: Work[] = []
+  readonly #queue = new WorkQueue((work) => this.#start(work))
+  readonly #intake: Intake
   /** How often in a row it could not listen again. */
   #relistened = 0
-  readonly #named = new Map<string, string>()
-  readonly #queryTimeout: number
-  #busy = true
-  #active: Work | undefined
   #connecting: Promise<void> | undefined
   #release: Release | undefined
   #opened = false
   /** Whether it lies in its pool, where nobody holds it. */
   #resting = false
   #closed: Promise<void> | undefined
-  #settled: (() => void) | undefined
 
   constructor(kit: Kit, config?: string | ClientConfig) {
     super()
     refusePipeline(config)
     this.#kit = kit
-    this.#config = config
     this.#conversation = new Conversation(kit, config, {
-      answered: () => {
-        this.#active = undefined
-      },
+      answered: () => this.#queue.answered(),
       idle: () => this.#next(),
-      abandoned: () => this.#abandoned(),
+      abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => {
         this.#relistened = 0
-        this.#enqueue('listen')
+        this.#queue.add('listen')
       },
       anchorLost: (error) => this.#loseAnchor(error),
       missedNotifications: () => this.emit('notificationsMissed'),
@@ -78,7 +59,7 @@ export class Session extends ClientFace {
       },
     })
     this.#carriage = new Carriage(this.#conversation)
-    this.#queryTimeout = this.#conversation.line.connection.queryTimeout
+    this.#intake = new Intake(kit, config, this.#conversation, this.#carriage, this.#queue)
   }
 
   /** The number of this session in the events of `node:diagnostics_channel`. */
@@ -115,39 +96,7 @@ export class Session extends ClientFace {
     values?: unknown,
     callback?: QueryCallback,
   ): unknown {
-    if (config === null || config === undefined) {
-      throw new TypeError('Client was passed a null or undefined query')
-    }
-    const wrapper = this.#kit.wrapper()
-    if (wrapper !== undefined) {
-      this.#front ??= this.#receive()
-      // Wrappers look at the number of arguments.
-      const asked = [config, values, callback]
-      while (asked.length > 1 && asked.at(-1) === undefined) asked.pop()
-      return this.#front.ask(wrapper, asked)
-    }
-    if (typeof (config as Submittable).submit === 'function') {
-      return this.#carry(config as Submittable, values, callback)
-    }
-    const exchange = new this.#kit.Exchange(
-      config as string | QueryConfig,
-      values as unknown[],
-      callback,
-    )
-    let result: Promise<unknown> | undefined
-    if (exchange.callback === undefined || exchange.callback === null) {
-      result = new Promise((resolve, reject) => {
-        exchange.callback = (error, answer) => (error ? reject(error) : resolve(answer))
-      }).catch((error) => {
-        // The stack of a socket event says nothing; this one leads back to the caller.
-        Error.captureStackTrace(error)
-        throw error
-      })
-    } else if (typeof exchange.callback !== 'function') {
-      throw new TypeError('callback is not a function')
-    }
-    this.#ask(exchange, (config as QueryConfig).query_timeout)
-    return result
+    return this.#intake.query(config, values, callback)
   }
 
   end(): Promise<void>
@@ -171,7 +120,7 @@ export class Session extends ClientFace {
    * is not done again, and a recovery of it ends. For whoever is about to cancel or kill it on purpose.
    */
   abandon(): void {
-    if (this.#active !== undefined) this.#conversation.line.halt('aborted')
+    if (this.#queue.active !== undefined) this.#conversation.line.halt('aborted')
   }
 
   /**
@@ -189,9 +138,7 @@ export class Session extends ClientFace {
       ((error) => {
         this.#resting = true
         const { transaction } = this.#conversation
-        if (transaction !== undefined || this.#active !== undefined || this.#queue.length > 0) {
-          this.#enqueue('reset')
-        }
+        if (transaction !== undefined || this.#queue.owes) this.#queue.add('reset')
         release(error)
       })
   }
@@ -226,98 +173,19 @@ export class Session extends ClientFace {
     return this.#connecting
   }
 
-  #ask(exchange: Exchange, timeout: number | undefined): void {
-    limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
-    const once = !this.#busy && this.#queue.length === 0 && this.#conversation.isFinal
-    const failure = ready(exchange, this.#kit.mapper, this.#named, once)
-    this.#kit.abandon(processToKill(exchange))
-    if (failure === undefined) this.#enqueue(exchange)
-    else process.nextTick(() => exchange.deliver(failure))
-  }
-
-  /** Where wrappers of pg's query() hand on what they were asked. */
-  #receive(): Front {
-    const front: Front = new Front(
-      this.#kit.Base,
-      this.#config,
-      () => this.held,
-      (query, timeout) => {
-        const made = query as PgQuery
-        if (front.isGiven(query) || typeof made.requiresPreparation !== 'function') {
-          this.#carry(query as Submittable, undefined, undefined)
-          return
-        }
-        const exchange = new this.#kit.Exchange(configOf(made))
-        exchange.callback = made.callback
-        this.#ask(exchange, timeout)
-      },
-    )
-    return front
-  }
-
-  #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {
-    const told = values ?? callback
-    if (!load.callback && typeof told === 'function') load.callback = told
-    const passenger = new Passenger(load, analyze(textOf(load)), this.#carriage)
-    passenger.limit(this.#timeoutOf(load), () => this.#expire(passenger))
-    this.#enqueue(passenger)
-    return load
-  }
-
-  #timeoutOf(config: unknown): number {
-    return (config as QueryConfig).query_timeout ?? this.#queryTimeout
-  }
-
-  #expire(work: Exchange | Passenger): void {
-    if (this.#active === work) this.#conversation.halt('timeout')
-    else {
-      const error = queryTimeout()
-      const at = this.#queue.indexOf(work)
-      const behind = at >= 0 && mayOpen(work.statement) ? this.#abandoned(at + 1) : undefined
-      this.#queue = this.#queue.filter((waiting) => waiting !== work)
-      fail(work, error)
-      behind?.(error)
-    }
-  }
-
-  /** Takes from the queue what was asked behind the beginning of a transaction that does not come. */
-  #abandoned(from = 0): (failure: Error) => void {
-    const works = this.#queue.slice(from).filter((work) => typeof work !== 'string')
-    this.#queue = this.#queue.filter((work, i) => i < from || typeof work === 'string')
-    return (failure) => {
-      for (const work of works) fail(work, neverOpened(failure))
-    }
-  }
-
-  #enqueue(work: Work): void {
-    if (this._ending) {
-      process.nextTick(() => fail(work, new Error('Client was closed and is not queryable')))
-    } else if (this.#busy || this.#queue.length > 0) this.#queue.push(work)
-    else this.#begin(work)
-  }
-
-  #begin(work: Work): void {
-    this.#busy = true
-    this.#active = work
+  #start(work: Work): void {
     if (work === 'reset') settle(this.#conversation)
     else if (work === 'listen') {
       void listenAgain(this.#conversation, this.keepsAlive, this.#relistened, (failures) => {
         this.#relistened = failures
-        if (!this._ending && !this.#conversation.line.connection.usable) this.#enqueue('listen')
+        if (!this._ending && !this.#conversation.line.connection.usable) this.#queue.add('listen')
       })
     } else if (work instanceof Passenger) this.#carriage.board(work)
     else this.#conversation.begin(work)
   }
 
   #next(drained = true): void {
-    this.#busy = false
-    this.#active = undefined
-    const work = this.#queue.shift()
-    if (work !== undefined) this.#begin(work)
-    else {
-      this.#settled?.()
-      if (drained) this.emit('drain')
-    }
+    if (!this.#queue.next() && drained) this.emit('drain')
   }
 
   async #close(why = closed()): Promise<void> {
@@ -325,16 +193,14 @@ export class Session extends ClientFace {
     this._ending = true
     this.#kit.sessions.delete(this)
     this.#closed = (async () => {
-      for (const work of this.#queue.splice(0)) fail(work, why)
+      this.#queue.close(why)
       if (this.#connecting !== undefined) {
         this.#conversation.halt('closed')
         await this.#connecting.catch(() => undefined)
-      } else if (this.#active !== undefined || this.#conversation.asking) {
-        const idle = new Promise<void>((resolve) => {
-          this.#settled = resolve
-        })
+      } else if (this.#queue.active !== undefined || this.#conversation.asking) {
+        const idle = this.#queue.settled()
         // What the session itself is asking has its answer soon.
-        if (this.#active !== undefined) this.#conversation.halt('closed')
+        if (this.#queue.active !== undefined) this.#conversation.halt('closed')
         await idle
       }
       const { connection } = this.#conversation.line
