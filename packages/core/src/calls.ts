@@ -1,3 +1,5 @@
+import { Columns } from './columns.ts'
+import { lower } from './names.ts'
 import type { Query } from './query.ts'
 import {
   anchor,
@@ -9,16 +11,18 @@ import {
   type Span,
   type StateChange,
 } from './state.ts'
-import { lower, nameAt, type Tokens, written } from './tokens.ts'
+import { nameAt, type Tokens, written } from './tokens.ts'
 
 /**
  * What the functions that a query calls leave behind. `once` says that running the statement
  * again is no way to make them again: it is a PREPARE, whose query runs later and unseen, or a COPY.
  */
 export function ofCalls(span: Span, query: Query, once: boolean): readonly StateChange[] {
+  if (query.calls.length === 0) return noChanges
   let changes: StateChange[] | undefined
+  const columns = new Columns(span)
   for (const call of query.calls) {
-    const made = ofCall(span, query, once, call)
+    const made = ofCall(span, query, once, call, columns)
     if (made !== undefined) {
       changes ??= []
       changes.push(made)
@@ -27,27 +31,41 @@ export function ofCalls(span: Span, query: Query, once: boolean): readonly State
   return changes ?? noChanges
 }
 
-function ofCall(span: Span, query: Query, once: boolean, i: number): StateChange | undefined {
+function ofCall(
+  span: Span,
+  query: Query,
+  once: boolean,
+  i: number,
+  columns: Columns,
+): StateChange | undefined {
   switch (nameAt(span.tokens, i)) {
     case 'pg_advisory_lock':
     case 'pg_advisory_lock_shared':
     case 'pg_try_advisory_lock':
     case 'pg_try_advisory_lock_shared':
-      return anchor(span, advisoryKey(span, i), 'a session advisory lock')
+      return anchor(span, advisoryKey(span, i) ?? 'advisory:', 'a session advisory lock')
     case 'pg_advisory_unlock':
     case 'pg_advisory_unlock_shared':
-      return once ? undefined : change(span, advisoryKey(span, i), 'drop')
+      // A key of no lock: it undoes nothing, and the server is asked all the same.
+      return once ? undefined : change(span, advisoryKey(span, i) ?? 'advisory:some', 'drop')
     case 'pg_advisory_unlock_all':
       return once ? undefined : change(span, 'advisory:*', 'clear')
     case 'set_config':
-      return ofSetConfig(span, query, once, i)
+      return ofSetConfig(span, query, once, i, columns)
     default:
       return undefined
   }
 }
 
-/** A lock is known by how its arguments are written; shared and exclusive ones are counted apart. */
-function advisoryKey({ tokens, to }: Span, i: number): string {
+/** How many tokens of a call's arguments are looked at, so that calls inside calls cost no square. */
+const farthest = 256
+
+/**
+ * A lock is known by how its arguments are written; shared and exclusive ones are counted apart.
+ * Undefined where they are too long, or something may have been left out of them.
+ */
+function advisoryKey({ tokens, to }: Span, i: number): string | undefined {
+  if (tokens.shortened) return undefined
   const { words } = tokens
   const parts = [nameAt(tokens, i).endsWith('_shared') ? 'advisory:shared' : 'advisory']
   let depth = 0
@@ -56,6 +74,7 @@ function advisoryKey({ tokens, to }: Span, i: number): string {
     if (word === '(') depth++
     else if (word === ')' && --depth === 0) break
     if (at > i + 1) parts.push(written(tokens, at))
+    if (parts.length > farthest) return undefined
   }
   return parts.join(':')
 }
@@ -65,13 +84,19 @@ function advisoryKey({ tokens, to }: Span, i: number): string {
  * plain SELECT, so that its answer shows the value, and where name and is_local are written out or
  * parameters; anywhere else, nobody can tell what it has set.
  */
-function ofSetConfig(span: Span, query: Query, once: boolean, i: number): StateChange | undefined {
+function ofSetConfig(
+  span: Span,
+  query: Query,
+  once: boolean,
+  i: number,
+  columns: Columns,
+): StateChange | undefined {
   const { tokens } = span
   const [named, , local, ...more] = argumentsOf(span, i + 1)
   if (local !== undefined && isTrue(tokens, local)) return undefined
   const name = named && textOf(tokens, named)
   if (name !== undefined && endsWithTransaction(lower(name))) return undefined
-  const column = once || query.modifies || query.into >= 0 ? -1 : columnOf(span, i)
+  const column = once || query.modifies || query.into >= 0 ? -1 : columns.of(i)
   const byParameter = named === undefined ? undefined : parameterAt(tokens, named)
   const isLocal = local === undefined ? undefined : parameterAt(tokens, local)
   const known =
@@ -81,20 +106,20 @@ function ofSetConfig(span: Span, query: Query, once: boolean, i: number): StateC
     local !== undefined &&
     (isFalse(tokens, local) || isLocal !== undefined)
   if (!known) {
-    const key = name === undefined ? `config:(${tokens.text})` : `config:${lower(name)}`
+    const key = name === undefined ? 'config:' : `config:${lower(name)}`
     return anchor(span, key, 'a setting that was made out of sight')
   }
   const setting = { column, name: byParameter, local: isLocal }
   return { ...keep(span, name === undefined ? 'set:' : keyOf(lower(name))), setting }
 }
 
-/** The tokens [from, to) of each argument of a call whose parenthesis is token `open`. */
+/** The tokens [from, to) of each argument, as far as they are looked at, of a call; token `open` opens it. */
 function argumentsOf({ tokens, to }: Span, open: number): (readonly [number, number])[] {
   const { words } = tokens
   const found: (readonly [number, number])[] = []
   let depth = 0
   let from = open + 1
-  for (let i = open; i < to; i++) {
+  for (let i = open; i < Math.min(to, open + farthest); i++) {
     const word = words[i]
     if (word === '(' || word === '[') depth++
     else if (word === ')' || word === ']') depth--
@@ -105,52 +130,6 @@ function argumentsOf({ tokens, to }: Span, open: number): (readonly [number, num
   }
   return found
 }
-
-/** Which column of a plain SELECT, without FROM or anything behind its list, is this call; -1 for none. */
-function columnOf({ tokens, from, to }: Span, call: number): number {
-  const { words } = tokens
-  if (words[from] !== 'SELECT') return -1
-  let depth = 0
-  let column = 0
-  let mine = -1
-  let start = from + 1
-  for (let i = from + 1; i <= to; i++) {
-    const word = i === to ? ',' : words[i]
-    if (word === '(' || word === '[') depth++
-    else if (word === ')' || word === ']') depth--
-    if (depth > 0) continue
-    if (i < to && endsList.has(word as string)) return -1
-    if (word !== ',') continue
-    const first = words[start + 1] === '.' ? start + 2 : start
-    if (first === call) mine = isWholeColumn(words, call, i) ? column : -1
-    // Behind this, columns can no longer be counted.
-    if (words[i - 1] === '*') return -1
-    column++
-    start = i + 1
-  }
-  return mine
-}
-
-/** Whether nothing but a label stands between a call and the end of its column. */
-function isWholeColumn(words: readonly string[], call: number, end: number): boolean {
-  let depth = 0
-  let i = call + 1
-  for (; i < end; i++) {
-    if (words[i] === '(') depth++
-    else if (words[i] === ')' && --depth === 0) break
-  }
-  const rest = end - i - 1
-  return (
-    rest === 0 || (rest === 1 && words[end - 1] !== ')') || (rest === 2 && words[i + 1] === 'AS')
-  )
-}
-
-/** What can follow a select list. */
-const endsList: ReadonlySet<string> = new Set(
-  'FROM WHERE GROUP HAVING WINDOW UNION INTERSECT EXCEPT ORDER LIMIT OFFSET FETCH FOR DISTINCT ALL INTO'.split(
-    ' ',
-  ),
-)
 
 /** The text of an argument that is one plain string. */
 function textOf(tokens: Tokens, [from, to]: readonly [number, number]): string | undefined {

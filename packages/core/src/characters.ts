@@ -40,8 +40,16 @@ export const DOLLAR = 36
 export const AMPERSAND = 38
 /** `'` */
 export const QUOTE = 39
+/** `(` */
+export const OPEN = 40
+/** `)` */
+export const CLOSE = 41
 /** `*` */
 export const STAR = 42
+/** `+` */
+export const PLUS = 43
+/** `,` */
+export const COMMA = 44
 /** `-` */
 export const DASH = 45
 /** `.` */
@@ -50,6 +58,10 @@ export const DOT = 46
 export const SLASH = 47
 /** `:` */
 export const COLON = 58
+/** `;` */
+export const SEMICOLON = 59
+/** `[` */
+export const BRACKET = 91
 /** `\` */
 export const BACKSLASH = 92
 
@@ -73,4 +85,14 @@ export function isStringPrefix(code: number): boolean {
 /** Whether a character opens a string or a quoted name. */
 export function isQuote(code: number): boolean {
   return code === QUOTE || code === DOUBLE_QUOTE
+}
+
+/** Past the white space from `at` on. */
+export function pastSpace(text: string, at: number): number {
+  let i = at
+  // The classes are asked for what is rare.
+  for (let code = text.charCodeAt(i); code <= 32 && classOf(code) === SPACE; ) {
+    code = text.charCodeAt(++i)
+  }
+  return i
 }

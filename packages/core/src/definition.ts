@@ -84,9 +84,11 @@ export function standsAlone(span: Span): boolean {
   return object === 'TABLE' && has(span, 'DETACH') && has(span, 'CONCURRENTLY')
 }
 
-function has(span: Span, word: string): boolean {
-  const at = span.tokens.words.indexOf(word, span.from)
-  return at >= 0 && at < span.to
+function has({ tokens, from, to }: Span, word: string): boolean {
+  for (let i = from; i < to; i++) {
+    if (tokens.words[i] === word) return true
+  }
+  return false
 }
 
 /** What follows for a definition from whether it commits as it goes. */

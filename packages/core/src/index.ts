@@ -1,4 +1,5 @@
 export { adviceFor, type Reason } from './advice.ts'
+export { analyze } from './analyze.ts'
 export { type BackoffOptions, fullJitter } from './backoff.ts'
 export { Budget, type BudgetOptions } from './budget.ts'
 export { classify, type Decision, decisions, type Loss } from './classify.ts'
@@ -30,13 +31,12 @@ export {
   isPassingSocketError,
   sqlstateOf,
 } from './sqlstate.ts'
-export {
-  analyze,
-  type Hides,
-  type Kind,
-  type Member,
-  type Savepoint,
-  type StateChange,
-  type Statement,
+export type {
+  Hides,
+  Kind,
+  Member,
+  Savepoint,
+  StateChange,
+  Statement,
 } from './statement.ts'
 export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit.ts'

@@ -1,9 +1,10 @@
 import { notifies, ofCalls } from './calls.ts'
 import { definition, judgeCreate, ofTarget, queryBehind, standsAlone } from './definition.ts'
 import { type Judgement, type Kind, nothing, type Savepoint, unknown } from './judgement.ts'
+import { upper } from './names.ts'
 import { readQuery } from './query.ts'
 import { ofCommand, ofCursor, ofReset, ofSet, type Span } from './state.ts'
-import { nameAt, upper, written } from './tokens.ts'
+import { nameAt, written } from './tokens.ts'
 
 /** Judges the statement that the tokens of a span spell (gram.y: toplevel_stmt). */
 export function judge(span: Span): Judgement {

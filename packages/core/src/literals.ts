@@ -13,7 +13,6 @@ import {
   RETURN,
   SLASH,
   SPACE,
-  STAR,
 } from './characters.ts'
 
 /** A text under way. */
@@ -108,15 +107,19 @@ export function lineEnd(text: string, at: number): number {
 export function commentEnd(scan: Scan, at: number): number {
   const { text } = scan
   let depth = 1
-  for (let i = at; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === SLASH && text.charCodeAt(i + 1) === STAR) depth++
-    else if (code === STAR && text.charCodeAt(i + 1) === SLASH) depth--
-    else continue
-    i++
-    if (depth === 0) return i + 1
+  // Whatever opens or closes a comment has a star in it.
+  for (let from = at; ; ) {
+    const star = text.indexOf('*', from)
+    if (star < 0) return open(scan)
+    if (star > from && text.charCodeAt(star - 1) === SLASH) depth++
+    else if (text.charCodeAt(star + 1) === SLASH) {
+      depth--
+      if (depth === 0) return star + 2
+      from = star + 2
+      continue
+    }
+    from = star + 1
   }
-  return open(scan)
 }
 
 /** Past the digits from `at` on. */

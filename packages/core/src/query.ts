@@ -52,7 +52,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
   let locks = false
   let into = -1
   let orderFree = true
-  let functions: string[] | undefined
+  let functions: Set<string> | undefined
   let calls: number[] | undefined
   const levels: number[] = []
   let level = PLAIN
@@ -127,8 +127,8 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
       if (setReturning.has(name)) orderFree = false
       continue
     }
-    functions ??= []
-    if (!functions.includes(name)) functions.push(name)
+    functions ??= new Set()
+    functions.add(name)
     if (own) {
       calls ??= []
       calls.push(i)
@@ -138,7 +138,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     modifies,
     locks,
     into,
-    functions: functions ?? noQuery.functions,
+    functions: functions === undefined ? noQuery.functions : [...functions],
     orderFree: orderFree && functions === undefined,
     calls: calls ?? noQuery.calls,
   }

@@ -1,4 +1,5 @@
-import { lower, nameAt, type Tokens, written } from './tokens.ts'
+import { lower } from './names.ts'
+import { nameAt, type Tokens, written } from './tokens.ts'
 
 /** Something that a statement leaves behind in the session, or undoes there. */
 export interface StateChange {

@@ -1,10 +1,7 @@
 import { type Hides, hidden } from './hides.ts'
-import { judge } from './judge.ts'
 import type { Judgement, Kind, Savepoint } from './judgement.ts'
 import { isOutward, isRefusable } from './outward.ts'
-import { split } from './splitter.ts'
 import { noChanges, type StateChange } from './state.ts'
-import { tokenize } from './tokens.ts'
 
 export type { Hides } from './hides.ts'
 export type { Kind, Savepoint } from './judgement.ts'
@@ -104,34 +101,6 @@ export interface Member {
   readonly state: readonly StateChange[]
 }
 
-/** Longer texts are seldom sent twice, and would weigh much. */
-const LONGEST_KEPT = 4096
-/** Two generations of this many make the whole cache. */
-const GENERATION = 250
-
-let young = new Map<string, Statement>()
-let old = new Map<string, Statement>()
-
-/**
- * Judges a text of SQL by PostgreSQL's lexical rules and the first words of its statements. It never
- * throws, and it answers the same for the same text: the last few hundred answers are kept, so a text
- * that is sent again costs one look-up.
- */
-export function analyze(text: string): Statement {
-  const known = young.get(text)
-  if (known !== undefined) return known
-  const statement = old.get(text) ?? read(text)
-  if (text.length <= LONGEST_KEPT) {
-    // What has not been asked for during a whole generation is forgotten with it.
-    if (young.size >= GENERATION) {
-      old = young
-      young = new Map()
-    }
-    young.set(text, statement)
-  }
-  return statement
-}
-
 const empty: Judgement = {
   verb: '',
   kind: 'empty',
@@ -147,11 +116,12 @@ const empty: Judgement = {
   state: noChanges,
 }
 
-function read(text: string): Statement {
-  const tokens = tokenize(text)
-  const members: Judgement[] = []
-  const closed = split(tokens, (from, to) => members.push(judge({ tokens, from, to })))
-  const ambiguous = tokens.ambiguous || !closed
+/** What the statements of a text come to together. */
+export function statementOf(
+  members: readonly Judgement[],
+  ambiguous: boolean,
+  idempotent: boolean,
+): Statement {
   const first = members[0] ?? empty
   const { control } = first
   const one = members.length <= 1
@@ -177,18 +147,17 @@ function read(text: string): Statement {
     carriesWitness: all.carriesWitness && !ambiguous,
     notifies: all.notifies,
     ambiguous,
-    idempotent: tokens.idempotent && !ambiguous,
+    idempotent: idempotent && !ambiguous,
     state: all.state,
     hides: hidden(all, members, ambiguous),
     members,
   }
 }
-
 /** COMMIT and ROLLBACK end nothing where there is nothing to end, but may in the midst of others. */
 function passes(
   { kind, control, functions, canCommit }: Judgement,
   _at: number,
-  all: Judgement[],
+  all: readonly Judgement[],
 ): boolean {
   if (functions.length > 0 || canCommit) return false
   if (control !== '') return all.length === 1 && control !== 'prepare'
