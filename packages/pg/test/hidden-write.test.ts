@@ -106,7 +106,7 @@ const faults: Readonly<Record<string, () => Action | Promise<Action>>> = {
   'is reset': () => 'reset',
   'is reset behind': () => 'pass-then-reset',
   'is lost with all answers behind': () => 'swallow',
-  'finds its backend terminated': async () => {
+  'finds its backend terminated': async (): Promise<Action> => {
     await admin.query(
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'",
     )
