@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { outcomeOf, Server, seeded, Proxy as WireProxy } from '../kit/index.ts'
-import { again } from '../lanes/naive-retry.ts'
+import { again, withNaiveRetry } from '../lanes/naive-retry.ts'
 import { type Opened, type Operations, type SubjectName, subject } from '../subjects/index.ts'
 import { Faults } from '../torture/faults.ts'
 import type { FaultName } from '../torture/options.ts'
@@ -46,11 +46,12 @@ export async function record(options: RecordOptions, signal: AbortSignal): Promi
   await admin.query('create table list (key int primary key, val text not null)')
   await admin.end()
   await using proxy = await WireProxy.start(server)
-  const client = await open({
+  const opened = await open({
     url: proxy.url(url),
     reprise: control ? false : {},
     max: options.workers,
   })
+  const client = control ? withNaiveRetry(opened) : opened
   const history: Transaction[] = []
   const stopped = new AbortController()
   const fire = new Faults(faults, server, { database, proxy }, seed)
