@@ -20,7 +20,8 @@ export function withNaiveRetry(client: Opened): Opened {
   }
 }
 
-async function again<T>(work: () => Promise<T>): Promise<T> {
+/** Does work again and again while it fails by what looks like a lost connection. */
+export async function again<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()

@@ -12,13 +12,16 @@ const everyMs: Readonly<Record<FaultName, number>> = {
   freeze: 500,
 }
 
+/** What faults happen to: a database, by its name, and the proxy in front of it. */
+export type Target = Pick<Contestant, 'database' | 'proxy'>
+
 /** Several faults that happen to one lane at once, each with random choices of its own. */
 export class Faults {
   /** How often each happened; known when they have stopped. */
   readonly counts: Partial<Record<FaultName, number>> = {}
   readonly #faults: readonly (readonly [FaultName, Fault])[]
 
-  constructor(names: readonly FaultName[], server: Server, lane: Contestant, seed: number) {
+  constructor(names: readonly FaultName[], server: Server, lane: Target, seed: number) {
     this.#faults = names.map((name, at) => [
       name,
       make(name, server, lane, seeded(Math.imul(seed + at + 1, 0x85ebca6b))),
@@ -42,7 +45,7 @@ export class Faults {
 function make(
   name: FaultName,
   server: Server,
-  { database, proxy }: Contestant,
+  { database, proxy }: Target,
   random: () => number,
 ): Fault {
   const every = everyMs[name]
