@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Compiles every package, once, to CommonJS: Jest and older Node know nothing else, and what is
+ * compiled once has one AsyncLocalStorage, one mark and one gate however it is loaded. Beside it goes
+ * an ES module that names what the CommonJS one exports, as Node's lexer and bundlers must see it.
+ */
+
+const root = join(import.meta.dirname, '..')
+
+/** ORMs that are ES modules only: their types may not be imported from declarations in CommonJS. */
+const modular = ['kysely', 'mikro-orm']
+
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['--build'], { cwd: root, stdio: 'inherit' })
+const folders = globSync('packages/*/dist', { cwd: root }).map((dist) => join(root, dist))
+for (const dist of folders) writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
+for (const dist of folders) wrap(dist)
+
+function wrap(dist: string): void {
+  const names = Object.keys(createRequire(dist)(join(dist, 'index.js'))).sort()
+  writeFileSync(join(dist, 'index.mjs'), `export { ${names.join(', ')} } from './index.js'\n`)
+  const whole = modular.includes(basename(dirname(dist)))
+  for (const file of globSync('**/*.d.ts', { cwd: dist })) {
+    const text = readFileSync(join(dist, file), 'utf8')
+    const linked = (extension: string): string =>
+      text.replaceAll(/(?<=(?:from |import\()['"]\.[^'"]*)\.(?:ts|js)(?=['"])/g, extension)
+    writeFileSync(join(dist, file), linked('.js'))
+    if (whole) writeFileSync(join(dist, file.replace(/\.d\.ts$/, '.d.mts')), linked('.mjs'))
+  }
+  if (!whole) writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js'\n")
+}
