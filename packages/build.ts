@@ -11,8 +11,14 @@ import { basename, dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 
-/** ORMs that are ES modules only: their types may not be imported from declarations in CommonJS. */
-const modular = ['kysely', 'mikro-orm']
+/**
+ * ORMs that are ES modules only. An ES module imports them before CommonJS requires them, which Node
+ * refuses while they are being loaded; and declarations in CommonJS may not import their types.
+ */
+const modular: { readonly [folder: string]: readonly string[] } = {
+  kysely: ['kysely'],
+  'mikro-orm': ['@mikro-orm/core', '@mikro-orm/postgresql'],
+}
 
 execFileSync(join(root, 'node_modules/.bin/tsc'), ['--build'], { cwd: root, stdio: 'inherit' })
 const folders = globSync('packages/*/dist', { cwd: root }).map((dist) => join(root, dist))
@@ -21,14 +27,18 @@ for (const dist of folders) wrap(dist)
 
 function wrap(dist: string): void {
   const names = Object.keys(createRequire(dist)(join(dist, 'index.js'))).sort()
-  writeFileSync(join(dist, 'index.mjs'), `export { ${names.join(', ')} } from './index.js'\n`)
-  const whole = modular.includes(basename(dirname(dist)))
+  const ahead = modular[basename(dirname(dist))]
+  const lines = [
+    ...(ahead ?? []).map((orm) => `import '${orm}'`),
+    `export { ${names.join(', ')} } from './index.js'`,
+  ]
+  writeFileSync(join(dist, 'index.mjs'), `${lines.join('\n')}\n`)
   for (const file of globSync('**/*.d.ts', { cwd: dist })) {
     const text = readFileSync(join(dist, file), 'utf8')
     const linked = (extension: string): string =>
       text.replaceAll(/(?<=(?:from |import\()['"]\.[^'"]*)\.(?:ts|js)(?=['"])/g, extension)
     writeFileSync(join(dist, file), linked('.js'))
-    if (whole) writeFileSync(join(dist, file.replace(/\.d\.ts$/, '.d.mts')), linked('.mjs'))
+    if (ahead) writeFileSync(join(dist, file.replace(/\.d\.ts$/, '.d.mts')), linked('.mjs'))
   }
-  if (!whole) writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js'\n")
+  if (!ahead) writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js'\n")
 }
