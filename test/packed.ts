@@ -2,11 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { pack } from './pack.ts'
 
 /** Packs every package as it would be published and looks at what users would get. */
 
 const root = join(import.meta.dirname, '..')
-const pnpm = process.env.npm_execpath ?? 'pnpm'
 const box = mkdtempSync(join(tmpdir(), 'reprise-packed-'))
 let faults = 0
 
@@ -19,7 +19,7 @@ process.exitCode = faults === 0 ? 0 : 1
 
 function inspect(manifest: string): void {
   const { name } = JSON.parse(readFileSync(manifest, 'utf8'))
-  const tarball = pack(dirname(manifest))
+  const tarball = pack(dirname(manifest), box)
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).split('\n')
   const packed = execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], {
     encoding: 'utf8',
@@ -48,15 +48,6 @@ function inspect(manifest: string): void {
     'does not pass attw',
   )
   if (faults === before) console.log(`✓ ${name}: ${files.length} files, publint and attw agree`)
-}
-
-/** Path of the tarball that `pnpm publish` would send. */
-function pack(folder: string): string {
-  const answer = execFileSync(pnpm, ['pack', '--json', '--pack-destination', box], {
-    cwd: folder,
-    encoding: 'utf8',
-  })
-  return JSON.parse(answer).filename
 }
 
 /** Says nothing unless the tool objects. */

@@ -22,6 +22,9 @@ import type { Pool } from './config.ts'
  * effect here. Use `reprise()` for that.
  */
 export class ReprisePlugin implements KyselyPlugin {
+  /** Whether the pool it was given makes sessions. */
+  readonly protects: boolean = true
+
   /** @throws TypeError when the pool is none of node-postgres, and for options that are wrong */
   constructor(config: { readonly pool: Pool }, options?: RepriseOptions) {
     if (typeof config !== 'object' || config === null || config.pool === undefined) {

@@ -1,6 +1,7 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
 
+export { isReprised } from './pool.ts'
 export { type TokenTable, tokenTable } from './token.ts'
 
 import { refusePipeline } from './kit.ts'
