@@ -3,6 +3,7 @@ import pg from 'pg'
 
 export { isReprised } from './pool.ts'
 export { type TokenTable, tokenTable } from './token.ts'
+export { requireVersion, type Wanted } from './version.ts'
 
 import { refusePipeline } from './kit.ts'
 import { sessionClass } from './pool.ts'
