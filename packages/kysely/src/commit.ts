@@ -1,7 +1,10 @@
-import { AbortedTransactionError } from 'kysely'
+import * as kysely from 'kysely'
 
 /** What Kysely recognises its AbortedTransactionError by, whichever copy of Kysely made it. */
 const aborted = Symbol.for('kysely.AbortedTransactionError')
+
+/** Old versions have none: they send a ROLLBACK after whatever COMMIT says. */
+const { AbortedTransactionError } = kysely as Partial<typeof kysely>
 
 /**
  * The error of a COMMIT as Kysely should see it. Whatever the reason, PostgreSQL has ended the
@@ -11,7 +14,7 @@ const aborted = Symbol.for('kysely.AbortedTransactionError')
 export function overWith(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || aborted in error) return error
   const { code, outcome, severity, advice } = error as Record<string, unknown>
-  if (code === '40000' && outcome === 'rolled-back') {
+  if (AbortedTransactionError !== undefined && code === '40000' && outcome === 'rolled-back') {
     const known = new AbortedTransactionError({ cause: error })
     return Object.assign(known, { code, outcome, severity, advice })
   }

@@ -1,5 +1,5 @@
 import type { reprisePool } from '@reprise/pg'
-import type { AbortableOperationOptions, KyselyConfig, PostgresDialectConfig } from 'kysely'
+import type { KyselyConfig, PostgresDialectConfig } from 'kysely'
 
 /** A pool of node-postgres. */
 export type Pool = Parameters<typeof reprisePool>[0]
@@ -9,7 +9,7 @@ export interface Config
   extends Omit<PostgresDialectConfig, 'pool'>,
     Pick<KyselyConfig, 'plugins' | 'log'> {
   /** The pool, or what makes it when the first query is executed. */
-  readonly pool: Pool | ((options?: AbortableOperationOptions) => Promise<Pool>)
+  readonly pool: Pool | ((options?: { readonly signal?: AbortSignal | undefined }) => Promise<Pool>)
   /** The door makes its own: a dialect keeps its pool to itself. */
   readonly dialect?: never
 }

@@ -1,4 +1,4 @@
-import type { Unit } from '@reprise/core'
+import { FailedTransactionError, type Unit } from '@reprise/core'
 import {
   type AbortableOperationOptions,
   CompiledQuery as Compiled,
@@ -31,6 +31,8 @@ export class SessionConnection implements DatabaseConnection {
   unit: Unit | undefined
   /** Whether Kysely has begun a transaction here and not ended it. */
   inTransaction = false
+  /** Whether a COMMIT failed here, so that what is left of its transaction must not reach the server. */
+  over = false
   /** Whether `onCreateConnection` has succeeded. */
   created = false
   readonly #inner: DatabaseConnection
@@ -48,6 +50,7 @@ export class SessionConnection implements DatabaseConnection {
     query: CompiledQuery,
     options?: AbortableOperationOptions,
   ): Promise<QueryResult<R>> {
+    if (this.over) return Promise.reject(new FailedTransactionError())
     return options?.signal === undefined
       ? this.#inner.executeQuery(query)
       : this.#executeAbortable(query, options.signal)
@@ -58,6 +61,7 @@ export class SessionConnection implements DatabaseConnection {
     chunkSize: number,
     options?: AbortableOperationOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
+    if (this.over) throw new FailedTransactionError()
     return this.#inner.streamQuery(query, chunkSize, options)
   }
 
@@ -76,13 +80,18 @@ export class SessionConnection implements DatabaseConnection {
    * gets no answer, the session gives its connection up, and the server rolls back by itself.
    */
   async rollback(): Promise<void> {
+    const open = this.inTransaction
     this.inTransaction = false
+    this.over = false
+    // What has not begun, or was ended by a COMMIT that failed, is not rolled back: older versions ask.
+    if (!open) return
     await this.executeQuery(Compiled.raw('rollback')).catch(() => undefined)
   }
 
   /** Gives the session back to its pool. */
   release(): void {
     this.inTransaction = false
+    this.over = false
     this.#session.release()
   }
 

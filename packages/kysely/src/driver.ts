@@ -77,6 +77,7 @@ export class SessionDriver implements Driver {
     try {
       await this.#words.commitTransaction(connection)
     } catch (error) {
+      held(connection).over = true
       throw overWith(error)
     } finally {
       held(connection).inTransaction = false

@@ -60,6 +60,7 @@ export class RerunExecutor implements QueryExecutor {
     query: CompiledQuery<R>,
     options?: AbortableQueryOptions,
   ): Promise<QueryResult<R>> {
+    // Before 0.28 it is the query's id that is handed on here.
     return this.#inner.executeQuery(query, options)
   }
 

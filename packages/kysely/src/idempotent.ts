@@ -25,6 +25,9 @@ export function idempotent(): KyselyPlugin {
   return plugin
 }
 
+const tooOld =
+  'idempotent() can only mark sql`…` here: a built query of this Kysely has no place for it, install a newer one.'
+
 const plugin: KyselyPlugin = {
   transformQuery({ node }: PluginTransformQueryArgs): RootOperationNode {
     if (RawNode.is(node)) {
@@ -32,6 +35,7 @@ const plugin: KyselyPlugin = {
       return RawNode.create([`${mark} ${first}`, ...others], node.parameters)
     }
     if (QueryNode.is(node)) {
+      if (QueryNode.cloneWithEndModifier === undefined) throw new TypeError(tooOld)
       return QueryNode.cloneWithEndModifier(node, RawNode.createWithSql(mark))
     }
     throw new TypeError(

@@ -9,5 +9,6 @@ export {
 } from '@reprise/pg'
 export type { Config, Pool } from './config.ts'
 export { idempotent } from './idempotent.ts'
+export { isReprised } from './is-reprised.ts'
 export { ReprisePlugin } from './plugin.ts'
 export { reprise } from './reprise.ts'

@@ -8,6 +8,7 @@ import type {
   UnknownRow,
 } from 'kysely'
 import type { Pool } from './config.ts'
+import { checkVersion } from './version.ts'
 
 /**
  * The plain door, for a Kysely whose dialect you make yourself: it gives the dialect's pool sessions
@@ -22,8 +23,12 @@ import type { Pool } from './config.ts'
  * effect here. Use `reprise()` for that.
  */
 export class ReprisePlugin implements KyselyPlugin {
+  /** Whether the pool it was given makes sessions. */
+  readonly protects: boolean = true
+
   /** @throws TypeError when the pool is none of node-postgres, and for options that are wrong */
   constructor(config: { readonly pool: Pool }, options?: RepriseOptions) {
+    checkVersion()
     if (typeof config !== 'object' || config === null || config.pool === undefined) {
       throw new TypeError("ReprisePlugin takes the dialect's pool: new ReprisePlugin({ pool }).")
     }

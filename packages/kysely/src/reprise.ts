@@ -4,6 +4,7 @@ import { Kysely, type KyselyConfig, type KyselyProps } from 'kysely'
 import { type Config, checkConfig } from './config.ts'
 import { SessionDialect } from './dialect.ts'
 import { RerunExecutor } from './executor.ts'
+import { checkVersion } from './version.ts'
 
 /**
  * Makes the connections of a Kysely outlive their sockets, and lets its transactions be run again
@@ -11,9 +12,10 @@ import { RerunExecutor } from './executor.ts'
  *
  *     const db = new Kysely<Database>(reprise({ pool: new Pool({ connectionString }) }))
  *
- * @throws TypeError when the pool is none of node-postgres, and for options that are wrong
+ * @throws TypeError for a version of Kysely that is not supported, when the pool is none of node-postgres, and for options that are wrong
  */
 export function reprise(config: Config, options?: RepriseOptions): KyselyProps {
+  checkVersion()
   checkConfig(config)
   const settings = settingsOf(options)
   const { plugins, log, ...rest } = config

@@ -9,7 +9,12 @@ import { RepriseSubscriber } from './subscriber.ts'
 /** A driver class as MikroORM's configuration takes it. */
 export type DriverClass = new (config: Configuration) => PostgreSqlDriver
 
-const ours = new WeakSet<DriverClass>()
+const ours = new WeakSet<object>()
+
+/** Whether a driver class was derived here. */
+export function isRepriseDriver(driver: object): boolean {
+  return ours.has(driver)
+}
 
 /**
  * Derives a driver whose connections are sessions and whose entity managers do not go on with memory

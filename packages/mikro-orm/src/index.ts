@@ -14,6 +14,7 @@ export {
   rerunnable,
 } from '@reprise/core'
 export type { RepriseOptions } from '@reprise/pg'
+export { isReprised } from './is-reprised.ts'
 export { RepriseSubscriber } from './subscriber.ts'
 
 /**

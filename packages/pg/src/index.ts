@@ -1,7 +1,9 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
 
+export { isReprised } from './pool.ts'
 export { type TokenTable, tokenTable } from './token.ts'
+export { requireVersion, type Wanted } from './version.ts'
 
 import { refusePipeline } from './kit.ts'
 import { sessionClass } from './pool.ts'

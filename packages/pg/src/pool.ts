@@ -29,6 +29,20 @@ export function sessionClass(Base: PgClientClass, options?: RepriseOptions): Ses
   }
 }
 
+/**
+ * Whether every client of a pool is a session, those that it has and those that it will make; or
+ * whether a client is one. For an assertion when an application starts.
+ */
+export function isReprised(value: unknown): boolean {
+  const { Client, _clients: clients = [] } = (value ?? {}) as {
+    Client?: unknown
+    _clients?: readonly unknown[]
+  }
+  if (Client === undefined) return isSessionClass((value as object | null | undefined)?.constructor)
+  // A pool that was put on sessions late still holds the clients that it had before.
+  return isSessionClass(Client) && clients.every((client) => isReprised(client))
+}
+
 /** Marked, not tested by instanceof: there may be two copies of this package in one tree. */
 function isSessionClass(Base: unknown): Base is SessionClass {
   return typeof Base === 'function' && (Base as unknown as Record<symbol, unknown>)[mark] === true

@@ -11,3 +11,4 @@ export {
 } from '@reprise/core'
 export { type AdapterOptions, repriseAdapter } from './adapter.ts'
 export { reprise } from './extension.ts'
+export { isReprised } from './is-reprised.ts'

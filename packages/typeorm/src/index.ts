@@ -7,5 +7,6 @@ export {
   RolledBackError,
   rerunnable,
 } from '@reprise/pg'
+export { isReprised } from './is-reprised.ts'
 export { type PostgresOptions, reprise } from './options.ts'
 export { RepriseSubscriber, repriseSubscriber } from './subscriber.ts'

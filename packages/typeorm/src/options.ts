@@ -4,6 +4,7 @@ import type { DataSourceOptions } from 'typeorm'
 import { clientFor } from './client.ts'
 import { requirePostgres } from './protection.ts'
 import { isRepriseSubscriber, repriseSubscriber } from './subscriber.ts'
+import { checkVersion } from './version.ts'
 
 /** TypeORM's options for a PostgreSQL data source. */
 export type PostgresOptions = Extract<DataSourceOptions, { readonly type: 'postgres' }>
@@ -20,6 +21,7 @@ type Subscribers = Extract<PostgresOptions['subscribers'], readonly unknown[]>
  * @throws TypeError when this is not PostgreSQL on node-postgres, and for options that are wrong
  */
 export function reprise<O extends PostgresOptions>(options: O, reprise?: RepriseOptions): O {
+  checkVersion()
   if (typeof options !== 'object' || options === null) {
     throw new TypeError("reprise() takes TypeORM's options: reprise({ type: 'postgres', … }).")
   }

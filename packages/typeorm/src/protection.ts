@@ -3,6 +3,7 @@ import type { RepriseOptions } from '@reprise/pg'
 import type { DataSource } from 'typeorm'
 import { clientFor } from './client.ts'
 import { rerunTransactions } from './transactions.ts'
+import { checkVersion } from './version.ts'
 
 /** pg-pool reads this at each new client. */
 interface Pool {
@@ -40,6 +41,7 @@ export function isProtected(dataSource: DataSource): boolean {
  * @throws TypeError when this is not PostgreSQL on node-postgres, and for options that are wrong
  */
 export function protect(dataSource: DataSource, options: RepriseOptions | undefined): void {
+  checkVersion()
   requirePostgres(dataSource.options.type)
   const settings = settingsOf(options)
   const driver = dataSource.driver as unknown as Driver

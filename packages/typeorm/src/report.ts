@@ -13,13 +13,20 @@ export function report(event: AfterQueryEvent): Promise<void> | undefined {
   return tell(event)
 }
 
-async function tell({ dataSource, queryRunner, error }: AfterQueryEvent): Promise<void> {
+async function tell(event: AfterQueryEvent): Promise<void> {
+  const { queryRunner, error } = event
   // The runner has its connection, or there would have been no query.
   const entry = takeEntry(await queryRunner.connect())
   if (entry === undefined) return
   const diagnosis = diagnose(error)
   const end = diagnosis === undefined ? mended(entry) : `not mended: ${diagnosis.advice}`
-  warn(dataSource, `Reprise: ${lost(entry)}; ${end}`, queryRunner)
+  warn(dataSourceOf(event), `Reprise: ${lost(entry)}; ${end}`, queryRunner)
+}
+
+/** The data source of an event, which TypeORM 0.3 calls its connection. */
+export function dataSourceOf(event: { readonly dataSource: DataSource }): DataSource {
+  const { dataSource, connection } = event as { dataSource?: DataSource; connection?: DataSource }
+  return dataSource ?? (connection as DataSource)
 }
 
 /** Hands a sentence to the application's logger, whose own errors must not become a query's. */

@@ -8,7 +8,8 @@ import {
   type TransactionStartEvent,
 } from 'typeorm'
 import { isProtected, protect } from './protection.ts'
-import { report, warn } from './report.ts'
+import { dataSourceOf, report, warn } from './report.ts'
+import { checkVersion } from './version.ts'
 
 /**
  * To be listed in the `subscribers` of a data source, as the class itself. It makes all connections
@@ -19,12 +20,14 @@ export class RepriseSubscriber implements EntitySubscriberInterface {
   /** What {@link repriseSubscriber} was given. */
   static readonly options: RepriseOptions | undefined = undefined
 
-  beforeTransactionStart({ dataSource }: TransactionStartEvent): void {
+  beforeTransactionStart(event: TransactionStartEvent): void {
+    const dataSource = dataSourceOf(event)
     if (!isProtected(dataSource)) this.#comeLate(dataSource)
   }
 
   afterQuery(event: AfterQueryEvent): Promise<void> | undefined {
-    if (!isProtected(event.dataSource)) this.#comeLate(event.dataSource)
+    const dataSource = dataSourceOf(event)
+    if (!isProtected(dataSource)) this.#comeLate(dataSource)
     return report(event)
   }
 
@@ -50,6 +53,7 @@ const late =
  * @throws TypeError for an unknown option or one of the wrong type
  */
 export function repriseSubscriber(options?: RepriseOptions): typeof RepriseSubscriber {
+  checkVersion()
   settingsOf(options)
   if (options === undefined) return RepriseSubscriber
   const Configured = class RepriseSubscriber extends Plain {
