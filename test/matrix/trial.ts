@@ -136,5 +136,6 @@ function differences(audit: Audit): string[] {
 
 /** The line of a crash's report that says what happened. */
 function reason(complaints: readonly string[]): string {
-  return (complaints.find((line) => /Error/.test(line)) ?? complaints.at(-1) ?? '').trim()
+  const error = complaints.find((line) => /^\w*Error\b/.test(line))
+  return (error ?? complaints.at(-1) ?? '').trim()
 }

@@ -1,6 +1,7 @@
 import type { PostgreSqlConnection } from '@mikro-orm/postgresql'
 import { type RepriseOptions, reprisePool } from '@reprise/pg'
 import type { Dialect, Pool } from './dialect.ts'
+import { isKnexConnection, withKnexSessions } from './knex.ts'
 import { LeasingDriver } from './leasing-driver.ts'
 
 interface PoolOverrides {
@@ -12,6 +13,10 @@ interface PoolOverrides {
  * comes to make one.
  */
 export function withSessions(connection: PostgreSqlConnection, options: RepriseOptions): void {
+  if (isKnexConnection(connection)) {
+    withKnexSessions(connection, options)
+    return
+  }
   const create = connection.createKyselyDialect as (overrides: object) => Dialect
   connection.createKyselyDialect = (overrides: object): Dialect => {
     let sessions: Pool | undefined

@@ -13,6 +13,11 @@ interface Configured {
  */
 export function checkedDriverOptions({ driverOptions }: Configured): { driverOptions?: Given } {
   if (driverOptions === undefined) return {}
+  if (isKnex(driverOptions)) {
+    throw new TypeError(
+      'Reprise cannot reach into a knex given in driverOptions: make it with a client that extends PostgreSqlKnexDialect and whose _driver() returns reprise() of @reprise/pg, and leave reprise() of @reprise/mikro-orm out.',
+    )
+  }
   if (typeof driverOptions !== 'function') {
     refuse(driverOptions)
     return { driverOptions: driverOptions as object }
@@ -32,6 +37,12 @@ export function checkedReplicas<R extends Configured>(config: {
 }): { replicas?: R[] } {
   if (config.replicas === undefined) return {}
   return { replicas: config.replicas.map((one) => ({ ...one, ...checkedDriverOptions(one) })) }
+}
+
+/** Of MikroORM 6: a knex is a function, too. */
+function isKnex(options: unknown): boolean {
+  const { context } = (options ?? {}) as { context?: { client?: unknown } }
+  return context?.client !== undefined
 }
 
 function refuse(options: unknown): void {

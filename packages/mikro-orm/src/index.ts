@@ -4,6 +4,7 @@ import { settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { type DriverClass, driverOver } from './driver.ts'
 import { checkedDriverOptions, checkedReplicas } from './driver-options.ts'
+import { checkVersion } from './version.ts'
 
 export {
   DivergedError,
@@ -34,6 +35,7 @@ export function reprise<
     | EntitySchema
   )[],
 >(config: Options<EM, Entities>, options: RepriseOptions = {}): Options<EM, Entities> {
+  checkVersion()
   if (typeof config !== 'object' || config === null) {
     throw new TypeError(
       'reprise() takes the MikroORM configuration: reprise({ clientUrl, entities }, { deadline: 30_000 }).',

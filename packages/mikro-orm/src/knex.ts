@@ -1,0 +1,65 @@
+import { type RepriseOptions, repriseClient } from '@reprise/pg'
+
+/** What MikroORM 6 hands to knex. */
+interface KnexOptions {
+  client?: unknown
+}
+
+/** knex's dialect of PostgreSQL. */
+interface KnexDialect {
+  /** The pg module that it makes its connections of, in its own copy. */
+  _driver(): { readonly Client: unknown }
+}
+
+type KnexDialectClass = new (...config: never[]) => KnexDialect
+
+/** A transaction of knex. */
+interface KnexTransaction {
+  isCompleted(): boolean
+}
+
+/** The parts of MikroORM 6's connection, on knex, that are put on sessions. */
+export interface KnexConnection {
+  getKnexOptions(type: unknown): KnexOptions
+  rollback(transaction: KnexTransaction, ...more: unknown[]): Promise<void>
+}
+
+/** Whether a connection is one of MikroORM 6, which makes its statements with knex. */
+export function isKnexConnection(connection: unknown): connection is KnexConnection {
+  return typeof (connection as Partial<KnexConnection>).getKnexOptions === 'function'
+}
+
+/**
+ * Has a connection of MikroORM 6's, to the primary or to a replica, make sessions in its pool.
+ */
+export function withKnexSessions(connection: KnexConnection, options: RepriseOptions): void {
+  const { getKnexOptions, rollback } = connection
+  connection.getKnexOptions = (type) => {
+    const made = getKnexOptions.call(connection, type)
+    return { ...made, client: dialectOver(made.client, options) }
+  }
+  connection.rollback = async (transaction, ...more) => {
+    try {
+      await rollback.call(connection, transaction, ...more)
+    } catch (error) {
+      // After a COMMIT that failed there is none left to roll back, and a ROLLBACK that is lost is done:
+      // an error of either would hide the one that says why.
+      if (!transaction.isCompleted()) throw error
+    }
+  }
+}
+
+function dialectOver(Dialect: unknown, options: RepriseOptions): KnexDialectClass {
+  const Base = Dialect as KnexDialectClass
+  if (typeof Dialect !== 'function' || typeof Base.prototype._driver !== 'function') {
+    throw new TypeError(
+      'Reprise needs the dialect of @mikro-orm/postgresql: leave client out of driverOptions, or make it a class that extends PostgreSqlKnexDialect.',
+    )
+  }
+  return class SessionDialect extends Base {
+    override _driver(): { readonly Client: unknown } {
+      const pg = super._driver()
+      return { ...pg, Client: repriseClient(pg.Client, options) }
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import { requireVersion } from '@reprise/pg'
+
+/**
+ * Checks that this is a MikroORM that was tried.
+ * @throws TypeError with the version found and those wanted
+ */
+export function checkVersion(): void {
+  for (const name of ['@mikro-orm/core', '@mikro-orm/postgresql']) {
+    requireVersion({
+      name,
+      title: 'MikroORM',
+      range: '^6.6.0 || ^7.0.16',
+      door: '@reprise/mikro-orm',
+      from: import.meta.url,
+    })
+  }
+}
