@@ -1031,7 +1031,7 @@ describe('the cache', () => {
   test('what it holds stays within twice its bound', () => {
     const cache = new Cache<number>(100_000)
     const keys = Array.from({ length: 1000 }, (_, i) => `${i}${'x'.repeat(i % 5000)}`)
-    keys.forEach((key, i) => cache.set(key, i))
+    for (const [i, key] of keys.entries()) cache.set(key, i)
     const held = keys.filter((key, i) => cache.get(key) === i)
     expect(held.at(-1)).toBe(keys.at(-1))
     expect(held.reduce((sum, key) => sum + 2 * key.length, 0)).toBeLessThanOrEqual(200_000)

@@ -10,6 +10,6 @@ export function checkVersion(): void {
     title: 'Kysely',
     range: '^0.27.0 || ^0.28.0 || ^0.29.0',
     door: '@reprise/kysely',
-    from: import.meta.url,
+    from: typeof __filename === 'string' ? __filename : '',
   })
 }

@@ -11,7 +11,7 @@ export function checkVersion(): void {
       title: 'MikroORM',
       range: '^6.6.0 || ^7.0.16',
       door: '@reprise/mikro-orm',
-      from: import.meta.url,
+      from: typeof __filename === 'string' ? __filename : '',
     })
   }
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, isAbsolute, join } from 'node:path'
 
 /** What a door needs of the package that it opens. */
 export interface Wanted {
@@ -10,8 +9,9 @@ export interface Wanted {
   readonly title: string
   /** As in `peerDependencies`: carets, with `||` between them. */
   readonly range: string
-  /** The door: its own name, and where its module lies. */
+  /** The door's own name. */
   readonly door: string
+  /** The door's `__filename`, empty where there is none, as in an ES module of a bundle. */
   readonly from: string
 }
 
@@ -47,8 +47,8 @@ function numbers(version: string): number[] {
 
 /** The version of a package as a module resolves it, from where packages keep it: their manifests. */
 function installed(name: string, from: string): string | undefined {
-  if (!from.startsWith('file:')) return undefined
-  for (let folder = dirname(fileURLToPath(from)); ; folder = dirname(folder)) {
+  if (!isAbsolute(from)) return undefined
+  for (let folder = dirname(from); ; folder = dirname(folder)) {
     try {
       const manifest = readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')
       return (JSON.parse(manifest) as { version: string }).version

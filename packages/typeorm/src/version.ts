@@ -10,6 +10,6 @@ export function checkVersion(): void {
     title: 'TypeORM',
     range: '^0.3.20 || ^1.0.0',
     door: '@reprise/typeorm',
-    from: import.meta.url,
+    from: typeof __filename === 'string' ? __filename : '',
   })
 }
