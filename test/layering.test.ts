@@ -57,7 +57,7 @@ describe('the rule itself', () => {
     ['core', `import '@reprise/pg'`],
     ['core', `import type { Pool } from 'pg'`],
     ['core', `import '@reprise/core'`],
-    ['core', `import '../../pg/src/session.ts'`],
+    ['core', `import '../../pg/src/client/session.ts'`],
     ['core', `import '../../../test/kit/server.ts'`],
     ['core', `export * from 'lodash'`],
     ['core', `type T = import('pg').Pool`],

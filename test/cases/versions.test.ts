@@ -4,7 +4,7 @@ import {
   readIncarnation,
   sameHistory,
   sameIncarnation,
-} from '../../packages/pg/src/incarnation.ts'
+} from '../../packages/pg/src/connection/incarnation.ts'
 import { Server, versions } from '../kit/index.ts'
 import { faults, Range, statements, transactions } from './boundary.ts'
 import { expectHonest, expectOnce } from './verdicts.ts'

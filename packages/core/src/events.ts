@@ -1,6 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
-import type { Outcome } from './outcome.ts'
-import type { Condition } from './sqlstate.ts'
+import type { Outcome } from './loss/outcome.ts'
+import type { Condition } from './loss/sqlstate.ts'
 
 interface FromSession {
   /** Counts the sessions of this process, from 1. */

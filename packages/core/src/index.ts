@@ -1,10 +1,7 @@
-export { adviceFor, type Reason } from './advice.ts'
-export { analyze } from './analyze.ts'
-export { type BackoffOptions, fullJitter } from './backoff.ts'
-export { Budget, type BudgetOptions } from './budget.ts'
-export { classify, type Decision, decisions, type Loss } from './classify.ts'
-export { Deadline } from './deadline.ts'
-export { type Diagnosis, diagnose } from './diagnose.ts'
+export { type Events, publish } from './events.ts'
+export { adviceFor, type Reason } from './loss/advice.ts'
+export { classify, type Decision, decisions, type Loss } from './loss/classify.ts'
+export { type Diagnosis, diagnose } from './loss/diagnose.ts'
 export {
   DivergedError,
   FailedTransactionError,
@@ -14,15 +11,10 @@ export {
   RepriseError,
   RolledBackError,
   surfaced,
-} from './errors.ts'
-export { type Events, publish } from './events.ts'
-export { type Evidence, isGenuine, type Report, type TransactionStatus } from './evidence.ts'
-export { fingerprint } from './fingerprint.ts'
-export { Gate, type GateOptions, type Pass } from './gate.ts'
-export { type RepriseOptions, type Settings, settingsOf } from './options.ts'
-export { isOutcome, type Outcome, outcomes } from './outcome.ts'
-export { decide, type Scene, type Verdict } from './policy.ts'
-export { rerun } from './rerun.ts'
+} from './loss/errors.ts'
+export { type Evidence, isGenuine, type Report, type TransactionStatus } from './loss/evidence.ts'
+export { isOutcome, type Outcome, outcomes } from './loss/outcome.ts'
+export { decide, type Scene, type Verdict } from './loss/policy.ts'
 export {
   type Condition,
   conditionOf,
@@ -30,7 +22,14 @@ export {
   isPassing,
   isPassingSocketError,
   sqlstateOf,
-} from './sqlstate.ts'
+} from './loss/sqlstate.ts'
+export { type RepriseOptions, type Settings, settingsOf } from './options.ts'
+export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
+export { Budget, type BudgetOptions } from './pace/budget.ts'
+export { Deadline } from './pace/deadline.ts'
+export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
+export { analyze } from './sql/analyze.ts'
+export { fingerprint } from './sql/fingerprint.ts'
 export type {
   Hides,
   Kind,
@@ -38,5 +37,6 @@ export type {
   Savepoint,
   StateChange,
   Statement,
-} from './statement.ts'
-export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit.ts'
+} from './sql/statement.ts'
+export { rerun } from './unit/rerun.ts'
+export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit/unit.ts'

@@ -1,6 +1,6 @@
-import type { BackoffOptions } from './backoff.ts'
-import type { BudgetOptions } from './budget.ts'
-import type { GateOptions } from './gate.ts'
+import type { BackoffOptions } from './pace/backoff.ts'
+import type { BudgetOptions } from './pace/budget.ts'
+import type { GateOptions } from './pace/gate.ts'
 
 /** The options of every door. All are optional. */
 export interface RepriseOptions {

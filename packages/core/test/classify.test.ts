@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { analyze } from '../src/analyze.ts'
-import { classify, decisions } from '../src/classify.ts'
-import type { Evidence, Report } from '../src/evidence.ts'
+import { classify, decisions } from '../src/loss/classify.ts'
+import type { Evidence, Report } from '../src/loss/evidence.ts'
+import { analyze } from '../src/sql/analyze.ts'
 
 const fatal: Report = {
   code: '57P01',

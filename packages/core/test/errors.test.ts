@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { diagnose } from '../src/diagnose.ts'
+import { diagnose } from '../src/loss/diagnose.ts'
 import {
   DivergedError,
   FailedTransactionError,
   InDoubtError,
   RolledBackError,
   surfaced,
-} from '../src/errors.ts'
+} from '../src/loss/errors.ts'
 import { settingsOf } from '../src/options.ts'
 
 const cause = Object.assign(new Error('завершение подключения'), {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { analyze } from '../src/analyze.ts'
-import type { Loss } from '../src/classify.ts'
-import { decide, type Scene } from '../src/policy.ts'
+import type { Loss } from '../src/loss/classify.ts'
+import { decide, type Scene } from '../src/loss/policy.ts'
+import { analyze } from '../src/sql/analyze.ts'
 
 const loss = (seen: Partial<Loss> = {}): Loss => ({
   condition: 'admin_shutdown',

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { Budget } from '../src/budget.ts'
 import {
   DivergedError,
   FailedTransactionError,
   InDoubtError,
   RolledBackError,
   surfaced,
-} from '../src/errors.ts'
+} from '../src/loss/errors.ts'
 import { settingsOf } from '../src/options.ts'
-import { rerun } from '../src/rerun.ts'
-import { currentUnit, rerunnable } from '../src/unit.ts'
+import { Budget } from '../src/pace/budget.ts'
+import { rerun } from '../src/unit/rerun.ts'
+import { currentUnit, rerunnable } from '../src/unit/unit.ts'
 
 const settings = settingsOf({ backoff: { base: 1, cap: 1 } })
 const loss = { condition: 'admin_shutdown', attempts: 1 } as const

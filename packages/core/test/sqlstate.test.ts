@@ -6,7 +6,7 @@ import {
   isPassing,
   isPassingSocketError,
   sqlstateOf,
-} from '../src/sqlstate.ts'
+} from '../src/loss/sqlstate.ts'
 
 const names: readonly (readonly [string, Condition])[] = [
   ['08000', 'connection_exception'],

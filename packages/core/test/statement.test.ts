@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { analyze } from '../src/analyze.ts'
-import { Cache } from '../src/cache.ts'
-import { harmless } from '../src/functions.ts'
-import { keywordCount } from '../src/keywords.ts'
-import type { Kind, Statement } from '../src/statement.ts'
+import { analyze } from '../src/sql/analyze.ts'
+import { Cache } from '../src/sql/cache.ts'
+import { harmless } from '../src/sql/functions.ts'
+import { keywordCount } from '../src/sql/keywords.ts'
+import type { Kind, Statement } from '../src/sql/statement.ts'
 
 /** Fields by which two texts mean the same. */
 const withoutText = (state: Statement['state']) =>

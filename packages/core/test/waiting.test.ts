@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { fullJitter } from '../src/backoff.ts'
-import { Budget } from '../src/budget.ts'
-import { Deadline } from '../src/deadline.ts'
-import { Gate, type Pass } from '../src/gate.ts'
+import { fullJitter } from '../src/pace/backoff.ts'
+import { Budget } from '../src/pace/budget.ts'
+import { Deadline } from '../src/pace/deadline.ts'
+import { Gate, type Pass } from '../src/pace/gate.ts'
 
 const never = new AbortController().signal
 

@@ -1,13 +1,13 @@
 import type { RepriseOptions } from '@reprise/core'
 import pg from 'pg'
 
-export { isReprised } from './pool.ts'
-export { type TokenTable, tokenTable } from './token.ts'
-export { requireVersion, type Wanted } from './version.ts'
+export { isReprised } from './client/pool.ts'
+export { requireVersion, type Wanted } from './client/version.ts'
+export { type TokenTable, tokenTable } from './witness/token.ts'
 
-import { refusePipeline } from './kit.ts'
-import { sessionClass } from './pool.ts'
-import type { PgClientClass } from './wire.ts'
+import { sessionClass } from './client/pool.ts'
+import type { PgClientClass } from './connection/wire.ts'
+import { refusePipeline } from './exchange/shared.ts'
 
 export type { Events, RepriseOptions } from '@reprise/core'
 export {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
-import { loadParser } from '../src/parser.ts'
+import { loadParser } from '../src/keep/parser.ts'
 import { essence, fateOf, type Step } from './twins.ts'
 
 const fixtures = join(import.meta.dirname, 'fixtures')

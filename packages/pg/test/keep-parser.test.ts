@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { loadParser } from '../src/parser.ts'
+import { loadParser } from '../src/keep/parser.ts'
 
 vi.mock('pgsql-parser', () => {
   throw new Error('it cannot be found')

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
 import { tokenTable } from '../src/index.ts'
-import { newToken, resolveToken } from '../src/token.ts'
+import { newToken, resolveToken } from '../src/witness/token.ts'
 import { failure, poolOn, proxied } from './support.ts'
 
 let server: Server

@@ -1,0 +1,86 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { publish } from '../events.ts'
+import { nodesOf } from '../loss/chain.ts'
+import { isOutcome, type Outcome } from '../loss/outcome.ts'
+import { type Condition, conditionOf } from '../loss/sqlstate.ts'
+import type { Settings } from '../options.ts'
+import { fullJitter } from '../pace/backoff.ts'
+import type { Budget } from '../pace/budget.ts'
+import { currentUnit, inUnit, isRerunnable, type Unit } from './unit.ts'
+
+/** More runs than this do not end a conflict that the first ones did not. */
+const mostRuns = 10
+
+/** Reasons for which a loss is not to be mended by anybody. */
+const final = new Set([
+  'aborted',
+  'closed',
+  'dropped',
+  'limit',
+  'operator',
+  'refused',
+  'repeated',
+  'timeout',
+])
+
+/**
+ * Runs a transaction callback as a whole, and again from its start when nothing of it was kept: it
+ * diverged or could not be replayed, or PostgreSQL refused it with 40001 or 40P01. Only for a
+ * callback declared `rerunnable()`, only in the outermost unit, never once a transaction of the run
+ * was committed, and within the deadline and the budget.
+ *
+ * @param callback what the application passed: it says whether it may be run again. Undefined where the
+ *   ORM hides it: then the door sets `unit.expecting`, and the callback speaks up when it is called
+ * @param run one run of it, through the ORM's own API
+ * @throws what the last run threw
+ */
+export async function rerun<T>(
+  callback: unknown,
+  run: (unit: Unit) => Promise<T>,
+  settings: Settings,
+  budget: Budget,
+): Promise<T> {
+  const outer = currentUnit()
+  const declared = isRerunnable(callback)
+  if (outer !== undefined || (callback !== undefined && !declared)) {
+    return run(outer ?? { attempt: 1, committed: false, declared: false, expecting: false })
+  }
+  const from = performance.now()
+  for (let attempt = 1; ; attempt++) {
+    const unit: Unit = { attempt, committed: false, declared, expecting: false }
+    try {
+      // Awaited inside, so that even a lazy promise does its work in the unit.
+      const result = await inUnit(unit, async () => await run(unit))
+      if (unit.declared) budget.deposit()
+      return result
+    } catch (error) {
+      const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
+      const late = performance.now() - from > settings.deadline
+      if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
+      publish('reprise:rerun', { attempt: attempt + 1, ...kept })
+      await pause(fullJitter(attempt, settings.backoff))
+    }
+  }
+}
+
+/** What an error says when it proves that nothing of its transaction was kept, and a re-run helps. */
+function nothingKept(error: unknown): { condition: Condition; outcome: Outcome } | undefined {
+  for (const node of nodesOf(error)) {
+    if (isOutcome(node.outcome)) {
+      const { outcome, reason } = node
+      // A door's error has its ORM's code, and the SQLSTATE beside it.
+      const code = typeof node.sqlstate === 'string' ? node.sqlstate : node.code
+      // A transaction that had failed (25P02) tells in its cause why.
+      if (code === '25P02') continue
+      const again = outcome === 'rolled-back' || outcome === 'not-sent'
+      if (!again || code === '40000' || final.has(String(reason))) return undefined
+      return { condition: conditionOf(String(code)) ?? 'connection_failure', outcome }
+    }
+    for (const code of [node.code, node.originalCode]) {
+      if (code === '40001' || code === '40P01') {
+        return { condition: conditionOf(code) as Condition, outcome: 'rolled-back' }
+      }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,22 @@
+import type { Connection } from '../connection/connection.ts'
+import type { ReportMessage } from '../connection/wire.ts'
+
+/** What a conversation tells the session it belongs to. */
+export interface Listener {
+  /** The work has its answer, and its caller is about to be told. */
+  answered(): void
+  /** The work is delivered; the next may begin. */
+  idle(): void
+  /** What waits now belonged to a transaction that was never opened. Returns who tells it so. */
+  abandoned(): (failure: Error) => void
+  /** A connection that is about to be opened: whatever should hear of it is attached here. */
+  adopt(connection: Connection): void
+  /** A session that listens lost its connection while nothing was under way. */
+  fellSilent(): void
+  /** The connection was lost while nothing was under way, and with it what nobody can make again. */
+  anchorLost(error: Error): void
+  /** A session that listens was without a connection for a while. */
+  missedNotifications(): void
+  /** The server gave notice of something that concerns the application. */
+  noticed(notice: ReportMessage, connection: Connection): void
+}

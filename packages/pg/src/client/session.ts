@@ -1,0 +1,212 @@
+import type { ClientConfig } from 'pg'
+import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
+import { refusePipeline, type Shared } from '../exchange/shared.ts'
+import { ClientFace } from './client-face.ts'
+import { Conversation } from './conversation.ts'
+import { closed, connectedAlready, connectFailure } from './failures.ts'
+import { listenAgain, settle } from './housekeeping.ts'
+import { Intake } from './intake.ts'
+import { SubmittableRun } from './submittable-run.ts'
+import { Submittables } from './submittables.ts'
+import type { Work } from './work.ts'
+import { WorkQueue } from './work-queue.ts'
+
+type ConnectCallback = (error?: Error | null, client?: unknown) => void
+type Release = (error?: Error | boolean) => void
+
+/**
+ * A pg.Client to those who hold it, and more lasting than any connection: statements wait in its
+ * queue, and whatever becomes of the connection under them, each is delivered once.
+ */
+export class Session extends ClientFace {
+  /** Read by pg-pool at release. */
+  readonly _queryable = true
+  /** Read by pg-pool at release. */
+  _ending = false
+  readonly #conversation: Conversation
+  readonly #submittables: Submittables
+  readonly #shared: Shared
+  readonly #queue = new WorkQueue((work) => this.#start(work))
+  readonly #intake: Intake
+  /** How often in a row it could not listen again. */
+  #relistened = 0
+  #connecting: Promise<void> | undefined
+  #release: Release | undefined
+  #opened = false
+  /** Whether it lies in its pool, where nobody holds it. */
+  #resting = false
+  #closed: Promise<void> | undefined
+
+  constructor(shared: Shared, config?: string | ClientConfig) {
+    super()
+    refusePipeline(config)
+    this.#shared = shared
+    this.#conversation = new Conversation(shared, config, {
+      answered: () => this.#queue.answered(),
+      idle: () => this.#next(),
+      abandoned: () => this.#queue.abandon(),
+      adopt: (connection) => this.attach(connection),
+      fellSilent: () => {
+        this.#relistened = 0
+        this.#queue.add('listen')
+      },
+      anchorLost: (error) => this.#loseAnchor(error),
+      missedNotifications: () => this.emit('notificationsMissed'),
+      noticed: (notice, { active }) => {
+        // Between the statements of a recovery: of a connection that the application does not know yet.
+        const recovering = this.#connecting === undefined && this.#conversation.link.waiting
+        if (active !== undefined || !recovering) this.emit('notice', notice)
+      },
+    })
+    this.#submittables = new Submittables(this.#conversation)
+    this.#intake = new Intake(shared, config, this.#conversation, this.#submittables, this.#queue)
+  }
+
+  /** The number of this session in the events of `node:diagnostics_channel`. */
+  get id(): number {
+    return this.#conversation.id
+  }
+
+  protected override get held(): PgClient {
+    return this.#conversation.link.connection.client
+  }
+
+  /** The protocol layer of the connection there is now. pg-pool ends a slow connect through it. */
+  get connection(): Wire {
+    return this.#connecting === undefined
+      ? this.held.connection
+      : new Proxy(this.held.connection, {
+          get: (wire, key) =>
+            key === 'stream'
+              ? { destroy: () => this.#conversation.halt('timeout') }
+              : Reflect.get(wire, key),
+        })
+  }
+
+  connect(): Promise<this>
+  connect(callback: ConnectCallback): void
+  connect(callback?: ConnectCallback): Promise<this> | undefined {
+    const opened = this.#open()
+    if (callback === undefined) return opened.then(() => this)
+    opened.then(() => callback(null, this), callback)
+  }
+
+  query(
+    config: string | QueryConfig | Submittable,
+    values?: unknown,
+    callback?: QueryCallback,
+  ): unknown {
+    return this.#intake.query(config, values, callback)
+  }
+
+  end(): Promise<void>
+  end(callback: () => void): void
+  end(callback?: () => void): Promise<void> | undefined {
+    const ended = this.#close()
+    if (callback === undefined) return ended
+    ended.then(callback)
+  }
+
+  /** 'I' outside a transaction, 'T' inside one, 'E' in one that has failed; null before connecting. */
+  getTransactionStatus(): 'I' | 'T' | 'E' | null {
+    const { transaction, link } = this.#conversation
+    const open = this.#opened && this.#connecting === undefined
+    if (transaction === undefined) return open ? 'I' : null
+    return transaction.broken !== undefined || link.connection.status === 'E' ? 'E' : 'T'
+  }
+
+  /**
+   * Nobody wants any more what is under way now: it goes on if it can, but if its connection is lost it
+   * is not done again, and a recovery of it ends. For whoever is about to cancel or kill it on purpose.
+   */
+  abandon(): void {
+    if (this.#queue.active !== undefined) this.#conversation.link.halt('aborted')
+  }
+
+  /**
+   * Set by pg-pool at each checkout. A transaction left open goes to the next holder as it does with a
+   * pg.Client, unless it was lost: then none of it does.
+   */
+  get release(): Release | undefined {
+    return this.#release
+  }
+
+  set release(release: Release | undefined) {
+    this.#resting = false
+    this.#release =
+      release &&
+      ((error) => {
+        this.#resting = true
+        const { transaction } = this.#conversation
+        if (transaction !== undefined || this.#queue.owes) this.#queue.add('reset')
+        release(error)
+      })
+  }
+
+  /**
+   * Whoever holds a lock by this session must hear that it is gone, as of pg's client. One that lies in
+   * its pool is nobody's: it is replaced in silence.
+   */
+  #loseAnchor(error: Error): void {
+    if (this.#resting) this.#conversation.link.state.loseAnchors()
+    else if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  #open(): Promise<void> {
+    if (this.#opened) return Promise.reject(connectedAlready())
+    this.#opened = true
+    this.#shared.sessions.add(this)
+    this.#connecting = this.#conversation.link.open().then(
+      () => {
+        this.#connecting = undefined
+        this.emit('connect')
+        this.#next(false)
+      },
+      (error) => {
+        this.#connecting = undefined
+        const failure = connectFailure(error)
+        // As with pg, whoever connects is told first.
+        setImmediate(() => void this.#close(failure as Error))
+        throw failure
+      },
+    )
+    return this.#connecting
+  }
+
+  #start(work: Work): void {
+    if (work === 'reset') settle(this.#conversation)
+    else if (work === 'listen') {
+      void listenAgain(this.#conversation, this.keepsAlive, this.#relistened, (failures) => {
+        this.#relistened = failures
+        if (!this._ending && !this.#conversation.link.connection.usable) this.#queue.add('listen')
+      })
+    } else if (work instanceof SubmittableRun) this.#submittables.board(work)
+    else this.#conversation.begin(work)
+  }
+
+  #next(drained = true): void {
+    if (!this.#queue.next() && drained) this.emit('drain')
+  }
+
+  async #close(why = closed()): Promise<void> {
+    if (this._ending) return this.#closed
+    this._ending = true
+    this.#shared.sessions.delete(this)
+    this.#closed = (async () => {
+      this.#queue.close(why)
+      if (this.#connecting !== undefined) {
+        this.#conversation.halt('closed')
+        await this.#connecting.catch(() => undefined)
+      } else if (this.#queue.active !== undefined || this.#conversation.asking) {
+        const idle = this.#queue.settled()
+        // What the session itself is asking has its answer soon.
+        if (this.#queue.active !== undefined) this.#conversation.halt('closed')
+        await idle
+      }
+      const { connection } = this.#conversation.link
+      if (connection.usable && this.#opened) await connection.end()
+      this.emit('end')
+    })()
+    return this.#closed
+  }
+}

@@ -1,0 +1,184 @@
+import {
+  currentUnit,
+  type Evidence,
+  type Statement,
+  type TransactionStatus,
+  type Unit,
+} from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
+
+/** Who hears that a run has left the wire. */
+export interface SubmittableOwner {
+  left(run: SubmittableRun, connection: Connection): void
+  /** Gives the error that a run is to see instead of what pg says. */
+  lossFor(run: SubmittableRun, connection: Connection, error: Error): Error
+}
+
+/**
+ * A cursor, a query stream, a COPY stream or a pg.Query of the caller's own making: it drives the
+ * wire itself, so it is passed through and never replayed. A loss ends it with an error.
+ */
+export class SubmittableRun {
+  /** A cursor or a COPY may be waiting for its caller instead; a query of the caller's own never does. */
+  readonly awaitsAnswer: boolean
+  readonly load: Submittable
+  readonly statement: Statement
+  before: TransactionStatus = 'I'
+  submitted = false
+  /** Whether it was told of an error. */
+  failed = false
+  /** What it was told of a loss. */
+  loss: Error | undefined
+  /** The re-runnable callback that it runs in. */
+  readonly unit: Unit | undefined
+  readonly #owner: SubmittableOwner
+  #tag: string | undefined
+  #tags = 0
+  #timer: NodeJS.Timeout | undefined
+  /** The last ErrorResponse before this one came aboard. */
+  #errorBefore: ReportMessage | undefined
+
+  constructor(load: Submittable, statement: Statement, owner: SubmittableOwner) {
+    this.awaitsAnswer = typeof load.requiresPreparation === 'function'
+    this.load = load
+    this.unit = statement.passing || statement.reads ? undefined : currentUnit()
+    this.statement = statement
+    this.#owner = owner
+  }
+
+  run(connection: Connection): void {
+    this.before = connection.status
+    this.submitted = true
+    this.#errorBefore = connection.errorFrame
+    const { load } = this
+    const { handleError, handleCommandComplete, submit } = load
+    let refusal: unknown
+    load.submit = (wire) => {
+      load.submit = submit
+      refusal = submit.call(load, wire)
+      this.submitted = !refusal
+      return refusal
+    }
+    if (handleCommandComplete !== undefined) {
+      load.handleCommandComplete = (message, wire) => {
+        this.#tag = this.#tag === undefined ? message.text : `${this.#tag};${message.text}`
+        this.#tags += 1
+        handleCommandComplete.call(load, message, wire)
+      }
+    }
+    if (handleError !== undefined) {
+      load.handleError = (error, wire) => {
+        load.handleError = handleError
+        this.failed = true
+        const told = this.#owner.lossFor(this, connection, error)
+        if (told !== error) {
+          this.loss = told
+          reopen(load)
+        }
+        handleError.call(load, told, wire)
+        // pg has written nothing, so nothing is going to be answered.
+        if (error === refusal) this.ready(connection)
+      }
+    }
+    try {
+      connection.run(this, load)
+    } catch (error) {
+      // It may have written a part.
+      connection.destroy()
+      load.handleError = () => undefined
+      handleError?.call(load, error as Error)
+    }
+  }
+
+  /** Makes up the answer to its statement. Only a query of the caller's own can be given one. */
+  answer(tag: string, connection: Connection): boolean {
+    const { load } = this
+    if (!this.awaitsAnswer) return false
+    clearTimeout(this.#timer)
+    const wire = connection.client.connection
+    load.handleCommandComplete?.({ text: tag }, wire)
+    load.handleReadyForQuery?.(wire)
+    return true
+  }
+
+  /** Calls `expire` when it has not left after so many milliseconds; 0 is never. */
+  limit(milliseconds: number, expire: () => void): void {
+    if (milliseconds > 0) this.#timer = setTimeout(expire, milliseconds)
+  }
+
+  /** ReadyForQuery was seen. */
+  ready(connection: Connection): void {
+    // pg tells the run itself of this frame right after us: let it go first.
+    process.nextTick(() => {
+      connection.idle()
+      clearTimeout(this.#timer)
+      this.#owner.left(this, connection)
+    })
+  }
+
+  /** The connection ended: nothing may wait for a frame that will not come. */
+  lost(connection: Connection): void {
+    const wire = connection.client.connection
+    settleWaiting(wire)
+    clearTimeout(this.#timer)
+    this.#owner.left(this, connection)
+  }
+
+  /** All that comes while it is aboard is its own. */
+  noticed(): boolean {
+    return true
+  }
+
+  /** It never came to be sent. */
+  fail(error: Error): void {
+    clearTimeout(this.#timer)
+    this.load.handleError?.(error)
+  }
+
+  evidence(connection: Connection): Evidence {
+    const { errorFrame } = connection
+    return {
+      submitted: this.submitted,
+      syncHeld: false,
+      witnessPending: false,
+      // It writes as it goes: whether what failed was the end that counts, nobody can tell.
+      unsent: false,
+      simple: false,
+      status: this.before,
+      statement: this.statement,
+      tag: this.#tag,
+      tags: this.#tags,
+      error: errorFrame === this.#errorBefore ? undefined : errorFrame,
+      notice: connection.lastNotice,
+      socket: connection.socketCode,
+    }
+  }
+}
+
+/**
+ * A cursor takes itself for done at CommandComplete, and hears of no error any more; but whoever reads
+ * waits until ReadyForQuery for the last rows.
+ */
+function reopen(load: Submittable): void {
+  const { cursor = load } = load as { cursor?: unknown }
+  const reader = cursor as { state?: unknown; _cb?: unknown }
+  if (reader.state === 'done' && typeof reader._cb === 'function') reader.state = 'busy'
+}
+
+/**
+ * pg-cursor's close() waits on the wire for a ReadyForQuery, which a dead wire never brings: whoever
+ * waits is told now, and whoever asks later is told at once.
+ */
+function settleWaiting(wire: Wire): void {
+  for (const listener of wire.rawListeners('readyForQuery')) {
+    // Only a once() is a wait; the standing listeners are pg's and ours.
+    if ('listener' in listener) Reflect.apply(listener, wire, [])
+  }
+  const once = wire.once
+  wire.once = function (this: Wire, event: string | symbol, listener: (...args: never[]) => void) {
+    if (event !== 'readyForQuery') return once.call(this, event, listener as () => void) as Wire
+    setImmediate(listener as () => void)
+    return this
+  } as Wire['once']
+}

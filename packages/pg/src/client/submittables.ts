@@ -1,0 +1,158 @@
+import {
+  classify,
+  endsConnection,
+  type Outcome,
+  publish,
+  type Reason,
+  RolledBackError,
+  surfaced,
+} from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import { unfollowable } from '../keep/keep.ts'
+import { endsTransaction, Pending, tagsOf } from '../transaction/pending.ts'
+import { opaque } from '../transaction/transaction-after.ts'
+import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
+import type { Conversation } from './conversation.ts'
+import { mend } from './housekeeping.ts'
+import type { SubmittableOwner, SubmittableRun } from './submittable-run.ts'
+import { textOf, valuesOf } from './work.ts'
+
+const reasons: { readonly [O in Outcome]?: Reason } = {
+  'in-doubt': 'in-doubt',
+  committed: 'result-unknown',
+}
+
+/** Takes submittables along in a conversation: they come and go, and none is ever sent twice. */
+export class Submittables implements SubmittableOwner {
+  readonly #conversation: Conversation
+
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation
+  }
+
+  /** Lets a run on; nothing else may be under way. */
+  board(run: SubmittableRun): void {
+    const conversation = this.#conversation
+    const { transaction, link, forsaken } = conversation
+    link.halted = undefined
+    if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
+    else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
+      this.#answerBroken(run, forsaken)
+    } else if (link.connection.usable) this.#send(run)
+    else void this.#boardLater(run)
+  }
+
+  left(run: SubmittableRun, connection: Connection): void {
+    const conversation = this.#conversation
+    if (connection.usable) {
+      if (run.submitted) {
+        this.#keepBooks(run, connection)
+        conversation.wonder(run.statement, textOf(run.load), run.failed)
+      }
+    } else {
+      const loss = classify(run.evidence(connection))
+      // Whether it did end there is for the run's own error to say.
+      if (onlyEnds(run.statement)) conversation.transaction = undefined
+      conversation.transaction?.stopTaping('streamed')
+      conversation.tellLoss(loss, connection, false)
+      conversation.abandoned(run.statement)(run.loss ?? new Error('it was lost'))
+    }
+    conversation.rest()
+  }
+
+  lossFor(run: SubmittableRun, connection: Connection, error: Error): Error {
+    const frame = connection.errorFrame
+    // What is no frame, on a connection that lives, is what pg or the run itself has to say.
+    if (error === frame ? !endsConnection(frame.code ?? '') : connection.usable) return error
+    const { outcome, condition } = classify(run.evidence(connection))
+    const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
+    const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
+    publish('reprise:surface', {
+      session: this.#conversation.id,
+      condition,
+      outcome,
+      code: failure.code,
+      attempts: failure.attempts,
+      advice: failure.advice,
+    })
+    return failure
+  }
+
+  /** What it did to the transaction, to the session and to the unit that it ran in. */
+  #keepBooks(run: SubmittableRun, connection: Connection): void {
+    const conversation = this.#conversation
+    const { statement, before, unit, failed } = run
+    const { transaction, link, settings } = conversation
+    const { tag } = run.evidence(connection)
+    const tags = tagsOf(tag)
+    const after = connection.status
+    const values = valuesOf(run.load)
+    const answered = { statement, tags, before, after, failed, values, row: undefined }
+    const pending = transaction?.pending ?? new Pending()
+    pending.follow(answered, link.state)
+    if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
+      unit.committed = true
+    }
+    if (after === 'I') conversation.transaction = undefined
+    else if (transaction === undefined || endsTransaction(answered)) {
+      conversation.transaction = opaque(settings, pending)
+    } else {
+      transaction.unwitnessed = true
+      transaction.stopTaping('streamed')
+    }
+  }
+
+  /** It cannot be sent again, but what comes before it can be put in place. */
+  async #boardLater(run: SubmittableRun): Promise<void> {
+    const failure = await mend(this.#conversation)
+    const conversation = this.#conversation
+    const { transaction, link } = conversation
+    if (failure === undefined && link.connection.usable) {
+      this.#send(run)
+      return
+    }
+    const error = failure ?? new Error('the connection was lost again')
+    if (onlyEnds(run.statement)) conversation.transaction = undefined
+    else if (transaction !== undefined) transaction.broken = error
+    // Its caller is told, once.
+    link.state.loseAnchors()
+    const behind = conversation.abandoned(run.statement)
+    this.#refuse(run, error)
+    behind(error)
+  }
+
+  /** As to an exchange: ROLLBACK succeeds, everything else is refused. */
+  #answerBroken(run: SubmittableRun, broken: Error): void {
+    const conversation = this.#conversation
+    if (onlyEnds(run.statement)) {
+      conversation.transaction = undefined
+      conversation.forsaken = undefined
+    }
+    const error = answerOfBroken(run.statement, broken)
+    process.nextTick(() => {
+      if (error === undefined && run.answer('ROLLBACK', conversation.link.connection)) {
+        conversation.next()
+      } else this.#refuse(run, error ?? new RolledBackError(broken))
+    })
+  }
+
+  /** What it says is not rewritten, so it may not see what the replay of its transaction kept. */
+  #send(run: SubmittableRun): void {
+    const { transaction, link } = this.#conversation
+    const { load, statement } = run
+    if (transaction?.keeper?.admits(statement, textOf(load), valuesOf(load)) !== false) {
+      run.run(link.connection)
+      return
+    }
+    const error = unfollowable()
+    link.connection.destroy()
+    transaction.broken = error
+    transaction.stopTaping('not-replayable')
+    process.nextTick(() => this.#refuse(run, error))
+  }
+
+  #refuse(run: SubmittableRun, error: Error): void {
+    run.fail(error)
+    this.#conversation.next()
+  }
+}

@@ -1,0 +1,32 @@
+import { type Loss, publish } from '@reprise/core'
+import type { Connection } from './connection.ts'
+
+/** So many idle connections must be ended from outside before it is a history of somebody's. */
+const history = 5
+
+/** Within so many milliseconds. */
+const memory = 10 * 60_000
+
+/** A connection that was used so recently, in milliseconds, was not ended for being idle. */
+const idleAtLeast = 500
+
+const advice =
+  'Somebody keeps terminating idle connections (57P01). Reprise mends that, but idle_session_timeout on the server, or idleTimeoutMillis on the pool, does it without a reaper.'
+
+/** Notices a reaper: a process outside that ends idle connections again and again. */
+export class Reaper {
+  readonly #ended: number[] = []
+  #told = false
+
+  /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
+  noticed(loss: Loss, connection: Connection): void {
+    if (this.#told || loss.condition !== 'admin_shutdown' || connection.idleFor < idleAtLeast)
+      return
+    const now = performance.now()
+    this.#ended.push(now)
+    while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()
+    if (this.#ended.length < history) return
+    this.#told = true
+    publish('reprise:advice', { advice })
+  }
+}

@@ -1,0 +1,126 @@
+import { Budget, Gate, publish, type Settings } from '@reprise/core'
+import { Reaper } from '../connection/reaper.ts'
+import type { PgClientClass } from '../connection/wire.ts'
+import { tokenTable } from '../witness/token.ts'
+import type { ExchangeClass } from './exchange.ts'
+import { FormHistories } from './form-history.ts'
+import { exchangeClassOf } from './recorded-query.ts'
+import { valueMapperOf } from './values.ts'
+import { wrapperOf } from './wrapper.ts'
+
+/** A session, as far as it can be killed. */
+export interface Killable {
+  readonly processID: number | null
+  abandon(): void
+}
+
+/** What all sessions of one call of reprise() share. */
+export interface Shared {
+  readonly Base: PgClientClass
+  readonly Exchange: ExchangeClass
+  /** What stands in the place of pg's own query() now, if anything does. */
+  readonly wrapper: ReturnType<typeof wrapperOf>
+  readonly mapper: (value: unknown, index: number) => unknown
+  /** As given; `witness` becomes 'off' when the server would not answer one. */
+  readonly settings: Settings
+  readonly budget: Budget
+  readonly reaper: Reaper
+  /** Whether the witness may be prepared by name: not when a name was found to be gone. */
+  preparing: boolean
+  /** Whether the server may be asked who it is: not where it would not say. */
+  readonly identifying: boolean
+  /** The server would not answer a witness: none is sent any more. */
+  refuseWitness(): void
+  /** What is known of statements that may change their session out of sight. */
+  readonly histories: FormHistories
+  /** The settings that functions of one database, or texts sent to it, mention. */
+  names(host: string, port: number, database: string | undefined): Set<string>
+  /** The sessions that are open. */
+  readonly sessions: Set<Killable>
+  /** Somebody of this application is about to terminate the backend of one of its sessions. */
+  abandon(processID: number | undefined): void
+  /** The gate of one server. */
+  gate(host: string, port: number): Gate
+}
+
+const noWitness =
+  'This server does not let its transaction ids be read, so a commit whose answer is lost stays in doubt: grant EXECUTE on pg_control_system() and pg_current_wal_lsn(), or set witness to a token table.'
+
+/**
+ * Checks that a client class is node-postgres in plain JavaScript, and derives from it what its
+ * sessions need.
+ * @throws TypeError with one sentence that says what to do
+ */
+export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
+  const prototype = (Base as { prototype?: { _pulseQueryQueue?: unknown } } | undefined)?.prototype
+  const Query = (Base as PgClientClass | undefined)?.Query
+  const protocol = Query?.prototype as Record<string, unknown> | undefined
+  const complete = ['submit', 'prepare', '_getRows', 'handleDataRow', 'handleReadyForQuery'].every(
+    (method) => typeof protocol?.[method] === 'function',
+  )
+  const queues = typeof prototype?._pulseQueryQueue === 'function'
+  if (!queues || Query === undefined || !complete) {
+    throw new TypeError(
+      'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
+    )
+  }
+  if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
+  const gates = new Map<string, Gate>()
+  let current = settings
+  let identifying = true
+  const sessions = new Set<Killable>()
+  const names = new Map<string, Set<string>>()
+  return {
+    get settings() {
+      return current
+    },
+    get identifying() {
+      return identifying
+    },
+    refuseWitness() {
+      identifying = false
+      if (current.witness === 'off') return
+      current = { ...settings, witness: 'off' }
+      publish('reprise:advice', { advice: noWitness })
+    },
+    Base,
+    Exchange: exchangeClassOf(Query),
+    wrapper: wrapperOf(Base),
+    mapper: valueMapperOf(Query),
+    budget: new Budget(settings.budget),
+    reaper: new Reaper(),
+    preparing: true,
+    histories: new FormHistories(),
+    names(host, port, database) {
+      const key = `${host}:${port}/${database}`
+      const known = names.get(key) ?? new Set()
+      names.set(key, known)
+      return known
+    },
+    sessions,
+    abandon(processID) {
+      if (processID === undefined) return
+      for (const session of sessions) if (session.processID === processID) session.abandon()
+    },
+    gate(host, port) {
+      const key = `${host}:${port}`
+      let gate = gates.get(key)
+      if (gate === undefined) {
+        gate = new Gate(settings.gate, settings.backoff)
+        gates.set(key, gate)
+      }
+      return gate
+    },
+  }
+}
+
+/**
+ * Refuses a client's or a pool's configuration that shares a connection among statements.
+ * @throws TypeError with one sentence that says what to do
+ */
+export function refusePipeline(config: unknown): void {
+  if ((config as { pipeline?: unknown } | null | undefined)?.pipeline !== true) return
+  throw new TypeError(
+    "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
+  )
+}

@@ -1,0 +1,218 @@
+import { analyze } from '@reprise/core'
+import { type Incarnation, incarnationColumns, readIncarnation } from '../connection/incarnation.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import type { Raw } from '../connection/wire.ts'
+import { type Clock, speaksOfTime, timeSyntax } from './keep-time.ts'
+import type { Parser } from './parser.ts'
+import { builtin, type Node, type Relation, some } from './tree.ts'
+
+/**
+ * Where a column's value comes from when the statement leaves it to the database:
+ *
+ * - `fixed`: nothing that changes from one run to the next, or nothing we may answer for.
+ * - `clock`: the time at which the transaction began, and only that.
+ * - `drawn`: a random value, or the time of day.
+ * - `serial`: a sequence.
+ */
+export type Source = 'fixed' | 'clock' | 'drawn' | 'serial'
+
+/** A column of a table. */
+export interface Column {
+  readonly name: string
+  readonly number: number
+  /** Its type, as it is written in a cast. */
+  readonly type: string
+  readonly identity: boolean
+  readonly source: Source
+  /** Its default. */
+  readonly expression: string
+  /** A trigger that fires before an insert speaks of it, and may change what it was given. */
+  readonly touched: boolean
+}
+
+/** A table, its columns in order. */
+export interface Table {
+  readonly oid: number
+  readonly name: string
+  readonly columns: readonly Column[]
+}
+
+const sequenceWords = '\\m(currval|lastval|setval|restart)\\M'
+
+/**
+ * One row: the incarnation; whether something that statements run unseen asks which number a
+ * sequence gave last, or sets one; the wanted tables and all that have a default that speaks of time.
+ * A rule may evaluate a default twice, so tables that have one are left alone.
+ */
+const question = `WITH defaults AS MATERIALIZED (
+ SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
+ FROM pg_catalog.pg_attrdef d
+), wanted AS (
+ SELECT pg_catalog.unnest($1::oid[]) AS oid UNION SELECT adrelid FROM defaults WHERE expression ~* $2
+)
+SELECT ${incarnationColumns},
+ EXISTS (SELECT FROM defaults WHERE expression ~* $3) OR EXISTS (
+  SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace NOT IN (
+   'pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace)
+  AND (p.prosrc ~* $3 OR pg_catalog.pg_get_function_sqlbody(p.oid) ~* $3)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' AND e.objid = p.oid
+   AND e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)),
+ (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname,
+   pg_catalog.pg_table_is_visible(c.oid), (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.attnum,
+      pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '',
+      CASE WHEN a.attgenerated = '' THEN d.expression END, EXISTS (
+       SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+       WHERE (t.tgrelid = c.oid OR t.tgrelid IN (
+         SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))
+       AND NOT t.tgisinternal AND t.tgtype & 7 = 7
+       AND pg_catalog.strpos(pg_catalog.lower(p.prosrc || ' ' || pg_catalog.encode(t.tgargs, 'escape')),
+        pg_catalog.lower(a.attname)) > 0)) ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::text
+  FROM wanted JOIN pg_catalog.pg_class c USING (oid)
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`
+
+/** Name, number, type, whether it is an identity, default, whether a trigger speaks of it. */
+type ColumnRow = readonly [string, number, string, boolean, string | null, boolean]
+/** Object id, schema, name, whether the name alone leads to it, columns. */
+type TableRow = readonly [number, string, string, boolean, readonly ColumnRow[] | null]
+
+/** What the database says of its tables, before the replay begins. */
+export class Catalog {
+  readonly incarnation: Incarnation
+  /** Something that statements run unseen asks which number a sequence gave last, or sets one. */
+  readonly asksSequences: boolean
+  readonly #parser: Parser
+  readonly #rows: readonly TableRow[]
+  readonly #tables = new Map<TableRow, Table>()
+
+  private constructor(
+    incarnation: Incarnation,
+    asksSequences: boolean,
+    rows: readonly TableRow[],
+    parser: Parser,
+  ) {
+    this.incarnation = incarnation
+    this.asksSequences = asksSequences
+    this.#rows = rows
+    this.#parser = parser
+  }
+
+  /**
+   * Reads it.
+   * @param oids the tables that answers came from
+   * @returns undefined when the server does not answer
+   */
+  static async read(
+    oids: readonly number[],
+    parser: Parser,
+    ask: Inquiry,
+  ): Promise<Catalog | undefined> {
+    const { rows, code } = await ask(question, [`{${oids.join()}}`, timeSyntax, sequenceWords])
+    const [row] = rows
+    if (code !== undefined || row === undefined) return undefined
+    const tables = tablesIn(row[5] ?? '[]')
+    return tables && new Catalog(readIncarnation(row), row[4] !== 'f', tables, parser)
+  }
+
+  byOid(oid: number): Table | undefined {
+    return this.#tableOf(this.#rows.find(([known]) => known === oid))
+  }
+
+  byName({ schemaname, relname }: Relation): Table | undefined {
+    const row = this.#rows.find(
+      ([, schema, name, visible]) =>
+        name === relname && (schemaname === undefined ? visible : schemaname === schema),
+    )
+    return this.#tableOf(row)
+  }
+
+  /** Whether a table of this name, in whichever schema, has a default that speaks of time. */
+  isTimed(name: string): boolean {
+    return this.#rows.some(
+      ([, , known, , columns]) =>
+        known === name &&
+        columns?.some(([, , , , expression]) => speaksOfTime.test(expression ?? '')),
+    )
+  }
+
+  /** Most tables are never asked after, and to look at a default takes the parser. */
+  #tableOf(row: TableRow | undefined): Table | undefined {
+    if (row === undefined) return undefined
+    let table = this.#tables.get(row)
+    if (table === undefined) {
+      const [oid, , name, , columns] = row
+      table = {
+        oid,
+        name,
+        columns: (columns ?? []).map((column) => columnOf(column, this.#parser)),
+      }
+      this.#tables.set(row, table)
+    }
+    return table
+  }
+}
+
+function tablesIn(json: Raw): readonly TableRow[] | undefined {
+  try {
+    return JSON.parse(String(json))
+  } catch {
+    return undefined
+  }
+}
+
+function columnOf(row: ColumnRow, parser: Parser): Column {
+  const [name, number, type, identity, expression, touched] = row
+  const source: Source = identity
+    ? 'serial'
+    : expression === null
+      ? 'fixed'
+      : sourceOf(expression, parser)
+  return { name, number, type, identity, source, expression: expression ?? '', touched }
+}
+
+/** Functions that a default may make of the transaction's time. */
+const ofTime = new Set([
+  'date',
+  'date_part',
+  'date_trunc',
+  'extract',
+  'floor',
+  'now',
+  'round',
+  'timezone',
+  'to_char',
+  'transaction_timestamp',
+  'trunc',
+])
+
+/** Extensions' functions that draw a random value. */
+const random = new Set(['uuid_generate_v1', 'uuid_generate_v1mc', 'uuid_generate_v4'])
+
+function sourceOf(expression: string, parser: Parser): Source {
+  const tree = parser.readExpression(expression)
+  if (tree === undefined) return 'fixed'
+  let calls = 0
+  let timely = true
+  const visit = ({ FuncCall: call, SQLValueFunction: value }: Node): boolean => {
+    if (call !== undefined || value !== undefined) calls++
+    if (call !== undefined && !ofTime.has(builtin(call) ?? '')) timely = false
+    return false
+  }
+  some({ tree }, visit)
+  if (calls === 0) return 'fixed'
+  // A function of the user's own may do more than to draw a value (count it in a table, say), and
+  // what it does must be done again.
+  const { functions } = analyze(`SELECT ${expression}`)
+  if (functions.includes('nextval') && functions.length === 1) return 'serial'
+  if (!functions.every((name) => random.has(name))) return 'fixed'
+  return timely && speaksOfTime.test(expression) ? 'clock' : 'drawn'
+}
+
+/** A column's default with the transaction's time in it. */
+export function defaultAt({ expression }: Column, clock: Clock, parser: Parser): Node | undefined {
+  const holder = { val: parser.readExpression(expression) }
+  return holder.val !== undefined && clock.set(holder) ? holder.val : undefined
+}

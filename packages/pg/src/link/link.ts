@@ -1,0 +1,201 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Deadline, fullJitter, type Loss, publish } from '@reprise/core'
+import type { ClientConfig } from 'pg'
+import { Connection, type ConnectionOwner } from '../connection/connection.ts'
+import type { Backend } from '../connection/incarnation.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import { inquiry } from '../exchange/ask.ts'
+import type { Shared } from '../exchange/shared.ts'
+import { SessionState } from '../transaction/state.ts'
+import { fence, identify } from '../witness/backend.ts'
+import { isHalfOpen } from './probe.ts'
+import { GaveUp, reconnect } from './reconnect.ts'
+import { watch } from './watch.ts'
+
+const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
+
+/** Who hears of a link's connections. */
+export interface LinkOwner extends ConnectionOwner {
+  /** A connection that is about to be opened: whatever should hear of it is attached here. */
+  adopt(connection: Connection): void
+  /** A session that listens was without a connection for a while. */
+  missedNotifications(): void
+}
+
+/** Why nobody waits any more. */
+export type Halt = 'timeout' | 'closed' | 'aborted'
+
+/**
+ * A way to the server that is renewed when it breaks: one connection at a time, each with the
+ * session's state in place before anything else runs on it.
+ */
+export class Link {
+  readonly id: number
+  readonly state: SessionState = new SessionState()
+  /** Backends whose connection was lost without a word of theirs: they may live on, with their locks. */
+  readonly unfenced: Set<Backend> = new Set()
+  /** The current connection; it may be unconnected, or lost. */
+  connection: Connection
+  /** Why nobody waits any more for what is under way. */
+  halted: Halt | undefined
+  /** Whether something was written: then a server that cannot be written to will not do. */
+  wrote = false
+  readonly #shared: Shared
+  readonly #config: string | ClientConfig | undefined
+  readonly #owner: LinkOwner
+  readonly #tryFor: number
+  #waiting: Deadline | undefined
+  #fresh = true
+
+  constructor(
+    id: number,
+    shared: Shared,
+    config: string | ClientConfig | undefined,
+    owner: LinkOwner,
+  ) {
+    this.id = id
+    this.#shared = shared
+    this.#config = config
+    this.#owner = owner
+    this.connection = new Connection(shared.Base, config, owner)
+    this.#tryFor =
+      typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
+  }
+
+  /** Whether somebody waits for a connection now. */
+  get waiting(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  /** Opens the first connection. */
+  async open(): Promise<void> {
+    const limit = this.#shared.settings.deadline
+    const deadline = this.waitAtMost(this.#tryFor > 0 ? Math.min(limit, this.#tryFor) : limit)
+    try {
+      await this.connected(deadline)
+    } finally {
+      this.arrived()
+      deadline.dispose()
+    }
+  }
+
+  /** A deadline that ends early when the link is halted. */
+  waitAtMost(milliseconds: number): Deadline {
+    const deadline = new Deadline(milliseconds)
+    this.#waiting = deadline
+    if (this.halted !== undefined) deadline.end(this.halted)
+    return deadline
+  }
+
+  /** Nobody waits for a connection any more, since there is one. */
+  arrived(): void {
+    this.#waiting = undefined
+  }
+
+  /**
+   * Ends the wait for a connection.
+   * @returns false when nobody waits, so that there may be something in flight instead
+   */
+  halt(reason: Halt): boolean {
+    this.halted ??= reason
+    this.#waiting?.end(reason)
+    return this.waiting
+  }
+
+  /** What a loss leaves behind: an unannounced end, a backend that may live on. */
+  remember(loss: Loss, { backend }: Connection, wrote: boolean): void {
+    if (wrote) this.wrote = true
+    if (!loss.announced && backend !== undefined) this.unfenced.add(backend)
+  }
+
+  /**
+   * The connection, or a new one with the session's state in place.
+   * @throws Refused, GaveUp, Interrupted, StateNotRestored
+   */
+  async connected(deadline: Deadline): Promise<Connection> {
+    if (this.connection.usable && !this.#fresh) return this.connection
+    const from = performance.now()
+    const first = this.#fresh
+    const attempts = await this.#renew(deadline)
+    if (!first) {
+      const duration = performance.now() - from
+      publish('reprise:reconnect', { session: this.id, attempts, duration })
+      if (this.state.listening) this.#owner.missedNotifications()
+    }
+    return this.connection
+  }
+
+  /** Connects until there is a server that will do; says how many tries that took. */
+  async #renew(deadline: Deadline): Promise<number> {
+    let attempts = 0
+    let standby = false
+    const first = this.#fresh
+    try {
+      for (;;) {
+        const settle = async (connection: Connection): Promise<void> => {
+          const ask = inquiry(this.#shared.Exchange, connection, deadline.signal)
+          if (!first && this.#shared.identifying) await identify(connection, ask)
+          await this.#fence(ask, deadline)
+          standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
+          if (!standby) await this.state.restore(ask)
+        }
+        const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor, settle)
+        attempts += made.attempts
+        if (!standby) {
+          const { probeAfter } = this.#shared.settings
+          watch(made.connection, probeAfter, () => this.#probe(made.connection))
+          return attempts
+        }
+        // After a failover the old address may still lead to a standby for a while.
+        made.connection.destroy()
+        const wait = fullJitter(attempts, this.#shared.settings.backoff)
+        await pause(wait, undefined, { signal: deadline.signal })
+      }
+    } catch (error) {
+      // Nothing may ever run where not everything is in place.
+      if (!this.#fresh) this.connection.destroy()
+      if (standby && deadline.signal.aborted)
+        throw new GaveUp(deadline.signal, attempts, readOnly())
+      throw error
+    }
+  }
+
+  /**
+   * Nothing of ours may go on elsewhere while the session goes on here: the old backends are ended
+   * before its state, its role among it, is in place again.
+   */
+  async #fence(ask: Inquiry, { signal }: Deadline): Promise<void> {
+    for (const backend of this.unfenced) {
+      for (let tries = 1; (await fence(backend, ask)) === 'there'; tries++) {
+        await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
+      }
+      this.unfenced.delete(backend)
+    }
+  }
+
+  get #gate(): ReturnType<Shared['gate']> {
+    const { host, port } = this.connection.client
+    return this.#shared.gate(host, port)
+  }
+
+  readonly #make = (): Connection => {
+    if (!this.#fresh) this.connection = new Connection(this.#shared.Base, this.#config, this.#owner)
+    this.#fresh = false
+    this.connection.preparing = this.#shared.preparing
+    this.connection.identifying = this.#shared.identifying
+    this.#owner.adopt(this.connection)
+    return this.connection
+  }
+
+  async #probe(connection: Connection): Promise<void> {
+    const halfOpen = await isHalfOpen(connection, this.#shared, this.#config)
+    if (halfOpen && connection.awaitsAnswer) {
+      const error = new Error('the connection is half-open')
+      connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
+    }
+  }
+}
+
+function readOnly(): Error {
+  return Object.assign(new Error('the server is a standby'), { code: '25006' })
+}

@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Deadline } from '@reprise/core'
+import type { ClientConfig } from 'pg'
+import { Connection } from '../connection/connection.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import { inquiry } from '../exchange/ask.ts'
+import type { Shared } from '../exchange/shared.ts'
+import { fence, identify } from '../witness/backend.ts'
+import { GaveUp, reconnect } from './reconnect.ts'
+
+/** How long the backend must keep still between two looks at the most, in milliseconds. */
+const stillFor = 1000
+
+/** Our clock and the server's need not agree to the second about how old a connection is. */
+const clockSlack = 2000
+
+/**
+ * Finds out over a connection of its own why another one is silent. It is half-open when its backend
+ * is gone, or waits for us while we wait for it: idle, or active in a read from or a write to its
+ * client. Such a backend is ended, so that it cannot hold locks or go on; one that is at work is left
+ * alone, however long it takes.
+ *
+ * @returns whether the connection is half-open. False when that cannot be told: behind a pooler, whose
+ *   process ids are its own, or without the right to look. True when the server cannot be reached at
+ *   all for the whole deadline.
+ */
+export async function isHalfOpen(
+  silent: Connection,
+  shared: Shared,
+  config: string | ClientConfig | undefined,
+): Promise<boolean> {
+  const { host, port } = silent.client
+  const deadline = new Deadline(shared.settings.deadline)
+  const make = (): Connection =>
+    new Connection(shared.Base, config, { connectionEnded: () => undefined })
+  let side: Connection | undefined
+  try {
+    const opened = await reconnect(
+      make,
+      shared.gate(host, port),
+      deadline,
+      0,
+      async () => undefined,
+    )
+    side = opened.connection
+    const ask = inquiry(shared.Exchange, side, deadline.signal)
+    return await waitsForUs(silent, side, ask, Math.min(stillFor, shared.settings.probeAfter))
+  } catch (error) {
+    const code = (error as { cause?: { code?: unknown } }).cause?.code
+    const unheard = typeof code !== 'string' || code.length !== 5
+    return error instanceof GaveUp && unheard && silent.awaitsAnswer
+  } finally {
+    deadline.dispose()
+    if (side?.usable) void side.end()
+  }
+}
+
+async function waitsForUs(
+  silent: Connection,
+  side: Connection,
+  ask: Inquiry,
+  still: number,
+): Promise<boolean> {
+  const bytes = silent.bytesMoved
+  const own = await ask('SELECT pg_catalog.pg_backend_pid()')
+  const known = silent.backend?.incarnation
+  const here = known && (await identify(side, ask))?.incarnation
+  // Through a balancer or after a failover the question may have come to another server.
+  if (here?.system !== known?.system || here?.postmaster !== known?.postmaster) return false
+  const pid = silent.client.processID
+  if (pid === null || Number(own.rows[0]?.[0]) !== side.client.processID) return false
+  const unmoved = (): boolean => silent.awaitsAnswer && silent.bytesMoved === bytes
+  const before = await look(ask, pid, silent.age)
+  if (before === 'at work' || !unmoved()) return false
+  await pause(still)
+  const after = await look(ask, pid, silent.age)
+  if (after !== before || !unmoved()) return false
+  if (after !== 'gone' && silent.backend !== undefined) await fence(silent.backend, ask)
+  return true
+}
+
+/** What a backend is at: gone, at work, or waiting since a certain moment. */
+async function look(ask: Inquiry, pid: number, age: number): Promise<string> {
+  const { rows } = await ask(
+    `SELECT state, wait_event, state_change::text || backend_start::text,
+ backend_start <= pg_catalog.clock_timestamp() - $2::float8 * interval '1 ms'
+ FROM pg_catalog.pg_stat_activity WHERE pid = $1::int`,
+    [pid, Math.max(0, age - clockSlack)],
+  )
+  const [row] = rows
+  // A younger backend has only inherited the process id.
+  if (row === undefined || row[3] === 'f') return 'gone'
+  const [state, wait, since] = row
+  if (typeof state !== 'string') return 'at work'
+  const waits = state.startsWith('idle') || wait === 'ClientRead' || wait === 'ClientWrite'
+  return waits ? `${state} ${wait} ${since}` : 'at work'
+}

@@ -1,0 +1,105 @@
+import { type Deadline, type Gate, isPassing, isPassingSocketError } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import { Interrupted } from '../exchange/ask.ts'
+
+/** How long it may take to get a socket where the caller set no connectionTimeoutMillis, in milliseconds. */
+const longestTry = 10_000
+
+/** The server will not have us, and waiting would not change that. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+}
+
+/** Nobody waits any more. Its message is the reason; its cause, the last error of the server. */
+export class GaveUp extends Error {
+  override readonly name = 'GaveUp'
+  readonly attempts: number
+
+  constructor(signal: AbortSignal, attempts: number, cause: unknown) {
+    super(String(signal.reason), { cause })
+    this.attempts = attempts
+  }
+}
+
+/** A connection, and how many tries it took. */
+export interface Reconnected {
+  readonly connection: Connection
+  readonly attempts: number
+}
+
+/**
+ * Connects, and keeps trying while the server is starting, stopping, full or unreachable, until the
+ * deadline.
+ *
+ * @param make makes an unconnected connection
+ * @param settle whatever has to be asked and done before it may be used. A login that was accepted does
+ *   not prove that the server is up, since a pooler accepts logins without it; an answer does
+ * @throws Refused for anything that waiting does not mend: its cause is the server's own error
+ * @throws GaveUp at the deadline
+ */
+export async function reconnect(
+  make: () => Connection,
+  gate: Gate,
+  deadline: Deadline,
+  tryFor: number,
+  settle: (connection: Connection) => Promise<void>,
+): Promise<Reconnected> {
+  let last: unknown
+  for (let attempts = 1; ; attempts++) {
+    const pass = await gate.enter(deadline.signal).catch(() => {
+      throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
+    })
+    let connection: Connection
+    try {
+      connection = make()
+    } catch (error) {
+      pass.abandoned()
+      throw new Refused('the configuration is not usable', { cause: error })
+    }
+    const attempt = new AbortController()
+    const giveUp = (): void => attempt.abort()
+    const timer = setTimeout(giveUp, tryFor || longestTry)
+    // Once there is a socket, a slow login may take as long as the deadline allows.
+    if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
+    let opened = false
+    try {
+      await connection.open(AbortSignal.any([deadline.signal, attempt.signal]))
+      opened = true
+      resolved.add(connection.client.host)
+      await settle(connection)
+      pass.succeeded()
+      return { connection, attempts }
+    } catch (error) {
+      connection.destroy()
+      if (deadline.signal.aborted) {
+        pass.abandoned()
+        throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
+      }
+      if (opened && !(error instanceof Interrupted)) {
+        pass.succeeded()
+        throw error
+      }
+      if (!opened && !attempt.signal.aborted && !isPassingFailure(error, connection)) {
+        pass.abandoned()
+        throw new Refused('the server refused the connection', { cause: error })
+      }
+      last = opened ? (connection.errorFrame ?? connection.socketError ?? error) : error
+      pass.failed(last)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Names that were resolved before in this process: not finding one of these passes by itself. */
+const resolved = new Set<string>()
+
+/** Whether a failure to connect may be gone in a moment. */
+function isPassingFailure(error: unknown, connection: Connection): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  if (error === connection.errorFrame) return isPassing(String(code))
+  if (code === 'ENOTFOUND') return resolved.has(connection.client.host)
+  if (typeof code === 'string') return isPassingSocketError(code)
+  // A backend that is terminated while it authenticates just closes the socket.
+  return connection.closed
+}

@@ -1,0 +1,68 @@
+import type { Connection } from '../connection/connection.ts'
+
+/** How often silent connections are looked for, in milliseconds. */
+const rhythm = 1000
+
+interface Watched {
+  readonly after: number
+  readonly alarm: () => Promise<void>
+  bytes: number
+  since: number
+  alarmed: boolean
+  /** How often it was asked after in one silence: each time it waits twice as long. */
+  alarms: number
+}
+
+/** The longest that a statement found at work is left alone before it is asked after again, in milliseconds. */
+const longestPause = 60_000
+
+const watched = new Map<Connection, Watched>()
+let timer: NodeJS.Timeout | undefined
+let pace = rhythm
+
+/**
+ * Watches a connection for silence: a statement is under way and not a byte has come for so long. A
+ * half-open connection looks like that, and so does a slow statement; `alarm` finds out. One timer
+ * serves all connections, so the hot path pays nothing.
+ *
+ * @param after the silence that raises the alarm, in milliseconds
+ */
+export function watch(connection: Connection, after: number, alarm: () => Promise<void>): void {
+  watched.set(connection, { after, alarm, bytes: -1, since: 0, alarmed: false, alarms: 0 })
+  const every = Math.min(rhythm, Math.max(10, after))
+  if (timer !== undefined && every >= pace) return
+  clearInterval(timer)
+  pace = every
+  timer = setInterval(lookAround, every).unref()
+}
+
+function lookAround(): void {
+  const now = performance.now()
+  for (const [connection, entry] of watched) {
+    if (!connection.usable) {
+      watched.delete(connection)
+      continue
+    }
+    const bytes = connection.awaitsAnswer ? connection.bytesMoved : -1
+    if (bytes !== entry.bytes || bytes === -1) {
+      entry.bytes = bytes
+      entry.since = now
+      entry.alarms = 0
+    } else if (!entry.alarmed && now - entry.since >= pauseOf(entry)) {
+      entry.alarmed = true
+      entry.alarms += 1
+      void entry.alarm().finally(() => {
+        entry.alarmed = false
+        entry.since = performance.now()
+      })
+    }
+  }
+  if (watched.size === 0) {
+    clearInterval(timer)
+    timer = undefined
+  }
+}
+
+function pauseOf({ after, alarms }: Watched): number {
+  return Math.max(after, Math.min(longestPause, after * 2 ** alarms))
+}

@@ -1,0 +1,163 @@
+import {
+  type Deadline,
+  type Loss,
+  type Outcome,
+  publish,
+  type Reason,
+  type Settings,
+  type Verdict,
+} from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Backend } from '../connection/incarnation.ts'
+import { sameIncarnation } from '../connection/incarnation.ts'
+import { inquiry } from '../exchange/ask.ts'
+import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
+import type { Link } from '../link/link.ts'
+import { Transaction } from '../transaction/transaction.ts'
+import { resolveToken } from '../witness/token.ts'
+import { startedWithin } from './catalog.ts'
+import { hadNothingToCommit } from './proof.ts'
+import { replay } from './replay.ts'
+import { isReplicated } from './replication.ts'
+import { resolve } from './resolve.ts'
+
+/** What a recovery needs of the session whose work was lost. */
+export interface Recoverable {
+  readonly id: number
+  readonly settings: Settings
+  readonly Exchange: ExchangeClass
+  readonly link: Link
+  transaction: Transaction | undefined
+  lossOf(work: Exchange, connection: Connection): Loss
+  withdraw(): boolean
+  /** Sends the work on a connection and waits for its end. */
+  perform(work: Exchange, connection: Connection): Promise<void>
+  /** Ends what is open on a connection; one that cannot be brought to rest is given up. */
+  rollBack(connection: Connection): Promise<void>
+}
+
+/** What comes next, once the way is clear or it is known that it is not. */
+export type Step =
+  | { readonly next: 'send'; readonly connection: Connection }
+  | { readonly next: 'decide'; readonly outcome: Outcome }
+  | { readonly next: 'crashed' }
+  | { readonly next: 'surface'; readonly reason: Reason; readonly cause?: unknown }
+
+/** The work that was lost, and what is known of its loss. */
+export interface Case {
+  readonly work: Exchange
+  readonly verdict: Verdict
+  readonly loss: Loss
+  /** A backend that ended without a word while it was at work for us: its server may have crashed. */
+  readonly suspect: Backend | undefined
+}
+
+/** Everything up to the point where the work can be sent again. */
+export async function prepare(
+  session: Recoverable,
+  { work, verdict, loss, suspect }: Case,
+  deadline: Deadline,
+): Promise<Step> {
+  if (verdict.do === 'repeat') {
+    if (session.link.state.anchor !== undefined) return { next: 'surface', reason: 'anchored' }
+    if (!session.withdraw()) return { next: 'surface', reason: 'budget' }
+  }
+  const connection = await session.link.connected(deadline)
+  const { signal } = deadline
+  const ask = inquiry(session.Exchange, connection, signal)
+
+  if (verdict.do === 'resolve' || verdict.do === 'prove') {
+    const from = performance.now()
+    const outcome =
+      verdict.do === 'resolve'
+        ? await outcomeOf(session, { work, verdict, loss, suspect }, connection, signal)
+        : await proved(session, connection, signal)
+    publish('reprise:resolve', {
+      session: session.id,
+      outcome,
+      duration: performance.now() - from,
+    })
+    return outcome === 'in-doubt'
+      ? { next: 'surface', reason: verdict.do === 'resolve' ? 'unresolved' : 'in-doubt' }
+      : { next: 'decide', outcome }
+  }
+  if (hasCrashedSince(suspect, connection.backend)) return { next: 'crashed' }
+  if (verdict.do === 'repeat' && verdict.unlessServerUp) {
+    const ranFor = performance.now() - work.startedAt
+    if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
+  }
+  const { transaction } = session
+  if (transaction === undefined) return { next: 'send', connection }
+  return (await replayed(session, transaction, connection, signal))
+    ? { next: 'send', connection }
+    : { next: 'surface', reason: 'diverged' }
+}
+
+/** Whether the server went down, and not by anybody's order, since that backend was at work. */
+function hasCrashedSince(then: Backend | undefined, now: Backend | undefined): boolean {
+  if (then === undefined || now === undefined) return false
+  const { system, crash, postmaster } = then.incarnation
+  if (system === null || system !== now.incarnation.system) return false
+  return crash !== now.incarnation.crash || postmaster !== now.incarnation.postmaster
+}
+
+/** By the token, which is known before anything is sent, or else by the transaction id. */
+async function outcomeOf(
+  session: Recoverable,
+  { work, loss, suspect }: Case,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const ask = inquiry(session.Exchange, connection, signal)
+  const witness = work.witness ?? session.transaction?.witness
+  let outcome: Outcome = 'in-doubt'
+  if (work.token !== undefined) outcome = await resolveToken(work.token, ask)
+  else if (witness !== undefined) {
+    if (witness.xid === null) return 'committed'
+    outcome = await resolve(witness, ask, signal)
+  } else if (loss.committedLocally && suspect !== undefined && connection.backend !== undefined) {
+    const same = sameIncarnation(suspect.incarnation, connection.backend.incarnation)
+    outcome = same ? 'committed' : 'in-doubt'
+  }
+  if (outcome !== 'committed') return outcome
+  return (await isReplicated(connection, ask)) ? 'committed' : 'in-doubt'
+}
+
+async function proved(
+  { transaction, settings }: Recoverable,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const nothing =
+    transaction !== undefined &&
+    (await hadNothingToCommit(transaction, connection, settings, signal))
+  return nothing ? 'committed' : 'in-doubt'
+}
+
+/** Replays the open transaction; one that answers differently is rolled back at once. */
+async function replayed(
+  session: Recoverable,
+  transaction: Transaction,
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const from = performance.now()
+  const next = new Transaction(session.settings.maxTapeBytes, transaction.pending)
+  let same = false
+  try {
+    same = await replay(transaction, next, connection, session.settings, signal)
+  } catch (error) {
+    // The replay's own backend may live on, too.
+    if (connection.backend !== undefined) session.link.unfenced.add(connection.backend)
+    throw error
+  }
+  publish('reprise:replay', {
+    session: session.id,
+    statements: transaction.tape.length,
+    diverged: !same,
+    duration: performance.now() - from,
+  })
+  if (same) session.transaction = next
+  else await session.rollBack(connection)
+  return same
+}

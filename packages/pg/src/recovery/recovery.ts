@@ -1,0 +1,221 @@
+import {
+  type Deadline,
+  decide,
+  type Loss,
+  type Outcome,
+  publish,
+  type Reason,
+  surfaced,
+  type Verdict,
+} from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Backend } from '../connection/incarnation.ts'
+import { Interrupted } from '../exchange/ask.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { GaveUp, Refused } from '../link/reconnect.ts'
+import { StateNotRestored } from '../transaction/state.ts'
+import { mayHide, type Transaction } from '../transaction/transaction.ts'
+import { prepare, type Recoverable, type Step } from './preparation.ts'
+
+/** How the work ended after all: with its own answer, or with a failure to surface. */
+export interface Settlement {
+  readonly work: Exchange
+  readonly failure?: Error
+}
+
+/**
+ * Carries work whose connection was lost to its end. This is the one loop of Reprise: everything
+ * that may happen to a connection comes back to its top.
+ *
+ * @param first the work, in flight or never sent
+ * @param lost the connection that it was on, or would have been sent on
+ * @param known what is known of the loss, when it is not what the evidence says
+ */
+export async function recover(
+  session: Recoverable,
+  first: Exchange,
+  lost: Connection,
+  known?: Loss,
+): Promise<Settlement> {
+  let work = first
+  let loss = known ?? session.lossOf(work, lost)
+  let cause: unknown = causeOf(work, lost)
+  let left = session.settings.deadline
+  let suspect = count(work, loss, lost)
+  for (;;) {
+    const verdict: Verdict =
+      session.link.halted !== undefined && loss.outcome !== 'committed'
+        ? { do: 'surface', reason: session.link.halted }
+        : decide(loss, sceneOf(session, work, loss))
+    if (verdict.do === 'complete') return complete(session, work, loss, cause)
+    if (verdict.do === 'surface') {
+      if (work.guarded || loss.outcome === 'in-doubt') await fenced(session, left)
+      return surface(session, work, loss, verdict.reason, cause)
+    }
+
+    const deadline = session.link.waitAtMost(left)
+    let step: Step
+    try {
+      step = await prepare(session, { work, verdict, loss, suspect }, deadline)
+    } catch (error) {
+      step = stepAfter(error, deadline, loss)
+      work.losses += 1
+      if (!(error instanceof Interrupted)) cause = (error as Error).cause ?? cause
+      // What is replayed may be what crashes the server.
+      suspect ??= session.link.connection.backend
+    } finally {
+      left = deadline.remaining
+      deadline.dispose()
+    }
+    if (step.next === 'surface') {
+      return surface(session, work, loss, step.reason, step.cause ?? cause)
+    }
+    if (step.next === 'crashed') {
+      work.crashes += 1
+      suspect = undefined
+      continue
+    }
+    if (step.next === 'decide') {
+      loss = { ...loss, outcome: step.outcome }
+      continue
+    }
+    work = work.again()
+    work.guarded ||= verdict.do === 'repeat' && verdict.guarded
+    await session.perform(work, step.connection)
+    if (work.ending !== 'lost') {
+      if (!work.guarded || work.error === undefined) return { work }
+      // An error, 25006 or another, says nothing of the execution that is in doubt.
+      await session.rollBack(step.connection)
+      return surface(session, work, loss, 'in-doubt', work.error)
+    }
+    loss = session.lossOf(work, step.connection)
+    cause = causeOf(work, step.connection)
+    suspect = count(work, loss, step.connection)
+    left = session.settings.deadline
+  }
+}
+
+/**
+ * Counts a loss.
+ * @returns the backend whose server has to be looked at: it may have crashed with the work in flight
+ */
+function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | undefined {
+  work.losses += 1
+  if (!work.submitted) return undefined
+  work.lostInFlight += 1
+  if (loss.condition !== 'crash_shutdown') return loss.announced ? undefined : backend
+  work.crashes += 1
+  return undefined
+}
+
+/** What a failed step means: the loop goes on, unless nobody waits or nothing can be done. */
+function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
+  if (error instanceof Refused) return { next: 'surface', reason: 'refused', cause: error.cause }
+  if (error instanceof StateNotRestored) {
+    return { next: 'surface', reason: 'anchored', cause: error.cause }
+  }
+  if (deadline.signal.aborted || error instanceof GaveUp) {
+    return { next: 'surface', reason: deadline.signal.reason as Reason }
+  }
+  if (error instanceof Interrupted) return { next: 'decide', outcome: loss.outcome }
+  // Nothing else is known to happen; if it does, the caller is told and nothing is claimed.
+  return { next: 'surface', reason: 'refused', cause: error }
+}
+
+/**
+ * Before a doubt is told, nothing of ours may go on that could still commit: "look it up" would be
+ * wrong advice. A new connection comes with that, so it is enough that there is one.
+ */
+async function fenced(session: Recoverable, left: number): Promise<void> {
+  if (session.link.unfenced.size === 0 || session.link.halted !== undefined) return
+  const deadline = session.link.waitAtMost(left)
+  await session.link.connected(deadline).catch(() => undefined)
+  deadline.dispose()
+}
+
+function sceneOf(session: Recoverable, work: Exchange, loss: Loss): Parameters<typeof decide>[1] {
+  const { transaction, settings } = session
+  const { statement } = work
+  return {
+    statement,
+    inTransaction: transaction !== undefined,
+    unreplayable: settings.replay === 'off' ? 'replay-off' : transaction?.unreplayable,
+    witnessed: loss.committedLocally || isWitnessed(work, transaction),
+    provable: statement.commits && transaction?.provable === true,
+    guarded: work.guarded,
+    losses: work.losses,
+    lostInFlight: work.lostInFlight,
+    crashes: work.crashes,
+    ranFor: work.submitted ? performance.now() - work.startedAt : 0,
+    operatorAfter: settings.operatorAfter,
+  }
+}
+
+/** Whether the server can be asked: by an id, or because there is none and nothing can hide. */
+function isWitnessed(
+  { witness, statement, token }: Exchange,
+  transaction: Transaction | undefined,
+): boolean {
+  if (token !== undefined) return true
+  if (transaction === undefined) {
+    return typeof witness?.xid === 'string' || (witness !== undefined && !mayHide(statement))
+  }
+  if (!statement.commits) return false
+  return witness !== undefined || typeof transaction.witness?.xid === 'string'
+}
+
+/** The work is done; where its own answer is missing but known, it is made up. */
+function complete(session: Recoverable, work: Exchange, loss: Loss, cause: unknown): Settlement {
+  const { statement } = work
+  if (work.tag === undefined) {
+    // What AND CHAIN opened went with its connection.
+    if (statement.commits && !statement.chains) work.answer('COMMIT')
+    else if (statement.rollsBack) work.answer('ROLLBACK')
+    else return surface(session, work, { ...loss, outcome: 'committed' }, 'result-unknown', cause)
+  }
+  // What came after the answer was about the connection.
+  work.error = undefined
+  return { work }
+}
+
+function surface(
+  session: Recoverable,
+  work: Exchange,
+  loss: Loss,
+  reason: Reason,
+  cause: unknown,
+): Settlement {
+  const held = reason === 'in-doubt' && session.settings.exactlyOnce
+  const failure = surfaced({
+    outcome: work.guarded ? 'in-doubt' : outcomeFor(session, loss),
+    condition: loss.condition,
+    reason: held ? 'not-held' : reason,
+    attempts: work.losses,
+    cause,
+  })
+  publish('reprise:surface', {
+    session: session.id,
+    condition: failure.condition,
+    outcome: failure.outcome,
+    code: failure.code,
+    attempts: failure.attempts,
+    advice: failure.advice,
+  })
+  return { work, failure }
+}
+
+/** In a transaction the word is about all of it. */
+function outcomeFor(session: Recoverable, { outcome }: Loss): Outcome {
+  return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
+}
+
+/** The first thing that was seen of the loss. */
+function causeOf(work: Exchange, connection: Connection): unknown {
+  return (
+    work.error ??
+    connection.lastWords ??
+    connection.lastNotice ??
+    connection.socketError ??
+    new Error('the connection was closed')
+  )
+}

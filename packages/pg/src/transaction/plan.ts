@@ -1,0 +1,120 @@
+import type { Settings, Statement } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { newToken } from '../witness/token.ts'
+import type { Ride } from '../witness/witness.ts'
+import type { Transaction } from './transaction.ts'
+
+/**
+ * Judges a statement for the connection it is about to be sent on: where the server reads a
+ * backslash in a plain string as an escape, the tokenizer may have seen the wrong statements.
+ */
+export function judged(statement: Statement, connection: Connection): Statement {
+  if (!statement.ambiguous || connection.conformingStrings) return statement
+  return {
+    ...statement,
+    kind: 'several',
+    count: 2,
+    reads: false,
+    passing: false,
+    guardable: false,
+    commits: false,
+    rollsBack: false,
+    begins: false,
+    canCommit: true,
+    commitsInside: true,
+    carriesWitness: false,
+    orderFree: false,
+  }
+}
+
+/** Settles how the witness rides with a statement, if it does. */
+export function planWitness(
+  exchange: Exchange,
+  connection: Connection,
+  transaction: Transaction | undefined,
+  settings: Settings,
+): void {
+  exchange.ride = rideFor(exchange, connection, transaction, settings)
+  exchange.identify = identifies(exchange, connection)
+  const { witness } = settings
+  const writes =
+    transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  exchange.token =
+    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+      ? { table: witness.token, id: newToken() }
+      : undefined
+  exchange.draw =
+    exchange.statement.notifies || (exchange.statement.commits && transaction?.unwitnessed === true)
+}
+
+/**
+ * Whether a statement asks who is at the other end: the first on a connection that can be pipelined
+ * behind such a question, so that no backend holds locks for us that we could not end; once more
+ * before a write, where the server was a standby when it was asked.
+ */
+function identifies(
+  { statement, ride, rows }: Exchange,
+  { backend, status, identifying }: Connection,
+): boolean {
+  if (!identifying || rows || status === 'E') return false
+  if (ride === 'none' && !canFollow(statement)) return false
+  return backend === undefined || (backend.incarnation.timeline === null && ride !== 'none')
+}
+
+/** Whether a statement can be pipelined behind another one. */
+function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
+  return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
+}
+
+/** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
+const large = 64 * 1024
+
+function isLarge({ text, values }: Exchange): boolean {
+  let size = text?.length ?? 0
+  for (const value of values ?? []) {
+    if (typeof value === 'string' || ArrayBuffer.isView(value)) {
+      size += typeof value === 'string' ? value.length : value.byteLength
+    }
+  }
+  return size > large
+}
+
+function rideFor(
+  exchange: Exchange,
+  connection: Connection,
+  transaction: Transaction | undefined,
+  settings: Settings,
+): Ride {
+  const { statement, rows } = exchange
+  const { witness } = settings
+  if (witness === 'off' || rows) return 'none'
+  if (transaction === undefined) {
+    if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
+    return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
+  }
+  if (
+    connection.status !== 'T' ||
+    (hasId(transaction) && (witness === 'xid' || !statement.commits))
+  ) {
+    return 'none'
+  }
+  if (statement.commits) {
+    if (settings.exactlyOnce) return 'awaited'
+    // A replay that may only read will prove as much, should it come to that.
+    return transaction.provable && !transaction.unwitnessed ? 'none' : 'ahead'
+  }
+  return statement.carriesWitness ? 'behind' : 'none'
+}
+
+/** What can leave a token without being a read that must not write. */
+const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
+
+/** Whether a commit follows a ride at once: a token is left only there. */
+function commitsHere(ride: Ride): boolean {
+  return ride !== 'none' && ride !== 'behind'
+}
+
+function hasId({ witness }: Transaction): boolean {
+  return typeof witness?.xid === 'string'
+}

@@ -1,0 +1,75 @@
+import { analyze, type Evidence, endsConnection, isGenuine } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+
+/** Whether a statement may have dropped the prepared witness. */
+export function forgetsPrepared({ statement }: Exchange): boolean {
+  return statement.state.some(
+    ({ key, effect }) => effect === 'clear' && (key === '*' || key.startsWith('prepare:')),
+  )
+}
+
+/** An error of the statement itself is its answer, whatever became of the connection afterwards. */
+export function isAnswer({ error }: Exchange): boolean {
+  return isGenuine(error) && !endsConnection(error?.code ?? '')
+}
+
+/**
+ * Whether the server would not answer what the session asked along with a statement: who it is, or
+ * which transaction this is. The error has undone the statement, which was answered before the
+ * question or not yet reached.
+ */
+export function isWitnessRefused(exchange: Exchange): boolean {
+  const { ownFailed, error, token } = exchange
+  // A table of tokens that is not there is the application's to know.
+  if (!ownFailed || (token !== undefined && !asksIdentity(exchange))) return false
+  return /^(42|0A|55|XX)/.test(error?.code ?? '')
+}
+
+function asksIdentity({ identify, backend }: Exchange): boolean {
+  return identify && backend === undefined
+}
+
+/**
+ * Whether a session that wrote was refused a write because its server is a standby now, as the server
+ * reports itself, and nothing of the message can have been committed: the session looks for the
+ * primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
+ * plain answer.
+ */
+export function isDemoted(
+  { error, tags, before, statement }: Exchange,
+  { standby }: Connection,
+  wrote: boolean,
+): boolean {
+  if (!wrote || standby !== true || error?.code !== '25006' || tags > 0) return false
+  return before === 'I' ? statement.count === 1 && !statement.canCommit : !statement.commitsInside
+}
+
+/** Whether a failure says that nothing of the work was kept. */
+export function isUndone(failure: Error): boolean {
+  const { outcome } = failure as { outcome?: unknown }
+  return outcome === 'rolled-back' || outcome === 'not-sent'
+}
+
+/** Whether the prepared witness was gone: a pooler had brought another backend, or a function dropped it. */
+export function isWitnessForgotten({ ownFailed, error }: Exchange): boolean {
+  return ownFailed && error?.code === '26000'
+}
+
+/** The evidence of a connection that ended while nothing was in flight. */
+export function idleEvidence(connection: Connection): Evidence {
+  return {
+    submitted: false,
+    syncHeld: false,
+    witnessPending: false,
+    unsent: false,
+    simple: false,
+    status: connection.status,
+    statement: analyze(''),
+    tag: undefined,
+    tags: 0,
+    error: connection.lastWords,
+    notice: connection.lastNotice,
+    socket: connection.socketCode,
+  }
+}

@@ -1,0 +1,58 @@
+import type { Settings, TransactionStatus } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { endsTransaction, opensTape, Pending, tagsOf } from './pending.ts'
+import type { SessionState } from './state.ts'
+import { Transaction } from './transaction.ts'
+
+/**
+ * The transaction that is open after an exchange has its answer. Follows tags and ReadyForQuery, not
+ * the words of the statement; what stays of what it did to the session goes into its state.
+ */
+export function transactionAfter(
+  exchange: Exchange,
+  connection: Connection,
+  open: Transaction | undefined,
+  state: SessionState,
+  settings: Settings,
+): Transaction | undefined {
+  const { statement, before, error, values, taped, tag } = exchange
+  const after = statusAfter(exchange, connection)
+  const failed = error !== undefined
+  const row = taped?.[0]
+  const answered = { statement, tags: tagsOf(tag), before, after, failed, values, row }
+  const pending = open?.pending ?? new Pending()
+  pending.follow(answered, state)
+  if (after === 'I') return undefined
+  if (open !== undefined && !endsTransaction(answered)) {
+    open.record(exchange)
+    return open
+  }
+  if (open !== undefined || !opensTape(answered)) return opaque(settings, pending)
+  const opened = new Transaction(settings.maxTapeBytes, pending)
+  opened.record(exchange)
+  return opened
+}
+
+/** A transaction of which nobody saw the beginning: it can be neither replayed nor proved. */
+export function opaque(settings: Settings, pending: Pending): Transaction {
+  const transaction = new Transaction(settings.maxTapeBytes, pending)
+  transaction.unwitnessed = true
+  transaction.stopTaping('not-replayable')
+  return transaction
+}
+
+/** Where there was no ReadyForQuery, the transaction is as the statement must have left it. */
+function statusAfter(exchange: Exchange, connection: Connection): TransactionStatus {
+  if (exchange.ending === 'ready') return connection.status
+  const { commits, rollsBack, chains } = exchange.statement
+  if (chains) return exchange.before
+  return commits || rollsBack ? 'I' : exchange.before
+}
+
+/** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
+export function tellUnit({ unit, statement, tag, before }: Exchange): void {
+  if (unit === undefined) return
+  const { commits, passing, reads } = statement
+  if (commits ? tag === 'COMMIT' : before === 'I' && !passing && !reads) unit.committed = true
+}

@@ -1,0 +1,74 @@
+import type { Connection } from '../connection/connection.ts'
+import {
+  type Backend,
+  incarnationColumns,
+  postmasterColumn,
+  readIncarnation,
+  systemColumn,
+} from '../connection/incarnation.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import type { Raw } from '../connection/wire.ts'
+
+/** The statement that asks who executes it. */
+export const identityText: string = `SELECT CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text),
+ CAST(pg_catalog.to_json(pg_catalog.now()) AS pg_catalog.text), ${incarnationColumns}`
+
+/** Reads what {@link identityText} answered, and keeps it with the connection. */
+export function readIdentity(row: readonly Raw[], connection: Connection): Backend {
+  const pid = Number(row[0])
+  connection.direct = connection.client.processID === pid
+  connection.backend = {
+    pid,
+    began: String(row[1]).slice(1, -1),
+    incarnation: readIncarnation(row.slice(2)),
+  }
+  return connection.backend
+}
+
+/**
+ * Learns which process of which server is behind a connection.
+ * @returns undefined when the server would not say
+ * @throws Interrupted when the connection ends
+ */
+export async function identify(connection: Connection, ask: Inquiry): Promise<Backend | undefined> {
+  const { rows } = await ask(identityText)
+  return rows[0] === undefined ? undefined : readIdentity(rows[0], connection)
+}
+
+/**
+ * What became of a backend that was to be ended.
+ *
+ * - `gone`: it does nothing any more, or belonged to a server that is not this one.
+ * - `replicating`: it has committed and waits for synchronous replication. It is left alone, because
+ *   to end it would end the wait (syncrep.c SyncRepWaitForLSN).
+ * - `there`: it was told to end, and has not ended yet.
+ * - `refused`: we may not end it.
+ */
+export type Fenced = 'gone' | 'replicating' | 'there' | 'refused'
+
+/**
+ * Ends a backend whose connection we lost: it may be committing, or hold locks. On another server
+ * the same number is somebody else's process, so which server this is, whether the process is ours
+ * and its end are one statement. It is not waited for: pg_terminate_backend itself would look for its
+ * end only every 100 ms (signalfuncs.c pg_wait_until_termination), so ask again.
+ *
+ * @param ask on a connection on which nothing has set another role
+ * @throws Interrupted when the connection ends
+ */
+export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
+  const { pid, began, incarnation } = backend
+  if (incarnation.system === null || incarnation.postmaster === null) return 'gone'
+  const { rows, code } = await ask(
+    `SELECT wait_event = 'SyncRep', CASE WHEN wait_event = 'SyncRep' THEN false
+ ELSE pg_catalog.pg_terminate_backend(pid) END
+ FROM pg_catalog.pg_stat_activity
+ WHERE pid = CAST($1 AS pg_catalog.int4) AND pid <> pg_catalog.pg_backend_pid()
+ AND backend_start <= CAST($2 AS pg_catalog.timestamptz)
+ AND (${systemColumn}) = $3 AND ${postmasterColumn} = $4`,
+    [pid, began, incarnation.system, incarnation.postmaster],
+  )
+  if (code !== undefined) return 'refused'
+  const [row] = rows
+  if (row === undefined) return 'gone'
+  return row[0] === 't' ? 'replicating' : 'there'
+}
