@@ -1,13 +1,4 @@
-import {
-  analyze,
-  classify,
-  type Loss,
-  publish,
-  RolledBackError,
-  type Settings,
-  type Statement,
-  surfaced,
-} from '@reprise/core'
+import { classify, type Loss, publish, type Settings, type Statement } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage } from '../connection/wire.ts'
@@ -18,59 +9,50 @@ import { unfollowable } from '../keep/keep.ts'
 import { type Halt, Link, type LinkOwner } from '../link/link.ts'
 import type { Recoverable } from '../recovery/preparation.ts'
 import { recover } from '../recovery/recovery.ts'
-import { judged, planWitness } from '../transaction/plan.ts'
-import {
-  forgetsPrepared,
-  idleEvidence,
-  isAnswer,
-  isDemoted,
-  isUndone,
-  isWitnessForgotten,
-  isWitnessRefused,
-} from '../transaction/server-errors.ts'
-import { SessionInquiry } from '../transaction/session-inquiry.ts'
+import { judged, planWitness, tapeLimitOf } from '../transaction/plan.ts'
+import { idleEvidence, isAnswer } from '../transaction/server-errors.ts'
 import type { Transaction } from '../transaction/transaction.ts'
-import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
-import {
-  answerOfBroken,
-  isUnheededRollback,
-  mayOpen,
-  onlyEnds,
-} from '../transaction/transaction-end.ts'
+import { answerOfBroken, mayOpen, onlyEnds } from '../transaction/transaction-end.ts'
+import { type Delivering, Delivery } from './delivery.ts'
+import { IdleInquiry, type IdleInquiryOwner } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
+import { anchorError, tellLoss } from './loss-report.ts'
 
 let conversations = 0
 
 const missed =
   'A listening session was without a connection for a while: notifications may have been missed, so read what they were about.'
 
-/** What the answer of a set_config may take, in bytes, so that its value is seen. */
-const rowOfSettings = 64 * 1024
-
-const opensTransaction = new Set(['transaction', 'several'])
-
 /**
  * The serial exchange of statements and answers with a server, over one connection at a time: one
  * piece of work is under way or none.
  */
-export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
+export class Conversation
+  implements LinkOwner, ExchangeOwner, Recoverable, Delivering, IdleInquiryOwner
+{
   readonly id: number = ++conversations
   readonly Exchange: ExchangeClass
   readonly link: Link
   transaction: Transaction | undefined
   /** Why a transaction that was lost was given up at a release: a COMMIT of it has to fail. */
   forsaken: Error | undefined
-  /** Whether the session itself is asking what it holds. */
-  asking = false
+  readonly inquiry: IdleInquiry
+  readonly delivery: Delivery
   readonly #shared: Shared
   readonly #listener: Listener
-  #inquiry: SessionInquiry | undefined
 
   constructor(shared: Shared, config: string | ClientConfig | undefined, listener: Listener) {
     this.#shared = shared
     this.#listener = listener
     this.Exchange = shared.Exchange
     this.link = new Link(this.id, shared, config, this)
+    this.inquiry = new IdleInquiry(this.link, shared, this)
+    this.delivery = new Delivery(this, shared, listener)
+  }
+
+  /** Whether a transaction is open. */
+  get open(): boolean {
+    return this.transaction !== undefined
   }
 
   get settings(): Settings {
@@ -93,7 +75,7 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
     } else if (connection.usable) this.#send(exchange, connection, this)
-    else void this.#rescue(exchange, connection)
+    else this.rescue(exchange, connection)
   }
 
   /**
@@ -127,14 +109,13 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
   }
 
   settled(exchange: Exchange, connection: Connection): void {
-    if (exchange.ending !== 'lost') this.#finish(exchange, connection)
-    else if (isAnswer(exchange)) this.#finish(exchange, connection)
-    else void this.#rescue(exchange, connection)
+    if (exchange.ending !== 'lost' || isAnswer(exchange)) this.delivery.finish(exchange, connection)
+    else this.rescue(exchange, connection)
   }
 
   connectionEnded(connection: Connection): void {
     if (connection !== this.link.connection || !connection.endedUnasked) return
-    this.#lose(connection)
+    this.lostIdle(connection)
   }
 
   lossOf(work: Exchange, connection: Connection): Loss {
@@ -161,21 +142,9 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
     if (connection.status !== 'I') connection.destroy()
   }
 
-  /** Each loss is told once, by whoever comes upon it first. */
+  /** Publishes a loss that is about what was in flight, or that nothing was (`idle`). */
   tellLoss(loss: Loss, connection: Connection, idle: boolean): void {
-    if (connection.told) return
-    connection.told = true
-    const { condition, sqlstate, outcome, evidence } = loss
-    const inTransaction = this.transaction !== undefined
-    publish('reprise:loss', {
-      session: this.id,
-      condition,
-      sqlstate,
-      outcome,
-      evidence,
-      idle,
-      inTransaction,
-    })
+    tellLoss(loss, connection, { session: this.id, idle, inTransaction: this.open })
   }
 
   /** The work that was under way has left: the next may begin. */
@@ -184,51 +153,11 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
     this.#listener.idle()
   }
 
-  /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
-  wonder(statement: Statement, text: string, failed: boolean): void {
-    if (this.#inquiry === undefined) {
-      if (statement.hides === 'nothing' && !this.link.state.unsure) return
-      const { host, port, database } = this.link.connection.client
-      const names = this.#shared.names(host, port, database)
-      this.#inquiry = new SessionInquiry(this.link.state, this.#shared.histories, names)
-    }
-    this.#inquiry.note(statement, text, failed, this.link.connection)
-  }
-
-  /** The work that was under way is done: what it left in the session is asked, then the next begins. */
-  rest(): void {
-    const { connection } = this.link
-    const inquiring = this.#inquiry
-    const open = this.transaction !== undefined
-    if (!open && !connection.usable) inquiring?.lost()
-    if (open || inquiring?.isDue(connection) !== true) {
-      this.next()
-      return
-    }
-    const question = inquiring.question(this.Exchange)
-    question.statement = analyze('SELECT 1')
-    question.owner = {
-      settled: () => {
-        this.asking = false
-        if (question.ending === 'lost' && !connection.asked) this.#lostIdle(question, connection)
-        else if (question.ending !== 'lost') inquiring.answered(question, connection)
-        this.next()
-      },
-    }
-    this.asking = true
-    question.run(connection)
-  }
-
-  /** A connection that was only being asked about itself was as good as idle. */
-  #lostIdle(question: Exchange, connection: Connection): void {
-    connection.lastWords ??= question.error
-    this.#lose(connection)
-  }
-
-  #lose(connection: Connection): void {
+  /** A connection ended while nothing of the application's was in flight. */
+  lostIdle(connection: Connection): void {
     const loss = classify(idleEvidence(connection))
     this.link.remember(loss, connection, false)
-    if (this.transaction === undefined) this.#inquiry?.lost()
+    if (this.transaction === undefined) this.inquiry.lost()
     this.tellLoss(loss, connection, true)
     this.#shared.reaper.noticed(loss, connection)
     if (this.link.state.anchor !== undefined)
@@ -251,117 +180,17 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
       return
     }
     planWitness(exchange, connection, transaction, settings)
-    exchange.tapeLimit = Math.max(
-      transaction?.room ??
-        (opensTransaction.has(exchange.statement.kind) ? settings.maxTapeBytes : 0),
-      showsSetting(exchange.statement) ? rowOfSettings : 0,
-    )
+    exchange.tapeLimit = tapeLimitOf(exchange.statement, transaction, settings)
     exchange.owner = owner
     exchange.run(connection)
   }
 
-  async #rescue(exchange: Exchange, lost: Connection, known?: Loss): Promise<void> {
-    const { work, failure } = await recover(this, exchange, lost, known)
-    this.link.arrived()
-    if (failure === undefined) this.#finish(work, this.link.connection)
-    else this.#fail(work, failure)
-  }
-
-  /** The work has its own answer, or the answer that it must have had. */
-  #finish(exchange: Exchange, connection: Connection): void {
-    const undone = this.#undone(exchange, connection)
-    if (undone !== undefined) {
-      connection.destroy()
-      const evidence = classify(exchange.evidence(connection))
-      const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
-      void this.#rescue(exchange, connection, loss)
-      return
-    }
-    const error = exchange.refusal ?? exchange.error
-    if (exchange.ending === 'refused' && !exchange.submitted) {
-      const { code } = (error ?? {}) as { code?: string }
-      if (error !== undefined && code === '40001') this.#fail(exchange, error)
-      else {
-        this.#deliver(exchange, error)
-        this.#listener.idle()
-      }
-      return
-    }
-    const failed = isUnheededRollback(exchange)
-    const { witnessPrepared } = connection
-    connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
-    const { version } = this.link.state
-    this.transaction = transactionAfter(
-      exchange,
-      connection,
-      this.transaction,
-      this.link.state,
-      this.settings,
-    )
-    this.wonder(exchange.statement, exchange.text ?? '', error !== undefined || failed)
-    if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
-    if (error === undefined) this.#shared.budget.deposit()
-    if (error === undefined) tellUnit(exchange)
-    if (typeof exchange.witness?.xid === 'string') this.link.wrote = true
-    this.#deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
-    if (this.transaction !== undefined || exchange.statement.state.length > 0) exchange.trim()
-    this.rest()
-  }
-
-  /**
-   * The work was done on a connection that is gone, and so is what it left in the session there. The
-   * next statement finds that out: what can be made again is, and an anchor is told of.
-   */
-  #leave(connection: Connection, version: number): void {
-    const { state } = this.link
-    const unseen = this.#inquiry?.lost() === true
-    if (unseen || state.version !== version || state.anchor !== undefined) connection.destroy()
-  }
-
-  /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
-  #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
-    if (isWitnessRefused(exchange)) {
-      this.#shared.refuseWitness()
-      return {}
-    }
-    if (isWitnessForgotten(exchange) && this.#shared.preparing) {
-      this.#shared.preparing = false
-      return {}
-    }
-    return isDemoted(exchange, connection, this.link.wrote)
-      ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
-      : undefined
-  }
-
-  /** The work is lost for good. */
-  #fail(exchange: Exchange, failure: Error): void {
-    const { transaction } = this
-    const { connection, state } = this.link
-    if (connection.usable && connection.status !== 'I') connection.destroy()
-    state.loseAnchors()
-    this.#inquiry?.clear()
-    if (transaction !== undefined) {
-      if (onlyEnds(exchange.statement)) this.transaction = undefined
-      else {
-        transaction.broken = failure
-        transaction.stopTaping('not-replayable')
-      }
-    }
-    if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
-    const behind = this.abandoned(exchange.statement)
-    this.#deliver(exchange, failure)
-    behind(failure)
-    this.#listener.idle()
-  }
-
-  /**
-   * Takes from the queue what was asked behind a statement that is lost and may have been about to open
-   * a transaction: outside it, none of it may run.
-   * @returns tells those who asked
-   */
-  abandoned(statement: Statement): (failure: Error) => void {
-    const opens = this.transaction === undefined && mayOpen(statement)
-    return opens ? this.#listener.abandoned() : () => undefined
+  rescue(exchange: Exchange, lost: Connection, known?: Loss): void {
+    void recover(this, exchange, lost, known).then(({ work, failure }) => {
+      this.link.arrived()
+      if (failure === undefined) this.delivery.finish(work, this.link.connection)
+      else this.delivery.fail(work, failure)
+    })
   }
 
   /** A transaction that is lost answers as PostgreSQL's failed ones do, until it is ended. */
@@ -374,24 +203,8 @@ export class Conversation implements LinkOwner, ExchangeOwner, Recoverable {
     const error = answerOfBroken(statement, broken)
     process.nextTick(() => {
       if (error === undefined) exchange.answer('ROLLBACK')
-      this.#deliver(exchange, error)
+      this.delivery.deliver(exchange, error)
       this.#listener.idle()
     })
   }
-
-  #deliver(exchange: Exchange, error?: Error): void {
-    this.#listener.answered()
-    exchange.deliver(error)
-  }
-}
-
-function showsSetting({ state }: Statement): boolean {
-  return state.length > 0 && state.some(({ setting }) => setting !== undefined)
-}
-
-/** What the holder of a session hears that loses an anchor while nothing is under way. */
-function anchorError(loss: Loss, { lastWords, lastNotice, socketError }: Connection): Error {
-  const { condition } = loss
-  const cause = lastWords ?? lastNotice ?? socketError ?? new Error('the connection was closed')
-  return surfaced({ outcome: 'not-sent', condition, reason: 'anchored', attempts: 1, cause })
 }

@@ -113,13 +113,17 @@ export class Intake {
     return wrapped
   }
 
-  #carry(load: Submittable, values: unknown, callback: QueryCallback | undefined): Submittable {
+  #carry(
+    submittable: Submittable,
+    values: unknown,
+    callback: QueryCallback | undefined,
+  ): Submittable {
     const told = values ?? callback
-    if (!load.callback && typeof told === 'function') load.callback = told
-    const run = new SubmittableRun(load, analyze(textOf(load)), this.#submittables)
-    run.limit(this.#timeoutOf(load), () => this.#expire(run))
+    if (!submittable.callback && typeof told === 'function') submittable.callback = told
+    const run = new SubmittableRun(submittable, analyze(textOf(submittable)), this.#submittables)
+    run.limit(this.#timeoutOf(submittable), () => this.#expire(run))
     this.#queue.add(run)
-    return load
+    return submittable
   }
 
   #timeoutOf(config: unknown): number {

@@ -180,7 +180,7 @@ export class Session extends ClientFace {
         this.#relistened = failures
         if (!this._ending && !this.#conversation.link.connection.usable) this.#queue.add('listen')
       })
-    } else if (work instanceof SubmittableRun) this.#submittables.board(work)
+    } else if (work instanceof SubmittableRun) this.#submittables.begin(work)
     else this.#conversation.begin(work)
   }
 
@@ -197,7 +197,7 @@ export class Session extends ClientFace {
       if (this.#connecting !== undefined) {
         this.#conversation.halt('closed')
         await this.#connecting.catch(() => undefined)
-      } else if (this.#queue.active !== undefined || this.#conversation.asking) {
+      } else if (this.#queue.active !== undefined || this.#conversation.inquiry.asking) {
         const idle = this.#queue.settled()
         // What the session itself is asking has its answer soon.
         if (this.#queue.active !== undefined) this.#conversation.halt('closed')

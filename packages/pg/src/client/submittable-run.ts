@@ -8,10 +8,10 @@ import {
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
 
-/** Who hears that a run has left the wire. */
+/** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
   left(run: SubmittableRun, connection: Connection): void
-  /** Gives the error that a run is to see instead of what pg says. */
+  /** Gives the error that a submittable is to see instead of what pg says. */
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error
 }
 
@@ -22,7 +22,7 @@ export interface SubmittableOwner {
 export class SubmittableRun {
   /** A cursor or a COPY may be waiting for its caller instead; a query of the caller's own never does. */
   readonly awaitsAnswer: boolean
-  readonly load: Submittable
+  readonly submittable: Submittable
   readonly statement: Statement
   before: TransactionStatus = 'I'
   submitted = false
@@ -36,69 +36,69 @@ export class SubmittableRun {
   #tag: string | undefined
   #tags = 0
   #timer: NodeJS.Timeout | undefined
-  /** The last ErrorResponse before this one came aboard. */
+  /** The last ErrorResponse before this one was sent. */
   #errorBefore: ReportMessage | undefined
 
-  constructor(load: Submittable, statement: Statement, owner: SubmittableOwner) {
-    this.awaitsAnswer = typeof load.requiresPreparation === 'function'
-    this.load = load
+  constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
+    this.awaitsAnswer = typeof submittable.requiresPreparation === 'function'
+    this.submittable = submittable
     this.unit = statement.passing || statement.reads ? undefined : currentUnit()
     this.statement = statement
     this.#owner = owner
   }
 
-  run(connection: Connection): void {
+  start(connection: Connection): void {
     this.before = connection.status
     this.submitted = true
     this.#errorBefore = connection.errorFrame
-    const { load } = this
-    const { handleError, handleCommandComplete, submit } = load
+    const { submittable } = this
+    const { handleError, handleCommandComplete, submit } = submittable
     let refusal: unknown
-    load.submit = (wire) => {
-      load.submit = submit
-      refusal = submit.call(load, wire)
+    submittable.submit = (wire) => {
+      submittable.submit = submit
+      refusal = submit.call(submittable, wire)
       this.submitted = !refusal
       return refusal
     }
     if (handleCommandComplete !== undefined) {
-      load.handleCommandComplete = (message, wire) => {
+      submittable.handleCommandComplete = (message, wire) => {
         this.#tag = this.#tag === undefined ? message.text : `${this.#tag};${message.text}`
         this.#tags += 1
-        handleCommandComplete.call(load, message, wire)
+        handleCommandComplete.call(submittable, message, wire)
       }
     }
     if (handleError !== undefined) {
-      load.handleError = (error, wire) => {
-        load.handleError = handleError
+      submittable.handleError = (error, wire) => {
+        submittable.handleError = handleError
         this.failed = true
         const told = this.#owner.lossFor(this, connection, error)
         if (told !== error) {
           this.loss = told
-          reopen(load)
+          reopen(submittable)
         }
-        handleError.call(load, told, wire)
+        handleError.call(submittable, told, wire)
         // pg has written nothing, so nothing is going to be answered.
         if (error === refusal) this.ready(connection)
       }
     }
     try {
-      connection.run(this, load)
+      connection.run(this, submittable)
     } catch (error) {
       // It may have written a part.
       connection.destroy()
-      load.handleError = () => undefined
-      handleError?.call(load, error as Error)
+      submittable.handleError = () => undefined
+      handleError?.call(submittable, error as Error)
     }
   }
 
   /** Makes up the answer to its statement. Only a query of the caller's own can be given one. */
   answer(tag: string, connection: Connection): boolean {
-    const { load } = this
+    const { submittable } = this
     if (!this.awaitsAnswer) return false
     clearTimeout(this.#timer)
     const wire = connection.client.connection
-    load.handleCommandComplete?.({ text: tag }, wire)
-    load.handleReadyForQuery?.(wire)
+    submittable.handleCommandComplete?.({ text: tag }, wire)
+    submittable.handleReadyForQuery?.(wire)
     return true
   }
 
@@ -109,7 +109,7 @@ export class SubmittableRun {
 
   /** ReadyForQuery was seen. */
   ready(connection: Connection): void {
-    // pg tells the run itself of this frame right after us: let it go first.
+    // pg tells the submittable itself of this frame right after us: let it go first.
     process.nextTick(() => {
       connection.idle()
       clearTimeout(this.#timer)
@@ -125,7 +125,7 @@ export class SubmittableRun {
     this.#owner.left(this, connection)
   }
 
-  /** All that comes while it is aboard is its own. */
+  /** All that comes while it is on the wire is its own. */
   noticed(): boolean {
     return true
   }
@@ -133,7 +133,7 @@ export class SubmittableRun {
   /** It never came to be sent. */
   fail(error: Error): void {
     clearTimeout(this.#timer)
-    this.load.handleError?.(error)
+    this.submittable.handleError?.(error)
   }
 
   evidence(connection: Connection): Evidence {
@@ -160,8 +160,8 @@ export class SubmittableRun {
  * A cursor takes itself for done at CommandComplete, and hears of no error any more; but whoever reads
  * waits until ReadyForQuery for the last rows.
  */
-function reopen(load: Submittable): void {
-  const { cursor = load } = load as { cursor?: unknown }
+function reopen(submittable: Submittable): void {
+  const { cursor = submittable } = submittable as { cursor?: unknown }
   const reader = cursor as { state?: unknown; _cb?: unknown }
   if (reader.state === 'done' && typeof reader._cb === 'function') reader.state = 'busy'
 }

@@ -30,8 +30,8 @@ export class Submittables implements SubmittableOwner {
     this.#conversation = conversation
   }
 
-  /** Lets a run on; nothing else may be under way. */
-  board(run: SubmittableRun): void {
+  /** Begins one; nothing else may be under way. */
+  begin(run: SubmittableRun): void {
     const conversation = this.#conversation
     const { transaction, link, forsaken } = conversation
     link.halted = undefined
@@ -39,7 +39,7 @@ export class Submittables implements SubmittableOwner {
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)
     } else if (link.connection.usable) this.#send(run)
-    else void this.#boardLater(run)
+    else void this.#beginLater(run)
   }
 
   left(run: SubmittableRun, connection: Connection): void {
@@ -47,22 +47,22 @@ export class Submittables implements SubmittableOwner {
     if (connection.usable) {
       if (run.submitted) {
         this.#keepBooks(run, connection)
-        conversation.wonder(run.statement, textOf(run.load), run.failed)
+        conversation.inquiry.note(run.statement, textOf(run.submittable), run.failed)
       }
     } else {
       const loss = classify(run.evidence(connection))
-      // Whether it did end there is for the run's own error to say.
+      // Whether it did end there is for its own error to say.
       if (onlyEnds(run.statement)) conversation.transaction = undefined
       conversation.transaction?.stopTaping('streamed')
       conversation.tellLoss(loss, connection, false)
-      conversation.abandoned(run.statement)(run.loss ?? new Error('it was lost'))
+      conversation.delivery.abandoned(run.statement)(run.loss ?? new Error('it was lost'))
     }
-    conversation.rest()
+    conversation.inquiry.rest()
   }
 
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error {
     const frame = connection.errorFrame
-    // What is no frame, on a connection that lives, is what pg or the run itself has to say.
+    // What is no frame, on a connection that lives, is what pg or the submittable itself has to say.
     if (error === frame ? !endsConnection(frame.code ?? '') : connection.usable) return error
     const { outcome, condition } = classify(run.evidence(connection))
     const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
@@ -86,7 +86,7 @@ export class Submittables implements SubmittableOwner {
     const { tag } = run.evidence(connection)
     const tags = tagsOf(tag)
     const after = connection.status
-    const values = valuesOf(run.load)
+    const values = valuesOf(run.submittable)
     const answered = { statement, tags, before, after, failed, values, row: undefined }
     const pending = transaction?.pending ?? new Pending()
     pending.follow(answered, link.state)
@@ -103,7 +103,7 @@ export class Submittables implements SubmittableOwner {
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */
-  async #boardLater(run: SubmittableRun): Promise<void> {
+  async #beginLater(run: SubmittableRun): Promise<void> {
     const failure = await mend(this.#conversation)
     const conversation = this.#conversation
     const { transaction, link } = conversation
@@ -116,7 +116,7 @@ export class Submittables implements SubmittableOwner {
     else if (transaction !== undefined) transaction.broken = error
     // Its caller is told, once.
     link.state.loseAnchors()
-    const behind = conversation.abandoned(run.statement)
+    const behind = conversation.delivery.abandoned(run.statement)
     this.#refuse(run, error)
     behind(error)
   }
@@ -139,9 +139,11 @@ export class Submittables implements SubmittableOwner {
   /** What it says is not rewritten, so it may not see what the replay of its transaction kept. */
   #send(run: SubmittableRun): void {
     const { transaction, link } = this.#conversation
-    const { load, statement } = run
-    if (transaction?.keeper?.admits(statement, textOf(load), valuesOf(load)) !== false) {
-      run.run(link.connection)
+    const { submittable, statement } = run
+    if (
+      transaction?.keeper?.admits(statement, textOf(submittable), valuesOf(submittable)) !== false
+    ) {
+      run.start(link.connection)
       return
     }
     const error = unfollowable()

@@ -24,15 +24,15 @@ const unreadable = "'"
  * The statement of a cursor, or of the cursor inside a stream. Where there is none to be found, nothing
  * may be concluded from it.
  */
-export function textOf(load: Submittable): string {
-  const { text, cursor } = load as { text?: unknown; cursor?: { text?: unknown } }
+export function textOf(submittable: Submittable): string {
+  const { text, cursor } = submittable as { text?: unknown; cursor?: { text?: unknown } }
   const found = text ?? cursor?.text
   return typeof found === 'string' ? found : unreadable
 }
 
 /** The values of a statement, wherever {@link textOf} finds its text. */
-export function valuesOf(load: Submittable): readonly unknown[] | undefined {
-  const { values, cursor } = load as { values?: unknown; cursor?: { values?: unknown } }
+export function valuesOf(submittable: Submittable): readonly unknown[] | undefined {
+  const { values, cursor } = submittable as { values?: unknown; cursor?: { values?: unknown } }
   const found = values ?? cursor?.values
   return Array.isArray(found) ? found : undefined
 }

@@ -1,7 +1,10 @@
 import type { TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { guardParser } from './guard.ts'
+import { handshake } from './handshake.ts'
 import type { Backend } from './incarnation.ts'
+import { bytesMoved } from './progress.ts'
+import { type ParameterStatus, reported } from './reported.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */
@@ -101,12 +104,8 @@ export class Connection {
       this.errorFrame = message
       if (this.active === undefined) this.lastWords ??= message
     })
-    wire.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
-      if (message.parameterName === 'standard_conforming_strings') {
-        this.conformingStrings = message.parameterValue === 'on'
-      } else if (message.parameterName === 'in_hot_standby') {
-        this.standby = message.parameterValue === 'on'
-      }
+    wire.on('parameterStatus', (message: ParameterStatus) => {
+      Object.assign(this, reported(message))
     })
     wire.on('end', () => {
       this.#closed = true
@@ -124,7 +123,7 @@ export class Connection {
     this.client.on('end', () => this.#end())
   }
 
-  /** Whether a statement of ours is under way: a run may be waiting for its caller. */
+  /** Whether a statement of ours is under way: a submittable may be waiting for its caller. */
   get awaitsAnswer(): boolean {
     return this.active?.awaitsAnswer === true
   }
@@ -135,13 +134,10 @@ export class Connection {
   }
 
   /**
-   * Bytes received, and bytes that the kernel has taken: while either grows, the connection is alive. Of
-   * one huge write the kernel takes a part at a time.
+   * Bytes received, and bytes that the kernel has taken: while either grows, the connection is alive.
    */
   get bytesMoved(): number {
-    const { bytesWritten = 0, writableLength = 0, _handle } = this.client.connection.stream
-    const queued = _handle?.writeQueueSize ?? 0
-    return this.bytesRead + bytesWritten - Math.max(writableLength > 0 ? queued : 0, 0)
+    return bytesMoved(this.client.connection.stream)
   }
 
   /** Milliseconds since it was made. */
@@ -192,26 +188,13 @@ export class Connection {
    * Connects and authenticates.
    * @throws the server's or the socket's error; the socket is gone by then
    */
-  open(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        this.destroy()
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      if (typeof this.client._connectionTimeoutMillis === 'number') {
-        this.client._connectionTimeoutMillis = 0
-      }
-      this.client.connect((error) => {
-        signal.removeEventListener('abort', abort)
-        if (error === null || error === undefined) {
-          resolve()
-        } else {
-          this.destroy()
-          reject(error)
-        }
-      })
-    })
+  async open(signal: AbortSignal): Promise<void> {
+    try {
+      await handshake(this.client, signal)
+    } catch (error) {
+      this.destroy()
+      throw error
+    }
   }
 
   /** Sends a query on behalf of a work; the connection must be usable and idle. */

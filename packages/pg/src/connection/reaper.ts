@@ -1,8 +1,8 @@
 import { type Loss, publish } from '@reprise/core'
 import type { Connection } from './connection.ts'
 
-/** So many idle connections must be ended from outside before it is a history of somebody's. */
-const history = 5
+/** So many idle connections must be ended from outside before it is a habit of somebody's. */
+const habit = 5
 
 /** Within so many milliseconds. */
 const memory = 10 * 60_000
@@ -25,7 +25,7 @@ export class Reaper {
     const now = performance.now()
     this.#ended.push(now)
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()
-    if (this.#ended.length < history) return
+    if (this.#ended.length < habit) return
     this.#told = true
     publish('reprise:advice', { advice })
   }

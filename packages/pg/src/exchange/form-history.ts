@@ -16,7 +16,7 @@ const generation = 1000
 /** Executions that are asked after for as long as nothing is certain. */
 const tries = 16
 
-/** The histories of statements by their form, shared by the sessions of one shared. */
+/** The histories of statements by their form, shared by sessions. */
 export class FormHistories {
   readonly #near = new WeakMap<Statement, FormHistory>()
   #young = new Map<string, FormHistory>()

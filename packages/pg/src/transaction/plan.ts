@@ -118,3 +118,19 @@ function commitsHere(ride: Ride): boolean {
 function hasId({ witness }: Transaction): boolean {
   return typeof witness?.xid === 'string'
 }
+
+/** What the answer of a set_config may take, in bytes, so that its value is seen. */
+const rowOfSettings = 64 * 1024
+
+const opensTransaction: ReadonlySet<string> = new Set(['transaction', 'several'])
+
+/** How much of a statement's answer is kept, in bytes: for the tape, or to see what a setting became. */
+export function tapeLimitOf(
+  { kind, state }: Statement,
+  transaction: Transaction | undefined,
+  settings: Settings,
+): number {
+  const room = transaction?.room ?? (opensTransaction.has(kind) ? settings.maxTapeBytes : 0)
+  const shows = state.length > 0 && state.some(({ setting }) => setting !== undefined)
+  return Math.max(room, shows ? rowOfSettings : 0)
+}

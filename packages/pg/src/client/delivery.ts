@@ -1,0 +1,149 @@
+import { classify, type Loss, RolledBackError, type Settings, type Statement } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Shared } from '../exchange/shared.ts'
+import type { Link } from '../link/link.ts'
+import {
+  forgetsPrepared,
+  isDemoted,
+  isUndone,
+  isWitnessForgotten,
+  isWitnessRefused,
+} from '../transaction/server-errors.ts'
+import type { Transaction } from '../transaction/transaction.ts'
+import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
+import { isUnheededRollback, mayOpen, onlyEnds } from '../transaction/transaction-end.ts'
+import type { IdleInquiry } from './idle-inquiry.ts'
+import type { Listener } from './listener.ts'
+
+/** The conversation whose work is delivered. */
+export interface Delivering {
+  readonly settings: Settings
+  readonly link: Link
+  readonly inquiry: IdleInquiry
+  transaction: Transaction | undefined
+  /** Carries work to its end whose connection is lost, or whose error is about the server. */
+  rescue(exchange: Exchange, lost: Connection, known?: Loss): void
+}
+
+/** What an answer or a failure does to the session, before whoever asked has it. */
+export class Delivery {
+  readonly #conversation: Delivering
+  readonly #shared: Shared
+  readonly #listener: Listener
+
+  constructor(conversation: Delivering, shared: Shared, listener: Listener) {
+    this.#conversation = conversation
+    this.#shared = shared
+    this.#listener = listener
+  }
+
+  /** The work has its own answer, or the answer that it must have had. */
+  finish(exchange: Exchange, connection: Connection): void {
+    const conversation = this.#conversation
+    const { link } = conversation
+    const undone = this.#undone(exchange, connection)
+    if (undone !== undefined) {
+      connection.destroy()
+      const evidence = classify(exchange.evidence(connection))
+      const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
+      conversation.rescue(exchange, connection, loss)
+      return
+    }
+    const error = exchange.refusal ?? exchange.error
+    if (exchange.ending === 'refused' && !exchange.submitted) {
+      const { code } = (error ?? {}) as { code?: string }
+      if (error !== undefined && code === '40001') this.fail(exchange, error)
+      else {
+        this.deliver(exchange, error)
+        this.#listener.idle()
+      }
+      return
+    }
+    const failed = isUnheededRollback(exchange)
+    const { witnessPrepared } = connection
+    connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
+    const { version } = link.state
+    conversation.transaction = transactionAfter(
+      exchange,
+      connection,
+      conversation.transaction,
+      link.state,
+      conversation.settings,
+    )
+    const { inquiry } = conversation
+    inquiry.note(exchange.statement, exchange.text ?? '', error !== undefined || failed)
+    if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
+    if (error === undefined) this.#shared.budget.deposit()
+    if (error === undefined) tellUnit(exchange)
+    if (typeof exchange.witness?.xid === 'string') link.wrote = true
+    this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
+    if (conversation.transaction !== undefined || exchange.statement.state.length > 0) {
+      exchange.trim()
+    }
+    inquiry.rest()
+  }
+
+  /** The work is lost for good. */
+  fail(exchange: Exchange, failure: Error): void {
+    const { transaction, link, inquiry } = this.#conversation
+    const { connection, state } = link
+    if (connection.usable && connection.status !== 'I') connection.destroy()
+    state.loseAnchors()
+    inquiry.clear()
+    if (transaction !== undefined) {
+      if (onlyEnds(exchange.statement)) this.#conversation.transaction = undefined
+      else {
+        transaction.broken = failure
+        transaction.stopTaping('not-replayable')
+      }
+    }
+    if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
+    const behind = this.abandoned(exchange.statement)
+    this.deliver(exchange, failure)
+    behind(failure)
+    this.#listener.idle()
+  }
+
+  /** Gives whoever asked the answer. */
+  deliver(exchange: Exchange, error?: Error): void {
+    this.#listener.answered()
+    exchange.deliver(error)
+  }
+
+  /**
+   * Takes from the queue what was asked behind a statement that is lost and may have been about to open
+   * a transaction: outside it, none of it may run.
+   * @returns tells those who asked
+   */
+  abandoned(statement: Statement): (failure: Error) => void {
+    const opens = this.#conversation.transaction === undefined && mayOpen(statement)
+    return opens ? this.#listener.abandoned() : () => undefined
+  }
+
+  /**
+   * The work was done on a connection that is gone, and so is what it left in the session there. The
+   * next statement finds that out: what can be made again is, and an anchor is told of.
+   */
+  #leave(connection: Connection, version: number): void {
+    const { link, inquiry } = this.#conversation
+    const { state } = link
+    const unseen = inquiry.lost()
+    if (unseen || state.version !== version || state.anchor !== undefined) connection.destroy()
+  }
+
+  /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
+  #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
+    if (isWitnessRefused(exchange)) {
+      this.#shared.refuseWitness()
+      return {}
+    }
+    if (isWitnessForgotten(exchange) && this.#shared.preparing) {
+      this.#shared.preparing = false
+      return {}
+    }
+    return isDemoted(exchange, connection, this.#conversation.link.wrote)
+      ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
+      : undefined
+  }
+}

@@ -1,0 +1,29 @@
+import { type Loss, publish, surfaced } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+
+/** Where a loss found the session. */
+export interface LossScene {
+  /** The session's number. */
+  readonly session: number
+  /** Whether nothing was in flight. */
+  readonly idle: boolean
+  readonly inTransaction: boolean
+}
+
+/** Publishes a loss. Each is told once, by whoever comes upon it first. */
+export function tellLoss(loss: Loss, connection: Connection, scene: LossScene): void {
+  if (connection.told) return
+  connection.told = true
+  const { condition, sqlstate, outcome, evidence } = loss
+  const { session, idle, inTransaction } = scene
+  publish('reprise:loss', { session, condition, sqlstate, outcome, evidence, idle, inTransaction })
+}
+
+/** What the holder of a session hears that loses an anchor while nothing is under way. */
+export function anchorError(
+  { condition }: Loss,
+  { lastWords, lastNotice, socketError }: Connection,
+): Error {
+  const cause = lastWords ?? lastNotice ?? socketError ?? new Error('the connection was closed')
+  return surfaced({ outcome: 'not-sent', condition, reason: 'anchored', attempts: 1, cause })
+}
