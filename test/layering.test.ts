@@ -1,9 +1,10 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cycle, importsOf, type Layer, trespasses } from './house/layers.ts'
+import { climbs, cycle, drawnWings, importsOf, type Layer, trespasses } from './house/layers.ts'
 
 const packages = join(import.meta.dirname, '../packages')
+const picture = drawnWings(readFileSync(join(packages, '../ARCHITECTURE.md'), 'utf8'))
 const layers = globSync('*/package.json', { cwd: packages }).map((path): Layer => {
   const manifest = JSON.parse(readFileSync(join(packages, path), 'utf8'))
   const peers = Object.keys(manifest.peerDependencies ?? {})
@@ -13,8 +14,10 @@ const layers = globSync('*/package.json', { cwd: packages }).map((path): Layer =
     ...manifest.devDependencies,
   })
   const src = join(packages, path, '../src')
+  const name = path.split('/')[0]!
   return {
-    name: path.split('/')[0]!,
+    name,
+    wings: picture.get(name) ?? [],
     siblings: [...peers, ...others].filter((name) => name.startsWith('@reprise/')),
     peers,
     sources: new Map(
@@ -29,11 +32,16 @@ const layers = globSync('*/package.json', { cwd: packages }).map((path): Layer =
 test('there are packages, and they have sources', () => {
   expect(layers.map(({ name }) => name)).toEqual(expect.arrayContaining(['core', 'pg']))
   for (const { sources } of layers) expect(sources.size).toBeGreaterThan(0)
+  expect([...picture.keys()]).toEqual(['pg', 'core'])
 })
 
 describe.each(layers)('$name', (layer) => {
   test('imports only what lies below it', () => {
     expect(trespasses(layer)).toEqual([])
+  })
+
+  test('keeps to its wings as ARCHITECTURE.md draws them', () => {
+    expect(climbs(layer)).toEqual([])
   })
 
   test('has no import cycle', () => {
@@ -85,6 +93,30 @@ describe('the rule itself', () => {
 
   test('reads manifests, too', () => {
     expect(trespasses(layer('kysely', '', { siblings: ['@reprise/prisma'] }))).toHaveLength(1)
+  })
+
+  test('lets a wing import what lies below it, and nothing else', () => {
+    const floors = (text: string): string[] =>
+      climbs({
+        ...layer('pg', ''),
+        wings: ['top', '.', 'low'],
+        sources: new Map([
+          ['index.ts', `export * from './top/a.ts'`],
+          ['top/a.ts', `import './b.ts'; import '../beside.ts'; import '../low/c.ts'`],
+          ['top/b.ts', ''],
+          ['beside.ts', `import './low/c.ts'`],
+          ['low/c.ts', text],
+        ]),
+      })
+    expect(floors('')).toEqual([])
+    expect(floors(`import '../top/b.ts'`)).toHaveLength(1)
+    expect(floors(`import type { A } from '../beside.ts'`)).toHaveLength(1)
+    expect(floors(`export * from '../index.ts'`)).toHaveLength(1)
+    expect(climbs({ ...layer('pg', ''), wings: ['top'] })).toEqual([
+      'pg/src/a.ts lies in no wing',
+      'pg/src/b.ts lies in no wing',
+      'pg/src/top is empty',
+    ])
   })
 
   test('finds a cycle, also one of types alone', () => {

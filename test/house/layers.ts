@@ -11,6 +11,8 @@ export interface Layer {
   readonly peers: readonly string[]
   /** Source texts by path, relative to `src`. */
   readonly sources: ReadonlyMap<string, string>
+  /** Its wings, the highest first: each imports only those below it. None where there are no wings. */
+  readonly wings?: readonly string[]
 }
 
 /** What each package may import beside `node:*` and its own files: imports go down only. */
@@ -48,6 +50,45 @@ export function trespasses(layer: Layer): string[] {
     }
   }
   return found
+}
+
+/**
+ * The ways in which a file of one wing imports another above it, lies in no wing, or one of the wings
+ * has no file, one sentence each. `.` is what lies beside the wings; `index.ts` may import all of them.
+ */
+export function climbs({ name, sources, wings = [] }: Layer): string[] {
+  if (wings.length === 0) return []
+  const found: string[] = []
+  const inhabited = new Set<string>()
+  for (const [file, text] of sources) {
+    if (file === 'index.ts') continue
+    const wing = dirname(file)
+    const floor = wings.indexOf(wing)
+    inhabited.add(wing)
+    if (floor < 0) found.push(`${name}/src/${file} lies in no wing`)
+    for (const specifier of importsOf(file, text)) {
+      if (specifier === undefined || !isRelative(specifier)) continue
+      const below = target(file, specifier)
+      if (below === 'index.ts' || wings.indexOf(dirname(below)) < floor) {
+        found.push(`${name}/src/${file} imports ${below}, which lies above it`)
+      }
+    }
+  }
+  for (const wing of wings) if (!inhabited.has(wing)) found.push(`${name}/src/${wing} is empty`)
+  return found
+}
+
+/**
+ * The wings of each package as a picture draws them, the highest first: the lines `package/wing` of
+ * its fenced block `wings`, a wing being a folder or, for what lies beside the folders, its files.
+ */
+export function drawnWings(document: string): Map<string, string[]> {
+  const [, picture = ''] = /^```wings\n(.*?)^```$/ms.exec(document) ?? []
+  const drawn = new Map<string, string[]>()
+  for (const [, name, wing] of picture.matchAll(/^(\w+)\/(\S+)/gm)) {
+    drawn.set(name!, [...(drawn.get(name!) ?? []), wing!.endsWith('.ts') ? '.' : wing!])
+  }
+  return drawn
 }
 
 /** One import cycle of the package, as the files along it, or `undefined`. */

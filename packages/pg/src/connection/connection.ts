@@ -5,6 +5,7 @@ import { handshake } from './handshake.ts'
 import type { Backend } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
 import { type ParameterStatus, reported } from './reported.ts'
+import { typed } from './typed.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */
@@ -89,10 +90,9 @@ export class Connection {
     this.#owner = owner
     this.client = new Base(config)
     this.#queue = this.client._queryQueue ?? this.client.queryQueue
-    const parameters = this.client.connectionParameters
+    const { connection: wire, connectionParameters: parameters } = this.client
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
-    const wire = this.client.connection
     let greeted = false
     guardParser(wire, () => greeted)
     wire.on('readyForQuery', (message: { status: TransactionStatus }) => {
@@ -104,9 +104,7 @@ export class Connection {
       this.errorFrame = message
       if (this.active === undefined) this.lastWords ??= message
     })
-    wire.on('parameterStatus', (message: ParameterStatus) => {
-      Object.assign(this, reported(message))
-    })
+    wire.on('parameterStatus', (message: ParameterStatus) => Object.assign(this, reported(message)))
     wire.on('end', () => {
       this.#closed = true
     })
@@ -201,10 +199,7 @@ export class Connection {
   run(work: InFlight, query: PgQuery | Submittable): void {
     this.active = work
     const { client } = this
-    // As pg.Client.query does, which somebody may have wrapped for the sake of the application.
-    const sent = query as Partial<PgQuery>
-    if (client.binary && !sent.binary) sent.binary = true
-    if (sent._result && !sent._result._types) sent._result._types = client._types
+    typed(query, client)
     this.#queue.push(query)
     client._pulseQueryQueue()
   }
