@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Proxy, Server } from '../../../test/kit/index.ts'
+import { Proxy, Server, until } from '../../../test/kit/index.ts'
 import { sessionOn } from './compare.ts'
 import { failure } from './support.ts'
 
