@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Action, outcomeOf, Proxy, Server } from '../../../test/kit/index.ts'
 import { withThrowaway } from './support.ts'
 
@@ -141,64 +141,115 @@ const faults: readonly (() => Action | Promise<Action>)[] = [
   },
 ]
 
+/** Steps with the names and numbers of one run. */
+function asked(steps: readonly Asked[]): Asked[] {
+  const run = `'books-${++ids}'`
+  return steps.map(({ text, own }, at) => ({
+    own,
+    text: text.replaceAll('@', String(at + 1)).replaceAll('$id$', () => run),
+  }))
+}
+
+interface Loss {
+  readonly fault: () => Action | Promise<Action>
+  /** At which frame, from 0; none at -1. */
+  readonly at: number
+  /** The frames of which step are counted; of all where it is not given. */
+  readonly of?: number
+}
+
+/**
+ * Executes steps in a session that loses its connection once, and holds what it is told against what a
+ * plain client is, or against what is in the database.
+ * @returns how many frames there were
+ */
+async function holds(steps: readonly Asked[], loss: Loss, listening = false): Promise<number> {
+  const plain = await plainly(asked(steps))
+  await forget()
+  await admin.query('TRUNCATE t')
+  let frames = 0
+  let current = -1
+  await withThrowaway(`${proxy.url(direct)}?application_name=books`, async (client) => {
+    client.on('error', () => undefined)
+    await client.query(listening ? 'LISTEN books' : 'SELECT 1')
+    const stop = proxy.onFrame(() => {
+      if (loss.of !== undefined && loss.of !== current) return 'pass'
+      return frames++ === loss.at ? loss.fault() : 'pass'
+    })
+    for (const [i, one] of asked(steps).entries()) {
+      current = i
+      const before = plain.after[i - 1] ?? []
+      const answer = await told(one, client).catch((error) => ({ error }))
+      const { error } = answer as { error?: { code?: string } }
+      const outcome = error === undefined ? undefined : outcomeOf(error)
+      // A COMMIT that is answered by ROLLBACK is an error here.
+      const undone = error?.code === '40000'
+      if (outcome === undefined || undone) {
+        const expected = plain.told[i]
+        if (undone) expect(expected).toMatchObject([{ command: 'ROLLBACK' }])
+        else expect(error === undefined ? answer : error.code).toEqual(expected)
+        expect(await rows()).toEqual(plain.after[i])
+        continue
+      }
+      await client.query('ROLLBACK').catch(() => undefined)
+      const now = await rows()
+      expect(new Set(now).size).toBe(now.length)
+      if (outcome === 'committed') expect(now).toEqual(plain.after[i])
+      else if (outcome === 'in-doubt') expect(now).toEqual(expect.arrayContaining(before))
+      else expect(now).toEqual(before)
+      break
+    }
+    stop()
+  })
+  await forget()
+  return frames
+}
+
+const contexts: [string, string[]][] = [
+  ['in autocommit', []],
+  ['in a transaction', ['BEGIN', insert]],
+  ['behind a savepoint', ['BEGIN', insert, 'SAVEPOINT s', insert]],
+]
+
+describe.each(contexts)('%s', (_name, before) => {
+  it.each(texts)(
+    '%s, lost at each of its frames: never done twice, and what is told is true',
+    async (text) => {
+      for (const own of [false, true]) {
+        const steps = [...before, text, insert, 'COMMIT'].map((one) => ({
+          text: one,
+          own: own && one === text,
+        }))
+        const of = before.length
+        const frames = await holds(steps, { fault: () => 'pass', at: -1, of })
+        for (let at = 0; at < frames; at++) {
+          await holds(steps, {
+            fault: faults[(at + Number(own)) % faults.length] as () => Action,
+            at,
+            of,
+          })
+          await holds(steps, { fault: () => 'swallow', at, of })
+        }
+      }
+    },
+  )
+})
+
 it('whatever order the books come in, and whatever frame the connection ends at: what is told is what a plain client would be, or true', async () => {
   await fc.assert(
     fc.asyncProperty(
       session,
       fc.constantFrom(...faults),
-      fc.double({ min: 0, max: 1, maxExcluded: true }),
+      fc.array(fc.double({ min: 0, max: 1, maxExcluded: true }), { minLength: 3, maxLength: 3 }),
       fc.boolean(),
-      async (steps, fault, place, listening) => {
-        const asked = (): Asked[] => {
-          const run = `'books-${++ids}'`
-          return steps.map(({ text, own }, at) => ({
-            own,
-            text: text.replaceAll('@', String(at + 1)).replaceAll('$id$', () => run),
-          }))
+      async (steps, fault, places, listening) => {
+        const frames = await holds(steps, { fault, at: -1 }, listening)
+        for (const place of places) {
+          await holds(steps, { fault, at: Math.floor(place * frames) }, listening)
         }
-        const plain = await plainly(asked())
-        const run = async (at: number): Promise<number> => {
-          // What was prepared holds its locks on until now.
-          await forget()
-          await admin.query('TRUNCATE t')
-          let frames = 0
-          const url = `${proxy.url(direct)}?application_name=books`
-          await withThrowaway(url, async (client) => {
-            client.on('error', () => undefined)
-            await client.query(listening ? 'LISTEN books' : 'SELECT 1')
-            const stop = proxy.onFrame(() => (frames++ === at ? fault() : 'pass'))
-            for (const [i, one] of asked().entries()) {
-              const before = plain.after[i - 1] ?? []
-              const answer = await told(one, client).catch((error) => ({ error }))
-              const { error } = answer as { error?: { code?: string } }
-              const outcome = error === undefined ? undefined : outcomeOf(error)
-              // A COMMIT that is answered by ROLLBACK is an error here.
-              const undone = error?.code === '40000'
-              if (outcome === undefined || undone) {
-                const expected = plain.told[i]
-                if (undone) expect(expected).toMatchObject([{ command: 'ROLLBACK' }])
-                else expect(error === undefined ? answer : error.code).toEqual(expected)
-                expect(await rows()).toEqual(plain.after[i])
-                continue
-              }
-              await client.query('ROLLBACK').catch(() => undefined)
-              const now = await rows()
-              expect(new Set(now).size).toBe(now.length)
-              if (outcome === 'committed') expect(now).toEqual(plain.after[i])
-              else if (outcome === 'in-doubt') expect(now).toEqual(expect.arrayContaining(before))
-              else expect(now).toEqual(before)
-              break
-            }
-            stop()
-          })
-          return frames
-        }
-        const frames = await run(-1)
-        await run(Math.floor(place * frames))
-        await forget()
       },
     ),
-    { numRuns: 150, interruptAfterTimeLimit: 45_000, endOnFailure: false },
+    { numRuns: 60, interruptAfterTimeLimit: 30_000, endOnFailure: false },
   )
 }, 120_000)
 
