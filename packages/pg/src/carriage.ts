@@ -41,9 +41,9 @@ export class Carriage implements PassengerOwner {
     else void this.#boardLater(passenger)
   }
 
-  left(passenger: Passenger, connection: Connection): void {
+  left(passenger: Passenger, connection: Connection, answered: boolean): void {
     const conversation = this.#conversation
-    if (connection.usable) {
+    if (answered) {
       if (passenger.submitted) {
         this.#keepBooks(passenger, connection)
         conversation.wonder(passenger.statement, textOf(passenger.load), passenger.failed)

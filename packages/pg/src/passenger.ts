@@ -10,7 +10,11 @@ import type { ReportMessage, Submittable, Wire } from './wire.ts'
 
 /** Who hears that a passenger has left the wire. */
 export interface PassengerOwner {
-  left(passenger: Passenger, connection: Connection): void
+  /**
+   * @param answered whether it saw its ReadyForQuery: then it is done, even where the connection ended
+   *   right behind it
+   */
+  left(passenger: Passenger, connection: Connection, answered: boolean): void
   /** Gives the error that a passenger is to see instead of what pg says. */
   lossFor(passenger: Passenger, connection: Connection, error: Error): Error
 }
@@ -113,7 +117,7 @@ export class Passenger {
     process.nextTick(() => {
       connection.idle()
       clearTimeout(this.#timer)
-      this.#owner.left(this, connection)
+      this.#owner.left(this, connection, true)
     })
   }
 
@@ -122,7 +126,7 @@ export class Passenger {
     const wire = connection.client.connection
     settleWaiting(wire)
     clearTimeout(this.#timer)
-    this.#owner.left(this, connection)
+    this.#owner.left(this, connection, false)
   }
 
   /** All that comes while it is aboard is its own. */
