@@ -208,7 +208,6 @@ async function holds(steps: readonly Asked[], loss: Loss, listening = false): Pr
 const contexts: [string, string[]][] = [
   ['in autocommit', []],
   ['in a transaction', ['BEGIN', insert]],
-  ['behind a savepoint', ['BEGIN', insert, 'SAVEPOINT s', insert]],
 ]
 
 describe.each(contexts)('%s', (_name, before) => {
