@@ -2,6 +2,7 @@ import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
+import { schemaWays } from './keep-sight-schema.ts'
 import { failure, kill, withClient } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -348,6 +349,15 @@ CREATE INDEX ON parent (lower(mail)); CREATE TYPE mood AS ENUM ('glad');`,
   { name: 'a savepoint', text: 'SAVEPOINT s' },
   { name: 'a value that is long', text: 'SELECT $1::text', values: [`${'word '.repeat(30)} now`] },
 ]
+
+describe('no time is kept beside what a table or a type is made of', () => {
+  it.each(schemaWays)('$name', async (way) => {
+    await endsWithOneTime(way, [])
+    for (const kills of [[1], [2], [3], [1, 2], [1, 3]]) {
+      expect(await endsWithOneTime(way, kills)).toBe('diverged')
+    }
+  })
+})
 
 describe('time is kept', () => {
   it.each(plain)('beside $name', async (way) => {

@@ -10,7 +10,11 @@ import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
 
 /** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
-  left(run: SubmittableRun, connection: Connection): void
+  /**
+   * @param answered whether it saw its ReadyForQuery: then it is done, even where the connection ended
+   *   right behind it
+   */
+  left(run: SubmittableRun, connection: Connection, answered: boolean): void
   /** Gives the error that a submittable is to see instead of what pg says. */
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error
 }
@@ -113,7 +117,7 @@ export class SubmittableRun {
     process.nextTick(() => {
       connection.idle()
       clearTimeout(this.#timer)
-      this.#owner.left(this, connection)
+      this.#owner.left(this, connection, true)
     })
   }
 
@@ -122,7 +126,7 @@ export class SubmittableRun {
     const wire = connection.client.connection
     settleWaiting(wire)
     clearTimeout(this.#timer)
-    this.#owner.left(this, connection)
+    this.#owner.left(this, connection, false)
   }
 
   /** All that comes while it is on the wire is its own. */

@@ -42,9 +42,9 @@ export class Submittables implements SubmittableOwner {
     else void this.#beginLater(run)
   }
 
-  left(run: SubmittableRun, connection: Connection): void {
+  left(run: SubmittableRun, connection: Connection, answered: boolean): void {
     const conversation = this.#conversation
-    if (connection.usable) {
+    if (answered) {
       if (run.submitted) {
         this.#keepBooks(run, connection)
         conversation.inquiry.note(run.statement, textOf(run.submittable), run.failed)

@@ -27,7 +27,8 @@ const dependent = (kind: string, oid: string): string =>
  *
  * A function is blind only if it is SQL or PL/pgSQL, has no word of time in it, reaches no table and
  * executes no text that is put together, and calls none but built-in ones. What a function calls is no
- * dependency that the catalog knows of, so nobody's word is taken for a second one.
+ * dependency that the catalog knows of, so nobody's word is taken for a second one. A partition that
+ * is written to by its own name is held against the keys of those that it is a part of.
  */
 const question = `WITH RECURSIVE mine AS MATERIALIZED (
  SELECT p.oid, p.proname, l.lanname, x.extname IS NOT NULL
@@ -76,6 +77,8 @@ const question = `WITH RECURSIVE mine AS MATERIALIZED (
  UNION SELECT a.adrelid FROM pg_catalog.pg_attrdef a WHERE ${dependent('pg_attrdef', 'a.oid')}
  UNION SELECT i.indrelid FROM pg_catalog.pg_index i WHERE ${dependent('pg_class', 'i.indexrelid')}
  UNION SELECT d.objid FROM dependents d WHERE d.classid = ${relation}
+ UNION SELECT p.relid FROM dependents d, pg_catalog.pg_partition_tree(d.objid) p
+ WHERE d.classid = ${relation}
  UNION SELECT e.above FROM reach r JOIN edges e ON e.below = r.oid
 )
 SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c JOIN seeing s ON s.oid = c.castfunc)
