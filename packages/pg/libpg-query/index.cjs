@@ -15,9 +15,13 @@ const wasm =
 
 const silent = () => {}
 
-exports.load = () =>
-  loader({ TextDecoder })({
-    wasmBinary: brotliDecompressSync(Buffer.from(wasm, 'base64')),
+exports.load = async () => {
+  const compiled = await WebAssembly.compile(brotliDecompressSync(Buffer.from(wasm, 'base64')))
+  return loader({ TextDecoder })({
+    instantiateWasm(imports, done) {
+      done(new WebAssembly.Instance(compiled, imports))
+    },
     print: silent,
     printErr: silent,
   })
+}
