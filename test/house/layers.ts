@@ -21,7 +21,7 @@ function allowed(layer: Layer): ReadonlySet<string> {
     case 'core':
       return new Set()
     case 'pg':
-      return new Set(['@reprise/core', 'pg', 'pgsql-parser'])
+      return new Set(['@reprise/core', 'pg', 'pgsql-deparser'])
     default:
       return new Set([
         '@reprise/pg',

@@ -1,5 +1,5 @@
 import type { RepriseOptions } from '@reprise/core'
-import pg from 'pg'
+import pg, { type Client, type ClientConfig, type Pool } from 'pg'
 
 export { isReprised } from './client/pool.ts'
 export { requireVersion, type Wanted } from './client/version.ts'
@@ -21,7 +21,7 @@ export {
 
 /** A client class for `pg.Pool`'s own `Client` option. */
 export interface Reprised {
-  readonly Client: new (config?: string | pg.ClientConfig) => pg.Client
+  readonly Client: new (config?: string | ClientConfig) => Client
 }
 
 /**
@@ -52,7 +52,7 @@ export function repriseClient(Base: unknown, options?: RepriseOptions): Reprised
  * @returns the same pool
  * @throws TypeError when this is no pg.Pool, or one with a configuration that cannot be used
  */
-export function reprisePool<P extends pg.Pool>(pool: P, options?: RepriseOptions): P {
+export function reprisePool<P extends Pool>(pool: P, options?: RepriseOptions): P {
   const held = pool as unknown as {
     Client?: PgClientClass
     options?: unknown

@@ -1,10 +1,55 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
 import { expect, it, vi } from 'vitest'
-import { loadParser } from '../src/keep/parser.ts'
 
-vi.mock('pgsql-parser', () => {
-  throw new Error('it cannot be found')
+const advices: unknown[] = []
+const heard = (event: unknown): number => advices.push(event)
+
+it.each([
+  ['the WebAssembly', '../libpg-query/index.cjs'],
+  ['the deparser', 'pgsql-deparser'],
+])(
+  'without %s there is no parser, no error, and one advice that says what to copy',
+  async (_, module) => {
+    vi.resetModules()
+    vi.doMock(module, () => {
+      throw new Error('it cannot be found')
+    })
+    advices.length = 0
+    subscribe('reprise:advice', heard)
+    const { loadParser } = await import('../src/keep/parser.ts')
+    expect(await loadParser()).toBeUndefined()
+    expect(await loadParser()).toBeUndefined()
+    unsubscribe('reprise:advice', heard)
+    vi.doUnmock(module)
+    expect(advices).toEqual([
+      { advice: expect.stringMatching(/could not be loaded.*copy node_modules\/@reprise\/pg/) },
+    ])
+  },
+)
+
+it('what cannot be compiled is one advice, and no rejection that nobody handles', async () => {
+  vi.resetModules()
+  vi.doMock('../libpg-query/index.cjs', () => ({
+    load: () => Promise.reject(new Error('no WebAssembly here')),
+  }))
+  advices.length = 0
+  subscribe('reprise:advice', heard)
+  const { loadParser } = await import('../src/keep/parser.ts')
+  expect(await loadParser()).toBeUndefined()
+  unsubscribe('reprise:advice', heard)
+  vi.doUnmock('../libpg-query/index.cjs')
+  expect(advices).toHaveLength(1)
 })
 
-it('without the parser there is none, and no error', async () => {
-  expect(await loadParser()).toBeUndefined()
+it('the parser that is shipped is the libpg-query that is installed', () => {
+  const installed = dirname(createRequire(import.meta.url).resolve('libpg-query'))
+  const shipped = readFileSync(join(import.meta.dirname, '../libpg-query/index.cjs'), 'utf8')
+  const [, packed = ''] = /^ {2}'([\w+/=]+)'$/m.exec(shipped) ?? []
+  const wasm = readFileSync(join(installed, 'libpg-query.wasm'))
+  expect(brotliDecompressSync(Buffer.from(packed, 'base64')).equals(wasm)).toBe(true)
+  expect(shipped).toContain(readFileSync(join(installed, 'libpg-query.js'), 'utf8').trim())
 })

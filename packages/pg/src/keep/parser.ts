@@ -1,3 +1,5 @@
+import { publish } from '@reprise/core'
+import type { Memory } from '../../libpg-query/index.cjs'
 import { type Node, sameTree } from './tree.ts'
 
 /** Longer texts take longer to read and write than anybody should wait at one go. */
@@ -16,12 +18,7 @@ export interface Parser {
   write(statement: Node): string | undefined
 }
 
-/** What is used of pgsql-parser. */
-interface Module {
-  loadModule(): Promise<void>
-  parseSync(text: string): unknown
-  deparseSync(tree: never): string
-}
+type Deparse = (tree: never) => string
 
 interface Tree {
   readonly stmts?: readonly { readonly stmt?: Node }[]
@@ -30,25 +27,51 @@ interface Tree {
 let loading: Promise<Parser | undefined> | undefined
 
 /**
- * Loads the parser, 2 MB of WebAssembly, when it is first asked for: the replay of a transaction is
- * the only thing that needs it. Where it cannot be loaded there is none.
+ * Loads the parser when it is first asked for: the replay of a transaction is the only thing that
+ * needs it, and its WebAssembly, 335 kB of text, takes 20 ms to unpack. Where it cannot be loaded there is
+ * none, and an advice says so, once.
  */
 export function loadParser(): Promise<Parser | undefined> {
-  loading ??= import('pgsql-parser')
-    .then(async (module) => {
-      const parser = module as unknown as Module
-      await parser.loadModule()
-      return parserOf(parser)
+  loading ??= Promise.all([import('../../libpg-query/index.cjs'), import('pgsql-deparser')])
+    .then(async ([libpgQuery, deparser]) =>
+      parserOf(await libpgQuery.load(), deparser.deparseSync as Deparse),
+    )
+    .catch((error) => {
+      publish('reprise:advice', { advice: unloadable(error) })
+      return undefined
     })
-    .catch(() => undefined)
   return loading
 }
 
-function parserOf({ parseSync, deparseSync }: Module): Parser {
+function unloadable(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error)
+  return `Values that the database generates cannot be kept when a transaction is replayed, so that an INSERT … RETURNING of a serial diverges, because PostgreSQL's parser could not be loaded (${reason}): copy node_modules/@reprise/pg and node_modules/pgsql-deparser with what they depend on to where the program runs, and set @reprise/pg as external in the bundler.`
+}
+
+/** The tree of a text as libpg_query writes it in JSON; undefined where it finds an error. */
+function parse(memory: Memory, text: string): Tree | undefined {
+  const bytes = memory.lengthBytesUTF8(text) + 1
+  const pointer = memory._malloc(bytes)
+  let result = 0
+  try {
+    memory.stringToUTF8(text, pointer, bytes)
+    result = memory._wasm_parse_query_raw(pointer)
+    if (result === 0) return undefined
+    // A PgQueryParseResult: the tree, what was written to stderr, the error.
+    const tree = memory.getValue(result, 'i32')
+    const error = memory.getValue(result + 8, 'i32')
+    return tree === 0 || error !== 0 ? undefined : JSON.parse(memory.UTF8ToString(tree))
+  } finally {
+    memory._free(pointer)
+    if (result !== 0) memory._wasm_free_parse_result(result)
+  }
+}
+
+function parserOf(memory: Memory, deparseSync: Deparse): Parser {
   const read = (text: string): Node | undefined => {
-    if (text.length > longest) return undefined
+    if (text === '' || text.length > longest) return undefined
     try {
-      const { stmts } = parseSync(text) as Tree
+      const stmts = parse(memory, text)?.stmts
       return stmts?.length === 1 ? stmts[0]?.stmt : undefined
     } catch {
       return undefined
