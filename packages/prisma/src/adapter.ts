@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { type RepriseOptions, type Settings, settingsOf } from '@reprise/core'
 import { reprise, reprisePool } from '@reprise/pg'
 import { tellOutcomes } from './outcome.ts'
+import { checkVersion } from './version.ts'
 
 type PrismaPgParameters = ConstructorParameters<typeof PrismaPg>
 type PoolOrConfig = PrismaPgParameters[0]
@@ -54,6 +55,7 @@ class RepriseAdapter extends PrismaPg {
  * @throws TypeError with one sentence that says what to do
  */
 export function repriseAdapter(config: PoolOrConfig, options: AdapterOptions = {}): PrismaPg {
+  checkVersion('@prisma/adapter-pg')
   const { own, passed } = divided(options)
   const settings = settingsOf(own)
   if (typeof config === 'string') {

@@ -2,6 +2,7 @@ import { publish, type RepriseOptions, type Settings, settingsOf } from '@repris
 import { settingsUnder } from './adapter.ts'
 import { Door } from './door.ts'
 import type { Operation } from './operation.ts'
+import { checkVersion } from './version.ts'
 
 /** What is touched of a PrismaClient. The underscored names are Prisma's own. */
 interface Client {
@@ -34,6 +35,7 @@ export function reprise(options?: RepriseOptions): <C>(client: C) => C {
   if (isClient(options)) {
     throw new TypeError('reprise is a function to be called: write $extends(reprise()).')
   }
+  checkVersion('@prisma/client')
   const given = options === undefined ? undefined : settingsOf(options)
   return <C>(client: C): C => extend(client, given) as C
 }
