@@ -1,6 +1,7 @@
 import { type RepriseOptions, settingsOf } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { kitFor } from './kit.ts'
+import { withoutMisplaced } from './misplaced.ts'
 import { Session } from './session.ts'
 import type { PgClientClass } from './wire.ts'
 
@@ -24,7 +25,7 @@ export function sessionClass(Base: PgClientClass, options?: RepriseOptions): Ses
     static readonly Query: unknown = Base.Query
 
     constructor(config?: string | ClientConfig) {
-      super(kit, config)
+      super(kit, withoutMisplaced(config))
     }
   }
 }

@@ -1,4 +1,10 @@
-import { publish, type RepriseOptions, type Settings, settingsOf } from '@reprise/core'
+import {
+  notToBeSpread,
+  publish,
+  type RepriseOptions,
+  type Settings,
+  settingsOf,
+} from '@reprise/core'
 import { settingsUnder } from './adapter.ts'
 import { Door } from './door.ts'
 import type { Operation } from './operation.ts'
@@ -37,8 +43,13 @@ export function reprise(options?: RepriseOptions): <C>(client: C) => C {
   }
   checkVersion('@prisma/client')
   const given = options === undefined ? undefined : settingsOf(options)
-  return <C>(client: C): C => extend(client, given) as C
+  return notToBeSpread(<C>(client: C): C => extend(client, given) as C, notForPool)
 }
+
+const notForPool =
+  'This reprise is the extension of @reprise/prisma: write $extends(reprise()), and for the pool repriseAdapter({ connectionString }), or PrismaPg({ …, ...reprise() }) with reprise of @reprise/pg.'
+
+notToBeSpread(reprise, notForPool)
 
 function extend(client: unknown, given: Settings | undefined): unknown {
   if (!isClient(client)) {

@@ -10,6 +10,6 @@ export function checkVersion(name: '@prisma/client' | '@prisma/adapter-pg'): voi
     title: name,
     range: '^6.19.0 || ^7.0.0',
     door: '@reprise/prisma',
-    from: import.meta.url,
+    from: typeof __filename === 'string' ? __filename : '',
   })
 }
