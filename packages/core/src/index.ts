@@ -23,7 +23,8 @@ export {
   isPassingSocketError,
   sqlstateOf,
 } from './loss/sqlstate.ts'
-export { type RepriseOptions, type Settings, settingsOf } from './options.ts'
+export { isPoolOrClient, notToBeSpread } from './misuse.ts'
+export { optionAmong, type RepriseOptions, type Settings, settingsOf } from './options.ts'
 export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'

@@ -1,3 +1,4 @@
+import { isPoolOrClient } from './misuse.ts'
 import type { BackoffOptions } from './pace/backoff.ts'
 import type { BudgetOptions } from './pace/budget.ts'
 import type { GateOptions } from './pace/gate.ts'
@@ -53,6 +54,12 @@ export interface Settings {
 
 type Check = (value: unknown) => string | undefined
 
+/** What a timer of Node's can wait for; beyond it, it does not wait at all. */
+const longest = 2 ** 31 - 1
+const milliseconds: Check = (value) =>
+  typeof value === 'number' && value >= 0 && value <= longest
+    ? undefined
+    : `a number that is not negative, and at most ${longest}`
 const amount: Check = (value) =>
   typeof value === 'number' && value >= 0 && !Number.isNaN(value)
     ? undefined
@@ -82,16 +89,24 @@ const witness: Check = (value) => {
 }
 
 const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
-  deadline: amount,
+  deadline: milliseconds,
   replay: oneOf('verified', 'off'),
   witness,
   exactlyOnce: flag,
   maxTapeBytes: amount,
   operatorAfter: amount,
-  probeAfter: amount,
+  probeAfter: milliseconds,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
+}
+
+/**
+ * The first option of Reprise that is found among those of something else.
+ * @param theirs names that the other has, too
+ */
+export function optionAmong(config: object, theirs: readonly string[] = []): string | undefined {
+  return Object.keys(config).find((name) => Object.hasOwn(checks, name) && !theirs.includes(name))
 }
 
 /**
@@ -101,6 +116,11 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
 export function settingsOf(options: RepriseOptions = {}): Settings {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new TypeError('Reprise options must be an object, such as { deadline: 30_000 }.')
+  }
+  if (isPoolOrClient(options)) {
+    throw new TypeError(
+      'Reprise options must be an object, such as { deadline: 30_000 }, and this is a pool or a client: write reprisePool(pool, options), or new pg.Pool({ …, ...reprise(options) }).',
+    )
   }
   for (const [name, value] of Object.entries(options)) {
     const check = (checks as Record<string, Check | undefined>)[name]

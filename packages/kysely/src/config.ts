@@ -1,3 +1,4 @@
+import { isPoolOrClient } from '@reprise/core'
 import type { reprisePool } from '@reprise/pg'
 import type { KyselyConfig, PostgresDialectConfig } from 'kysely'
 
@@ -31,6 +32,9 @@ const known = [
 export function checkConfig(config: Config): void {
   if (typeof config !== 'object' || config === null) {
     throw new TypeError('reprise() takes a configuration: pass { pool: new Pool({ … }) }.')
+  }
+  if (isPoolOrClient(config)) {
+    throw new TypeError('reprise() takes a configuration, and this is a pool: pass { pool }.')
   }
   if (config.dialect !== undefined) {
     throw new TypeError(

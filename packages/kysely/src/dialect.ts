@@ -12,6 +12,13 @@ import {
 import type { Config } from './config.ts'
 import { SessionDriver } from './driver.ts'
 
+const adapters = new WeakSet<object>()
+
+/** Whether an adapter is of a dialect made here: every executor shows its adapter, whoever wraps it. */
+export function isSessionAdapter(adapter: object): boolean {
+  return adapters.has(adapter)
+}
+
 /** Kysely's PostgresDialect with another driver. */
 export class SessionDialect implements Dialect {
   /** The driver of all its Kysely instances: they share one pool. */
@@ -31,7 +38,9 @@ export class SessionDialect implements Dialect {
   }
 
   createAdapter(): DialectAdapter {
-    return new PostgresAdapter()
+    const adapter = new PostgresAdapter()
+    adapters.add(adapter)
+    return adapter
   }
 
   createIntrospector(db: Parameters<Dialect['createIntrospector']>[0]): DatabaseIntrospector {

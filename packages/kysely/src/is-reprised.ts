@@ -1,10 +1,10 @@
 import { isReprised as onSessions } from '@reprise/pg'
-import { RerunExecutor } from './executor.ts'
+import { isSessionAdapter } from './dialect.ts'
 import { ReprisePlugin } from './plugin.ts'
 
 /** The part of a Kysely, or of a transaction of one, that says what it runs on. */
 interface Executing {
-  getExecutor(): { readonly plugins: readonly unknown[] }
+  getExecutor(): { readonly adapter: object; readonly plugins: readonly unknown[] }
 }
 
 /**
@@ -18,7 +18,7 @@ export function isReprised(value: unknown): boolean {
   if (typeof (value as Partial<Executing> | null | undefined)?.getExecutor !== 'function') {
     return onSessions(value)
   }
-  const executor = (value as Executing).getExecutor()
-  if (executor instanceof RerunExecutor) return true
-  return executor.plugins.some((plugin) => plugin instanceof ReprisePlugin && plugin.protects)
+  const { adapter, plugins } = (value as Executing).getExecutor()
+  if (isSessionAdapter(adapter)) return true
+  return plugins.some((plugin) => plugin instanceof ReprisePlugin && plugin.protects)
 }

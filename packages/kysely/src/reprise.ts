@@ -1,4 +1,4 @@
-import { Budget, settingsOf } from '@reprise/core'
+import { Budget, notToBeSpread, settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { Kysely, type KyselyConfig, type KyselyProps } from 'kysely'
 import { type Config, checkConfig } from './config.ts'
@@ -34,3 +34,8 @@ export function reprise(config: Config, options?: RepriseOptions): KyselyProps {
     executor: new RerunExecutor(executor, { settings, budget: new Budget(settings.budget) }),
   }
 }
+
+notToBeSpread(
+  reprise,
+  'This reprise is the one of @reprise/kysely: write new Kysely(reprise({ pool })), or spread reprise() of @reprise/pg into the options of the pool.',
+)

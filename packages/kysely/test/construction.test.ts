@@ -19,6 +19,7 @@ test.each([
   ['the dialect of MySQL', { dialect: new MysqlDialect({} as never) }, 'PostgreSQL only'],
   ['the dialect of SQLite', { dialect: new SqliteDialect({} as never) }, 'PostgreSQL only'],
   ['what is no pool of node-postgres', { pool: { getConnection() {} } }, 'new pg.Pool'],
+  ['a pool in place of it', pool(), 'pass { pool }'],
   ['an unknown name', { pool: pool(), plugin: [] }, "does not know 'plugin'"],
 ])('%s is refused with a sentence', (_, config, sentence) => {
   expect(() => loose(config)).toThrow(TypeError)
@@ -32,8 +33,12 @@ test('wrong options are refused with a sentence', () => {
 
 test('the plugin refuses what it cannot use', () => {
   expect(() => new LoosePlugin()).toThrow("takes the dialect's pool")
-  expect(() => new LoosePlugin({ pool: async () => pool() })).toThrow('and not a function')
   expect(() => new LoosePlugin({ pool: {} })).toThrow('new pg.Pool')
+})
+
+test('spread into the options of a pool, without a call, it says what to write', () => {
+  expect(() => new pg.Pool({ ...reprise })).toThrow(/that|spread reprise\(\) of @reprise\/pg/)
+  expect(() => loose({ pool: pool() }, pool())).toThrow('this is a pool')
 })
 
 test('a pool of pg in pipeline mode is refused', () => {

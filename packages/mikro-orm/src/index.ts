@@ -1,6 +1,6 @@
 import type { AnyEntity, EntityClass, EntitySchema } from '@mikro-orm/core'
 import { type EntityManager, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql'
-import { settingsOf } from '@reprise/core'
+import { notToBeSpread, optionAmong, settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { type DriverClass, driverOver } from './driver.ts'
 import { checkedDriverOptions, checkedReplicas } from './driver-options.ts'
@@ -41,6 +41,12 @@ export function reprise<
       'reprise() takes the MikroORM configuration: reprise({ clientUrl, entities }, { deadline: 30_000 }).',
     )
   }
+  const misplaced = optionAmong(config)
+  if (misplaced !== undefined) {
+    throw new TypeError(
+      `'${misplaced}' is an option of Reprise, not of MikroORM: write reprise({ … }, { ${misplaced} }) around the configuration, or driverOptions: reprise({ ${misplaced} }) with reprise of @reprise/pg.`,
+    )
+  }
   const settings = settingsOf(options)
   const Base = (config.driver ?? PostgreSqlDriver) as DriverClass
   return {
@@ -50,3 +56,8 @@ export function reprise<
     driver: driverOver(Base, options, settings),
   }
 }
+
+notToBeSpread(
+  reprise,
+  'This reprise is the one of @reprise/mikro-orm: write MikroORM.init(reprise({ … })), or driverOptions: reprise() with that of @reprise/pg.',
+)

@@ -1,10 +1,11 @@
-import type { RepriseOptions } from '@reprise/core'
+import { notToBeSpread, type RepriseOptions } from '@reprise/core'
 import pg, { type Client, type ClientConfig, type Pool } from 'pg'
 
 export { isReprised } from './client/pool.ts'
 export { requireVersion, type Wanted } from './client/version.ts'
 export { type TokenTable, tokenTable } from './witness/token.ts'
 
+import { misplaced } from './client/misplaced.ts'
 import { sessionClass } from './client/pool.ts'
 import type { PgClientClass } from './connection/wire.ts'
 import { refusePipeline } from './exchange/shared.ts'
@@ -29,11 +30,16 @@ export interface Reprised {
  *
  *     new pg.Pool({ connectionString, ...reprise() })
  *
+ * A pg.Client that is given it refuses to connect, since it would be none of Reprise's.
+ *
  * @throws TypeError for an unknown option or one of the wrong type, and when pg is pg-native
  */
 export function reprise(options?: RepriseOptions): Reprised {
-  return { Client: repriseClient(pg.Client, options) }
+  const made = { Client: repriseClient(pg.Client, options), connection: misplaced }
+  return made
 }
+
+notToBeSpread(reprise, 'reprise is a function to be called: write ...reprise().')
 
 /**
  * As {@link reprise}, on a given copy of node-postgres: for an ORM that brings its own. A class made

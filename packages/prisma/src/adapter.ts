@@ -1,7 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import { type RepriseOptions, type Settings, settingsOf } from '@reprise/core'
+import { optionAmong, type RepriseOptions, type Settings, settingsOf } from '@reprise/core'
 import { reprise, reprisePool } from '@reprise/pg'
 import { tellOutcomes } from './outcome.ts'
+import { checkVersion } from './version.ts'
 
 type PrismaPgParameters = ConstructorParameters<typeof PrismaPg>
 type PoolOrConfig = PrismaPgParameters[0]
@@ -54,6 +55,7 @@ class RepriseAdapter extends PrismaPg {
  * @throws TypeError with one sentence that says what to do
  */
 export function repriseAdapter(config: PoolOrConfig, options: AdapterOptions = {}): PrismaPg {
+  checkVersion('@prisma/adapter-pg')
   const { own, passed } = divided(options)
   const settings = settingsOf(own)
   if (typeof config === 'string') {
@@ -64,8 +66,20 @@ export function repriseAdapter(config: PoolOrConfig, options: AdapterOptions = {
       'repriseAdapter() takes what PrismaPg takes: pass { connectionString }, a connection string or a pg.Pool.',
     )
   }
+  if (typeof (config as { adapterName?: unknown }).adapterName === 'string') {
+    throw new TypeError(
+      'repriseAdapter() is made in place of a PrismaPg: write repriseAdapter({ connectionString }), not repriseAdapter(new PrismaPg(…)).',
+    )
+  }
   if (isPool(config)) return onPool(config, own, passed, settings)
   if ((config as { Client?: unknown }).Client !== undefined) throw twice()
+  // pg-pool has a log of its own.
+  const misplaced = optionAmong(config, ['log'])
+  if (misplaced !== undefined) {
+    throw new TypeError(
+      `'${misplaced}' is an option of Reprise, not of the pool: write repriseAdapter({ connectionString }, { ${misplaced} }).`,
+    )
+  }
   const pooled: PoolConfig = { ...config, ...reprise(own) }
   return new RepriseAdapter(pooled, passed, settings)
 }

@@ -1,7 +1,14 @@
-import { publish, type RepriseOptions, type Settings, settingsOf } from '@reprise/core'
+import {
+  notToBeSpread,
+  publish,
+  type RepriseOptions,
+  type Settings,
+  settingsOf,
+} from '@reprise/core'
 import { settingsUnder } from './adapter.ts'
 import { Door } from './door.ts'
 import type { Operation } from './operation.ts'
+import { checkVersion } from './version.ts'
 
 /** What is touched of a PrismaClient. The underscored names are Prisma's own. */
 interface Client {
@@ -34,9 +41,15 @@ export function reprise(options?: RepriseOptions): <C>(client: C) => C {
   if (isClient(options)) {
     throw new TypeError('reprise is a function to be called: write $extends(reprise()).')
   }
+  checkVersion('@prisma/client')
   const given = options === undefined ? undefined : settingsOf(options)
-  return <C>(client: C): C => extend(client, given) as C
+  return notToBeSpread(<C>(client: C): C => extend(client, given) as C, notForPool)
 }
+
+const notForPool =
+  'This reprise is the extension of @reprise/prisma: write $extends(reprise()), and for the pool repriseAdapter({ connectionString }), or PrismaPg({ …, ...reprise() }) with reprise of @reprise/pg.'
+
+notToBeSpread(reprise, notForPool)
 
 function extend(client: unknown, given: Settings | undefined): unknown {
   if (!isClient(client)) {

@@ -1,4 +1,4 @@
-import { diagnose, isOutcome } from '@reprise/core'
+import { diagnose, FailedTransactionError, isOutcome } from '@reprise/core'
 
 /** What a driver adapter keeps of a node-postgres error. */
 interface Payload {
@@ -25,8 +25,16 @@ interface Queryable {
   executeRaw(query: Query): Promise<unknown>
 }
 
+/** A transaction of an adapter; the engine sends its COMMIT or ROLLBACK before it calls either of these. */
+interface Transaction extends Queryable {
+  /** Gives the client back, and no more. */
+  commit(): Promise<void>
+  /** Gives the client back, and no more. */
+  rollback(): Promise<void>
+}
+
 interface Adapter extends Queryable {
-  startTransaction(isolationLevel?: unknown): Promise<Queryable>
+  startTransaction(isolationLevel?: unknown): Promise<Transaction>
 }
 
 const told = ['outcome', 'condition', 'reason', 'advice', 'attempts'] as const
@@ -87,27 +95,49 @@ function neverBegan(error: unknown): unknown {
   return error
 }
 
+const ends: ReadonlySet<string> = new Set(['COMMIT', 'ROLLBACK'])
+
 /**
  * Prisma ends a transaction by a statement like any other. When that comes while another statement is
  * still under way, Prisma has given the transaction up (its `timeout` passed), so nobody waits for a
  * recovery of it any more.
+ *
+ * When that statement fails, the transaction is over all the same; Prisma 6 never gives its client back
+ * then. So it is given back here, once, and nothing that comes later reaches it.
  */
-function watched(transaction: Queryable): Queryable {
+function watched(transaction: Transaction): Transaction {
   keepOriginal(transaction)
   let pending = 0
+  let over = false
+  const { queryRaw, executeRaw, rollback } = transaction
+  const run = { queryRaw, executeRaw }
+  const giveBack = async (): Promise<void> => {
+    if (over) return
+    over = true
+    await rollback.call(transaction)
+  }
   const counted =
     (method: 'queryRaw' | 'executeRaw') =>
     async (query: Query): Promise<unknown> => {
+      if (over) {
+        if (query.sql === 'ROLLBACK') return 0
+        throw new FailedTransactionError()
+      }
       if (pending > 0 && query.sql === 'ROLLBACK') transaction.client?.abandon?.()
       pending += 1
       try {
         return await run[method].call(transaction, query)
+      } catch (error) {
+        if (method === 'executeRaw' && ends.has(query.sql)) await giveBack()
+        throw error
       } finally {
         pending -= 1
       }
     }
-  const run = { queryRaw: transaction.queryRaw, executeRaw: transaction.executeRaw }
-  transaction.queryRaw = counted('queryRaw')
-  transaction.executeRaw = counted('executeRaw')
-  return transaction
+  return Object.assign(transaction, {
+    queryRaw: counted('queryRaw'),
+    executeRaw: counted('executeRaw'),
+    commit: giveBack,
+    rollback: giveBack,
+  })
 }

@@ -1,3 +1,4 @@
+import { isPoolOrClient, notToBeSpread, optionAmong } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import pg from 'pg'
 import type { DataSourceOptions } from 'typeorm'
@@ -26,7 +27,18 @@ export function reprise<O extends PostgresOptions>(options: O, reprise?: Reprise
     throw new TypeError("reprise() takes TypeORM's options: reprise({ type: 'postgres', … }).")
   }
   requirePostgres(options.type)
+  const misplaced = optionAmong(options)
+  if (misplaced !== undefined) {
+    throw new TypeError(
+      `'${misplaced}' is an option of Reprise, not of TypeORM: write reprise({ type: 'postgres', … }, { ${misplaced} }).`,
+    )
+  }
   const { extra } = options
+  if (isPoolOrClient(extra)) {
+    throw new TypeError(
+      "TypeORM's extra takes the options of a pool, and not a pool: TypeORM makes its own.",
+    )
+  }
   if (extra?.pipeline === true) {
     throw new TypeError(
       "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true from extra.",
@@ -44,3 +56,8 @@ export function reprise<O extends PostgresOptions>(options: O, reprise?: Reprise
     subscribers: [...listed.filter((other) => !isRepriseSubscriber(other)), subscriber],
   }
 }
+
+notToBeSpread(
+  reprise,
+  'This reprise is the one of @reprise/typeorm: write new DataSource(reprise({ … })), or extra: reprise() with that of @reprise/pg.',
+)

@@ -2,6 +2,7 @@ import { type RepriseOptions, settingsOf } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { PgClientClass } from '../connection/wire.ts'
 import { sharedBy } from '../exchange/shared.ts'
+import { withoutMisplaced } from './misplaced.ts'
 import { Session } from './session.ts'
 
 const mark = Symbol.for('reprise.session')
@@ -24,7 +25,7 @@ export function sessionClass(Base: PgClientClass, options?: RepriseOptions): Ses
     static readonly Query: unknown = Base.Query
 
     constructor(config?: string | ClientConfig) {
-      super(shared, config)
+      super(shared, withoutMisplaced(config))
     }
   }
 }
