@@ -77,6 +77,20 @@ export abstract class ClientFace extends EventEmitter {
     this.#assign('ssl', value)
   }
 
+  /** Whether answers are asked for in binary form. */
+  get binary(): unknown {
+    return this.held.binary
+  }
+
+  set binary(value: unknown) {
+    this.#assign('binary', value)
+  }
+
+  /** What pg-promise notes on each client while it connects. */
+  get serverVersion(): unknown {
+    return this.held.serverVersion
+  }
+
   get connectionParameters(): unknown {
     return this.held.connectionParameters
   }

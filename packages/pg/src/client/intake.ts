@@ -26,6 +26,8 @@ export class Intake {
   #wrapped: WrappedClient | undefined
   readonly #named = new Map<string, string>()
   readonly #queryTimeout: number
+  /** The Promise of the caller's own that pg takes as an option, or the one there is. */
+  readonly promise: PromiseConstructor
 
   /** @param config what the client was made with */
   constructor(
@@ -40,6 +42,7 @@ export class Intake {
     this.#conversation = conversation
     this.#submittables = submittables
     this.#queue = queue
+    this.promise = (config as { Promise?: PromiseConstructor } | undefined)?.Promise ?? Promise
     this.#queryTimeout = conversation.link.connection.queryTimeout
   }
 
@@ -70,7 +73,7 @@ export class Intake {
     )
     let result: Promise<unknown> | undefined
     if (exchange.callback === undefined || exchange.callback === null) {
-      result = new Promise((resolve, reject) => {
+      result = new this.promise((resolve, reject) => {
         exchange.callback = (error, answer) => (error ? reject(error) : resolve(answer))
       }).catch((error) => {
         // The stack of a socket event says nothing; this one leads back to the caller.

@@ -2,6 +2,7 @@ import { type RepriseOptions, settingsOf } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { PgClientClass } from '../connection/wire.ts'
 import { sharedBy } from '../exchange/shared.ts'
+import { ClientFace } from './client-face.ts'
 import { withoutMisplaced } from './misplaced.ts'
 import { Session } from './session.ts'
 
@@ -20,7 +21,7 @@ export function sessionClass(Base: PgClientClass, options?: RepriseOptions): Ses
   const settings = settingsOf(options)
   if (isSessionClass(Base)) return Base
   const shared = sharedBy(Base, settings)
-  return class Client extends Session {
+  class Client extends Session {
     static readonly [mark] = true
     static readonly Query: unknown = Base.Query
 
@@ -28,6 +29,21 @@ export function sessionClass(Base: PgClientClass, options?: RepriseOptions): Ses
       super(shared, withoutMisplaced(config))
     }
   }
+  passFor(Client.prototype, Base.prototype as object)
+  return Client
+}
+
+/**
+ * Makes what a class constructs an `instanceof` the client class that it stands for: libraries ask for
+ * that. All that a session has comes first on it, so nothing of the client's own is ever called by a
+ * name that a session knows.
+ */
+function passFor(prototype: object, base: object): void {
+  for (const above of [ClientFace.prototype, Session.prototype]) {
+    const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(above)
+    Object.defineProperties(prototype, members)
+  }
+  Object.setPrototypeOf(prototype, base)
 }
 
 /**

@@ -87,7 +87,7 @@ export class Session extends ClientFace {
   connect(callback: ConnectCallback): void
   connect(callback?: ConnectCallback): Promise<this> | undefined {
     const opened = this.#open()
-    if (callback === undefined) return opened.then(() => this)
+    if (callback === undefined) return this.#intake.promise.resolve(opened.then(() => this))
     opened.then(() => callback(null, this), callback)
   }
 
@@ -103,7 +103,7 @@ export class Session extends ClientFace {
   end(callback: () => void): void
   end(callback?: () => void): Promise<void> | undefined {
     const ended = this.#close()
-    if (callback === undefined) return ended
+    if (callback === undefined) return this.#intake.promise.resolve(ended)
     ended.then(callback)
   }
 

@@ -137,7 +137,9 @@ export interface PgClient extends EventEmitter {
   readonly password: unknown
   readonly ssl: unknown
   readonly connectionParameters: { query_timeout?: number | string | false }
-  readonly binary?: boolean
+  binary?: boolean
+  /** Noted by pg-promise. */
+  readonly serverVersion?: string
   readonly _types: unknown
   /** Under this name since pg 8.17, before as `queryQueue`. */
   readonly _queryQueue?: (PgQuery | Submittable)[]
