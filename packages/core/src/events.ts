@@ -21,6 +21,17 @@ export interface Events {
   }
   /** A new connection carries the session on. */
   'reprise:reconnect': FromSession & { readonly attempts: number; readonly duration: number }
+  /** A session has waited for its server for 2 s, and for each 10 s more. */
+  'reprise:waiting': FromSession & {
+    readonly host: string
+    readonly port: number
+    readonly database: string | undefined
+    readonly user: string | undefined
+    /** The code of the last failure to connect, such as ECONNREFUSED or 57P03, if there was one. */
+    readonly cause: string | undefined
+    /** What is left of the deadline. */
+    readonly left: number
+  }
   /** The open transaction was executed again. */
   'reprise:replay': FromSession & {
     readonly statements: number
@@ -50,6 +61,7 @@ export interface Events {
 const channels: { readonly [N in keyof Events]: Channel } = {
   'reprise:loss': channel('reprise:loss'),
   'reprise:reconnect': channel('reprise:reconnect'),
+  'reprise:waiting': channel('reprise:waiting'),
   'reprise:replay': channel('reprise:replay'),
   'reprise:resolve': channel('reprise:resolve'),
   'reprise:rerun': channel('reprise:rerun'),

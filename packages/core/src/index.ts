@@ -29,6 +29,7 @@ export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
+export { suspendedSince } from './pace/suspension.ts'
 export { analyze } from './sql/analyze.ts'
 export { fingerprint } from './sql/fingerprint.ts'
 export type {
@@ -39,5 +40,6 @@ export type {
   StateChange,
   Statement,
 } from './sql/statement.ts'
+export { failFast, failsFast } from './unit/fail-fast.ts'
 export { rerun } from './unit/rerun.ts'
 export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit/unit.ts'

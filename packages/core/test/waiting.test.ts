@@ -46,6 +46,16 @@ describe('a deadline', () => {
     expect(deadline.signal.reason).toBe('closed')
     expect(deadline.remaining).toBe(0)
   })
+  it('does not come closer while its process is suspended', async () => {
+    const deadline = new Deadline(3000)
+    // Nothing of this process runs meanwhile, as after SIGSTOP.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6000)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(deadline.signal.aborted).toBe(false)
+    expect(deadline.remaining).toBeGreaterThan(0)
+    await new Promise((resolve) => deadline.signal.addEventListener('abort', resolve))
+    expect(deadline.signal.reason).toBe('deadline')
+  }, 20_000)
   it('comes by itself', async () => {
     const deadline = new Deadline(1)
     await new Promise((resolve) => deadline.signal.addEventListener('abort', resolve))

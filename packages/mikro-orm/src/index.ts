@@ -9,6 +9,7 @@ import { checkVersion } from './version.ts'
 export {
   DivergedError,
   diagnose,
+  failFast,
   InDoubtError,
   LossError,
   RolledBackError,

@@ -14,6 +14,10 @@ const reports: Reports = {
     'log',
     `session ${session} goes on over a new connection after ${rounded(duration)} ms, attempts: ${attempts}`,
   ],
+  'reprise:waiting': ({ session, host, port, cause, left }) => [
+    'warn',
+    `session ${session} waits for ${host}:${port}${cause === undefined ? '' : ` (${cause})`}, ${rounded(left)} ms left`,
+  ],
   'reprise:replay': ({ session, statements, diverged, duration }) =>
     diverged
       ? ['warn', `session ${session} executed its transaction again, and the answers differ`]

@@ -14,6 +14,7 @@ export type { Events, RepriseOptions } from '@reprise/core'
 export {
   DivergedError,
   diagnose,
+  failFast,
   InDoubtError,
   LossError,
   RolledBackError,

@@ -46,6 +46,33 @@ describe.runIf(hasBouncer() || process.env.CI)('behind PgBouncer', () => {
       await pool.end()
     },
   )
+  it.each(['session', 'transaction', 'statement'])(
+    'a server that is down behind it is waited for, and no error surfaces (pool_mode %s)',
+    async (mode) => {
+      await using bouncer = await Bouncer.start(server, {
+        pool_mode: mode,
+        server_login_retry: 1,
+      })
+      const pool = poolOn(
+        bouncer.url(url),
+        { exactlyOnce: true, budget: { capacity: 20, deposit: 1e-9, perSecond: 1e-9 } },
+        { max: 4 },
+      )
+      await pool.query('TRUNCATE t')
+      using surfaced = listen('reprise:surface')
+      using waiting = listen('reprise:waiting')
+      await server.stop('fast')
+      const inserts = [1, 2, 3, 4].map((a) => pool.query('INSERT INTO t VALUES ($1)', [a]))
+      await until(() => waiting.seen.length > 0)
+      expect(waiting.seen[0]).toMatchObject({ port: bouncer.port })
+      await server.start()
+      await Promise.all(inserts)
+      expect((await pool.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 4 }])
+      expect(surfaced.seen).toEqual([])
+      await pool.end()
+    },
+    60_000,
+  )
   it('server_idle_timeout closes an idle backend, and nobody notices', async () => {
     await using bouncer = await Bouncer.start(server, {
       pool_mode: 'transaction',

@@ -2,6 +2,7 @@ export {
   type Diagnosis,
   DivergedError,
   diagnose,
+  failFast,
   InDoubtError,
   LossError,
   type Outcome,

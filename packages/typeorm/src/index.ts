@@ -1,6 +1,7 @@
 export {
   DivergedError,
   diagnose,
+  failFast,
   InDoubtError,
   LossError,
   type RepriseOptions,

@@ -18,6 +18,7 @@ export type Reason =
   | 'limit'
   | 'dropped'
   | 'deadline'
+  | 'down'
   | 'budget'
   | 'timeout'
   | 'closed'
@@ -51,6 +52,7 @@ const byReason: { readonly [R in Reason]?: string } = {
     'A timeout that somebody set on the server ended this session; keep transactions short, or raise the timeout.',
   dropped: 'The database was dropped.',
   deadline: 'The server did not come back within the deadline; the work may be tried again later.',
+  down: 'The server is down, and the caller asked not to wait for it.',
   budget: 'Too much is being lost at once, so the retry budget is used up; try again later.',
   timeout: 'The client-side query timeout ended the wait; the connection was given up.',
   closed: 'The client was closed while this was under way.',

@@ -9,6 +9,8 @@ export interface Particulars {
   readonly reason: Reason
   /** How often the work was tried, the first time included. */
   readonly attempts: number
+  /** What more the message says, such as which server was not reached. */
+  readonly detail?: string | undefined
   readonly cause?: unknown
 }
 
@@ -51,6 +53,10 @@ const said: { readonly [O in Outcome]: string } = {
   'in-doubt': 'nobody can say whether the work was committed',
 }
 
+function also({ detail }: Pick<Particulars, 'detail'>): string {
+  return detail === undefined ? '' : `; ${detail}`
+}
+
 /** A lost connection whose outcome is known. `code` is the SQLSTATE of its condition. */
 export class LossError extends RepriseError {
   constructor(particulars: Particulars) {
@@ -58,7 +64,7 @@ export class LossError extends RepriseError {
     super(
       'LossError',
       sqlstateOf(condition),
-      `connection lost (${condition}): ${said[outcome]}`,
+      `connection lost (${condition}): ${said[outcome]}${also(particulars)}`,
       particulars,
     )
   }
@@ -70,7 +76,7 @@ export class InDoubtError extends RepriseError {
     super(
       'InDoubtError',
       '08007',
-      `connection lost (${particulars.condition}): ${said['in-doubt']}`,
+      `connection lost (${particulars.condition}): ${said['in-doubt']}${also(particulars)}`,
       { ...particulars, outcome: 'in-doubt' },
     )
   }

@@ -1,16 +1,20 @@
+import { noticeSuspension, suspendedSince } from './suspension.ts'
+
 /**
  * A point in time after which nobody waits any more, as an AbortSignal. It can also be ended early,
- * when the one who waits goes away.
+ * when the one who waits goes away. While the process is suspended no time passes.
  */
 export class Deadline {
   readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout
-  readonly #at: number
+  readonly #from = performance.now()
+  readonly #length: number
+  #timer: NodeJS.Timeout
 
   /** @param ms how long from now, in milliseconds */
   constructor(ms: number) {
-    this.#at = performance.now() + ms
-    this.#timer = setTimeout(() => this.end('deadline'), ms)
+    noticeSuspension()
+    this.#length = ms
+    this.#timer = setTimeout(() => this.#ring(), ms)
   }
 
   /** Aborted at the deadline, or at {@link end}. Its reason is the word given there. */
@@ -20,7 +24,7 @@ export class Deadline {
 
   /** Milliseconds left, never negative. */
   get remaining(): number {
-    return this.#controller.signal.aborted ? 0 : Math.max(0, this.#at - performance.now())
+    return this.#controller.signal.aborted ? 0 : Math.max(0, this.#left)
   }
 
   /** Ends the wait now. The first reason stays. */
@@ -32,5 +36,16 @@ export class Deadline {
   /** Lets go of the timer, once what was waited for has happened. */
   dispose(): void {
     clearTimeout(this.#timer)
+  }
+
+  get #left(): number {
+    return this.#length - (performance.now() - this.#from) + suspendedSince(this.#from)
+  }
+
+  #ring(): void {
+    const left = this.#left
+    // Node's timers may be early by a part of a millisecond.
+    if (left <= 1) this.end('deadline')
+    else this.#timer = setTimeout(() => this.#ring(), left)
   }
 }

@@ -56,7 +56,7 @@ export class Conversation
   }
 
   get settings(): Settings {
-    return this.#shared.settings
+    return this.link.server.witnessRefused ? this.#shared.unwitnessed : this.#shared.settings
   }
 
   /** Whether what is sent now is not sent again, whatever becomes of it. */
@@ -69,6 +69,7 @@ export class Conversation
   /** Begins a piece of work; nothing else may be under way. */
   begin(exchange: Exchange): void {
     this.link.halted = undefined
+    this.link.failFast = exchange.failFast
     const { transaction } = this
     const { connection } = this.link
     if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
@@ -130,7 +131,7 @@ export class Conversation
   }
 
   withdraw(): boolean {
-    return this.#shared.budget.withdraw()
+    return this.link.server.budget.withdraw()
   }
 
   async rollBack(connection: Connection): Promise<void> {

@@ -74,7 +74,7 @@ export class Delivery {
     const { inquiry } = conversation
     inquiry.note(exchange.statement, exchange.text ?? '', error !== undefined || failed)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
-    if (error === undefined) this.#shared.budget.deposit()
+    if (error === undefined) link.server.budget.deposit()
     if (error === undefined) tellUnit(exchange)
     if (typeof exchange.witness?.xid === 'string') link.wrote = true
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
@@ -135,7 +135,7 @@ export class Delivery {
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
   #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
     if (isWitnessRefused(exchange)) {
-      this.#shared.refuseWitness()
+      this.#shared.refuseWitness(this.#conversation.link.server)
       return {}
     }
     if (isWitnessForgotten(exchange) && this.#shared.preparing) {

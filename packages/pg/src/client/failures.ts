@@ -1,16 +1,20 @@
 import { conditionOf, RepriseError, surfaced } from '@reprise/core'
-import { GaveUp, Refused } from '../link/reconnect.ts'
+import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
 
 /** What a caller of connect() is told: the server's own refusal, or why nobody waits any more. */
-export function connectFailure(error: unknown): unknown {
+export function connectFailure(
+  error: unknown,
+  server: { readonly host: string; readonly port: number },
+): unknown {
   if (error instanceof Refused) return error.cause
   if (!(error instanceof GaveUp)) return error
   const code = (error.cause as { code?: unknown } | undefined)?.code
   const failure = surfaced({
     outcome: 'not-sent',
     condition: conditionOf(String(code)) ?? 'sqlclient_unable_to_establish_sqlconnection',
-    reason: error.message as 'deadline' | 'timeout' | 'closed',
+    reason: error.message as 'deadline' | 'down' | 'timeout' | 'closed',
     attempts: error.attempts,
+    detail: unreached(error.message, server, error.cause),
     cause: error.cause,
   })
   // ORMs tell a server that is down from a host that is unknown by Node's own code.

@@ -14,6 +14,7 @@ export function settle(conversation: Conversation): void {
   const { transaction, link, Exchange } = conversation
   const { connection } = link
   link.halted = undefined
+  link.failFast = false
   if (transaction !== undefined && (transaction.broken !== undefined || !connection.usable)) {
     conversation.transaction = undefined
     conversation.forsaken = transaction.broken ?? connection.socketError ?? new Error('it was lost')
@@ -53,6 +54,7 @@ export async function listenAgain(
 ): Promise<void> {
   const { link, transaction } = conversation
   link.halted = undefined
+  link.failFast = false
   const failure = transaction?.broken === undefined ? await mend(conversation) : transaction.broken
   if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
   conversation.next()

@@ -1,3 +1,4 @@
+import { failsFast } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
 import { refusePipeline, type Shared } from '../exchange/shared.ts'
@@ -156,6 +157,7 @@ export class Session extends ClientFace {
     if (this.#opened) return Promise.reject(connectedAlready())
     this.#opened = true
     this.#shared.sessions.add(this)
+    this.#conversation.link.failFast = failsFast()
     this.#connecting = this.#conversation.link.open().then(
       () => {
         this.#connecting = undefined
@@ -164,7 +166,7 @@ export class Session extends ClientFace {
       },
       (error) => {
         this.#connecting = undefined
-        const failure = connectFailure(error)
+        const failure = connectFailure(error, this.held)
         // As with pg, whoever connects is told first.
         setImmediate(() => void this.#close(failure as Error))
         throw failure

@@ -1,6 +1,7 @@
 import {
   currentUnit,
   type Evidence,
+  failsFast,
   type Statement,
   type TransactionStatus,
   type Unit,
@@ -30,6 +31,8 @@ export class SubmittableRun {
   readonly statement: Statement
   before: TransactionStatus = 'I'
   submitted = false
+  /** Whether its caller does not wait for a server that is down. */
+  readonly failFast: boolean = failsFast()
   /** Whether it was told of an error. */
   failed = false
   /** What it was told of a loss. */

@@ -35,6 +35,7 @@ export class Submittables implements SubmittableOwner {
     const conversation = this.#conversation
     const { transaction, link, forsaken } = conversation
     link.halted = undefined
+    link.failFast = run.failFast
     if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)

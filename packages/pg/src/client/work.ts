@@ -1,4 +1,4 @@
-import { analyze, currentUnit } from '@reprise/core'
+import { analyze, currentUnit, failsFast } from '@reprise/core'
 import type { Submittable } from '../connection/wire.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { frozen } from '../exchange/values.ts'
@@ -56,6 +56,7 @@ export function ready(
     else exchange.text = named.get(name) ?? text
   }
   exchange.statement = analyze(typeof exchange.text === 'string' ? exchange.text : '')
+  exchange.failFast = failsFast()
   const { passing, reads, commits } = exchange.statement
   if ((!passing && !reads) || commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined

@@ -52,6 +52,8 @@ export interface Exchange extends PgQuery, InFlight {
   /** Whether it is the session's own: the application hears nothing of it. */
   muted: boolean
   submitted: boolean
+  /** Whether its caller does not wait for a server that is down. */
+  failFast: boolean
   /** When it was submitted, on the monotonic clock. */
   startedAt: number
   syncHeld: boolean

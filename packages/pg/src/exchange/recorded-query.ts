@@ -36,6 +36,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     heard: readonly ReportMessage[] | undefined = undefined
     muted = false
     submitted = false
+    failFast = false
     startedAt = 0
     before: TransactionStatus = 'I'
     tag: string | undefined = undefined

@@ -1,10 +1,11 @@
-import { Budget, Gate, publish, type Settings } from '@reprise/core'
+import { publish, type Settings } from '@reprise/core'
 import { Reaper } from '../connection/reaper.ts'
 import type { PgClientClass } from '../connection/wire.ts'
 import { tokenTable } from '../witness/token.ts'
 import type { ExchangeClass } from './exchange.ts'
 import { FormHistories } from './form-history.ts'
 import { exchangeClassOf } from './recorded-query.ts'
+import { type Address, type ServerShare, sharedWith } from './servers.ts'
 import { valueMapperOf } from './values.ts'
 import { wrapperOf } from './wrapper.ts'
 
@@ -21,16 +22,14 @@ export interface Shared {
   /** What stands in the place of pg's own query() now, if anything does. */
   readonly wrapper: ReturnType<typeof wrapperOf>
   readonly mapper: (value: unknown, index: number) => unknown
-  /** As given; `witness` becomes 'off' when the server would not answer one. */
   readonly settings: Settings
-  readonly budget: Budget
+  /** The same without a witness, for a server that would not answer one. */
+  readonly unwitnessed: Settings
   readonly reaper: Reaper
   /** Whether the witness may be prepared by name: not when a name was found to be gone. */
   preparing: boolean
-  /** Whether the server may be asked who it is: not where it would not say. */
-  readonly identifying: boolean
-  /** The server would not answer a witness: none is sent any more. */
-  refuseWitness(): void
+  /** A server would not answer a witness: none is sent to it any more. */
+  refuseWitness(server: ServerShare): void
   /** What is known of statements that may change their session out of sight. */
   readonly histories: FormHistories
   /** The settings that functions of one database, or texts sent to it, mention. */
@@ -39,8 +38,8 @@ export interface Shared {
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
   abandon(processID: number | undefined): void
-  /** The gate of one server. */
-  gate(host: string, port: number): Gate
+  /** What is shared by all sessions with one server. */
+  server(address: Address): ServerShare
 }
 
 const noWitness =
@@ -65,29 +64,20 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     )
   }
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
-  const gates = new Map<string, Gate>()
-  let current = settings
-  let identifying = true
   const sessions = new Set<Killable>()
   const names = new Map<string, Set<string>>()
   return {
-    get settings() {
-      return current
-    },
-    get identifying() {
-      return identifying
-    },
-    refuseWitness() {
-      identifying = false
-      if (current.witness === 'off') return
-      current = { ...settings, witness: 'off' }
-      publish('reprise:advice', { advice: noWitness })
+    settings,
+    unwitnessed: { ...settings, witness: 'off' },
+    refuseWitness(server) {
+      if (server.witnessRefused) return
+      server.witnessRefused = true
+      if (settings.witness !== 'off') publish('reprise:advice', { advice: noWitness })
     },
     Base,
     Exchange: exchangeClassOf(Query),
     wrapper: wrapperOf(Base),
     mapper: valueMapperOf(Query),
-    budget: new Budget(settings.budget),
     reaper: new Reaper(),
     preparing: true,
     histories: new FormHistories(),
@@ -102,15 +92,7 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       if (processID === undefined) return
       for (const session of sessions) if (session.processID === processID) session.abandon()
     },
-    gate(host, port) {
-      const key = `${host}:${port}`
-      let gate = gates.get(key)
-      if (gate === undefined) {
-        gate = new Gate(settings.gate, settings.backoff)
-        gates.set(key, gate)
-      }
-      return gate
-    },
+    server: (address) => sharedWith(address, settings),
   }
 }
 

@@ -5,11 +5,13 @@ import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
+import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
 import { fence, identify } from '../witness/backend.ts'
-import { isHalfOpen } from './probe.ts'
+import { type Probed, probe } from './probe.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
+import { announceWaiting } from './waiting.ts'
 import { watch } from './watch.ts'
 
 const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
@@ -32,12 +34,16 @@ export type Halt = 'timeout' | 'closed' | 'aborted'
 export class Link {
   readonly id: number
   readonly state: SessionState = new SessionState()
+  /** What it shares with every other session with its server. */
+  server: ServerShare
   /** Backends whose connection was lost without a word of theirs: they may live on, with their locks. */
   readonly unfenced: Set<Backend> = new Set()
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   /** Why nobody waits any more for what is under way. */
   halted: Halt | undefined
+  /** Whether whoever waits now does not wait for a server that is down. */
+  failFast = false
   /** Whether something was written: then a server that cannot be written to will not do. */
   wrote = false
   readonly #shared: Shared
@@ -58,6 +64,7 @@ export class Link {
     this.#config = config
     this.#owner = owner
     this.connection = new Connection(shared.Base, config, owner)
+    this.server = shared.server(this.connection.client)
     this.#tryFor =
       typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
   }
@@ -69,6 +76,8 @@ export class Link {
 
   /** Opens the first connection. */
   async open(): Promise<void> {
+    // Its holder may have assigned another address since.
+    this.server = this.#shared.server(this.connection.client)
     const limit = this.#shared.settings.deadline
     const deadline = this.waitAtMost(this.#tryFor > 0 ? Math.min(limit, this.#tryFor) : limit)
     try {
@@ -116,7 +125,9 @@ export class Link {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    const attempts = await this.#renew(deadline)
+    const { client } = this.connection
+    const announced = announceWaiting(this.id, client, this.server, deadline)
+    const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
       const duration = performance.now() - from
       publish('reprise:reconnect', { session: this.id, attempts, duration })
@@ -134,12 +145,16 @@ export class Link {
       for (;;) {
         const settle = async (connection: Connection): Promise<void> => {
           const ask = inquiry(this.#shared.Exchange, connection, deadline.signal)
-          if (!first && this.#shared.identifying) await identify(connection, ask)
+          if (!first || this.server.gate.down) await this.#greet(connection, ask)
           await this.#fence(ask, deadline)
           standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
           if (!standby) await this.state.restore(ask)
         }
-        const made = await reconnect(this.#make, this.#gate, deadline, this.#tryFor, settle)
+        const made = await reconnect(this.#make, this.server.gate, deadline, {
+          tryFor: this.#tryFor,
+          failFast: this.failFast,
+          settle,
+        })
         attempts += made.attempts
         if (!standby) {
           const { probeAfter } = this.#shared.settings
@@ -155,7 +170,7 @@ export class Link {
       // Nothing may ever run where not everything is in place.
       if (!this.#fresh) this.connection.destroy()
       if (standby && deadline.signal.aborted)
-        throw new GaveUp(deadline.signal, attempts, readOnly())
+        throw new GaveUp(String(deadline.signal.reason), attempts, readOnly())
       throw error
     }
   }
@@ -173,23 +188,33 @@ export class Link {
     }
   }
 
-  get #gate(): ReturnType<Shared['gate']> {
-    const { host, port } = this.connection.client
-    return this.#shared.gate(host, port)
+  /** A pooler accepts logins without its server: only an answer shows that there is one. */
+  async #greet(connection: Connection, ask: Inquiry): Promise<void> {
+    if (this.server.witnessRefused) await ask('SELECT 1')
+    else await identify(connection, ask)
   }
 
   readonly #make = (): Connection => {
     if (!this.#fresh) this.connection = new Connection(this.#shared.Base, this.#config, this.#owner)
     this.#fresh = false
     this.connection.preparing = this.#shared.preparing
-    this.connection.identifying = this.#shared.identifying
+    this.connection.identifying = !this.server.witnessRefused
     this.#owner.adopt(this.connection)
     return this.connection
   }
 
   async #probe(connection: Connection): Promise<void> {
-    const halfOpen = await isHalfOpen(connection, this.#shared, this.#config)
-    if (halfOpen && connection.awaitsAnswer) {
+    const { server } = this
+    const before = server.probing
+    const mine = (async (): Promise<Probed> => {
+      // Of a server that could not be reached all the while, nobody else need find that out again.
+      if ((await before) === 'unreachable') return 'unreachable'
+      return connection.awaitsAnswer ? probe(connection, this.#shared, this.#config) : 'alive'
+    })()
+    server.probing = mine
+    const found = await mine
+    if (server.probing === mine) server.probing = undefined
+    if (found !== 'alive' && connection.awaitsAnswer) {
       const error = new Error('the connection is half-open')
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
     }

@@ -14,41 +14,42 @@ const stillFor = 1000
 /** Our clock and the server's need not agree to the second about how old a connection is. */
 const clockSlack = 2000
 
+/** What a probe found; `unreachable`: no answer from the server for the whole deadline. */
+export type Probed = 'alive' | 'half-open' | 'unreachable'
+
 /**
  * Finds out over a connection of its own why another one is silent. It is half-open when its backend
  * is gone, or waits for us while we wait for it: idle, or active in a read from or a write to its
  * client. Such a backend is ended, so that it cannot hold locks or go on; one that is at work is left
  * alone, however long it takes.
  *
- * @returns whether the connection is half-open. False when that cannot be told: behind a pooler, whose
- *   process ids are its own, or without the right to look. True when the server cannot be reached at
- *   all for the whole deadline.
+ * @returns `alive` also when that cannot be told: behind a pooler, whose process ids are its own, or
+ *   without the right to look
  */
-export async function isHalfOpen(
+export async function probe(
   silent: Connection,
   shared: Shared,
   config: string | ClientConfig | undefined,
-): Promise<boolean> {
-  const { host, port } = silent.client
+): Promise<Probed> {
+  const { gate } = shared.server(silent.client)
   const deadline = new Deadline(shared.settings.deadline)
   const make = (): Connection =>
     new Connection(shared.Base, config, { connectionEnded: () => undefined })
   let side: Connection | undefined
   try {
-    const opened = await reconnect(
-      make,
-      shared.gate(host, port),
-      deadline,
-      0,
-      async () => undefined,
-    )
+    const opened = await reconnect(make, gate, deadline, {
+      tryFor: 0,
+      failFast: false,
+      settle: async () => undefined,
+    })
     side = opened.connection
     const ask = inquiry(shared.Exchange, side, deadline.signal)
-    return await waitsForUs(silent, side, ask, Math.min(stillFor, shared.settings.probeAfter))
+    const still = Math.min(stillFor, shared.settings.probeAfter)
+    return (await waitsForUs(silent, side, ask, still)) ? 'half-open' : 'alive'
   } catch (error) {
     const code = (error as { cause?: { code?: unknown } }).cause?.code
     const unheard = typeof code !== 'string' || code.length !== 5
-    return error instanceof GaveUp && unheard && silent.awaitsAnswer
+    return error instanceof GaveUp && unheard ? 'unreachable' : 'alive'
   } finally {
     deadline.dispose()
     if (side?.usable) void side.end()

@@ -15,8 +15,8 @@ export class GaveUp extends Error {
   override readonly name = 'GaveUp'
   readonly attempts: number
 
-  constructor(signal: AbortSignal, attempts: number, cause: unknown) {
-    super(String(signal.reason), { cause })
+  constructor(reason: string, attempts: number, cause: unknown) {
+    super(reason, { cause })
     this.attempts = attempts
   }
 }
@@ -27,27 +27,38 @@ export interface Reconnected {
   readonly attempts: number
 }
 
+/** How a connection is looked for. */
+export interface Search {
+  /** How long one try may take, in milliseconds; 0 where the caller set nothing. */
+  readonly tryFor: number
+  /** Whether nobody waits for a server that is down. */
+  readonly failFast: boolean
+  /**
+   * Whatever has to be asked and done before the connection may be used. A login that was accepted does
+   * not prove that the server is up, since a pooler accepts logins without it; an answer does.
+   */
+  settle(connection: Connection): Promise<void>
+}
+
 /**
  * Connects, and keeps trying while the server is starting, stopping, full or unreachable, until the
  * deadline.
  *
  * @param make makes an unconnected connection
- * @param settle whatever has to be asked and done before it may be used. A login that was accepted does
- *   not prove that the server is up, since a pooler accepts logins without it; an answer does
  * @throws Refused for anything that waiting does not mend: its cause is the server's own error
- * @throws GaveUp at the deadline
+ * @throws GaveUp at the deadline, or as soon as the server is known to be down where nobody waits
  */
 export async function reconnect(
   make: () => Connection,
   gate: Gate,
   deadline: Deadline,
-  tryFor: number,
-  settle: (connection: Connection) => Promise<void>,
+  { tryFor, failFast, settle }: Search,
 ): Promise<Reconnected> {
   let last: unknown
   for (let attempts = 1; ; attempts++) {
+    if (failFast && gate.down) throw new GaveUp('down', attempts - 1, last ?? gate.lastFailure)
     const pass = await gate.enter(deadline.signal).catch(() => {
-      throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
+      throw new GaveUp(String(deadline.signal.reason), attempts, last ?? gate.lastFailure)
     })
     let connection: Connection
     try {
@@ -73,7 +84,7 @@ export async function reconnect(
       connection.destroy()
       if (deadline.signal.aborted) {
         pass.abandoned()
-        throw new GaveUp(deadline.signal, attempts, last ?? gate.lastFailure)
+        throw new GaveUp(String(deadline.signal.reason), attempts, last ?? gate.lastFailure)
       }
       if (opened && !(error instanceof Interrupted)) {
         pass.succeeded()
@@ -89,6 +100,17 @@ export async function reconnect(
       clearTimeout(timer)
     }
   }
+}
+
+/** Which server was not reached, and why, for those who have waited for it. */
+export function unreached(
+  reason: string,
+  { host, port }: { readonly host: string; readonly port: number },
+  cause: unknown,
+): string | undefined {
+  if (reason !== 'deadline' && reason !== 'down') return undefined
+  const { code } = (cause ?? {}) as { code?: unknown }
+  return `no connection to ${host}:${port}${typeof code === 'string' ? ` (${code})` : ''}`
 }
 
 /** Names that were resolved before in this process: not finding one of these passes by itself. */

@@ -1,18 +1,21 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type Deadline,
   decide,
+  fullJitter,
   type Loss,
   type Outcome,
   publish,
   type Reason,
   surfaced,
+  suspendedSince,
   type Verdict,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { GaveUp, Refused } from '../link/reconnect.ts'
+import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
 import { StateNotRestored } from '../transaction/state.ts'
 import { mayHide, type Transaction } from '../transaction/transaction.ts'
 import { prepare, type Recoverable, type Step } from './preparation.ts'
@@ -56,6 +59,7 @@ export async function recover(
     const deadline = session.link.waitAtMost(left)
     let step: Step
     try {
+      if (work.losses > 1) await calmDown(work.losses - 1, session, deadline)
       step = await prepare(session, { work, verdict, loss, suspect }, deadline)
     } catch (error) {
       step = stepAfter(error, deadline, loss)
@@ -108,13 +112,23 @@ function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | u
   return undefined
 }
 
+/** What was lost again on a new connection is lost again soon: the more often, the later it is tried. */
+async function calmDown(
+  times: number,
+  { settings }: Recoverable,
+  { signal }: Deadline,
+): Promise<void> {
+  await pause(fullJitter(times, settings.backoff), undefined, { signal })
+}
+
 /** What a failed step means: the loop goes on, unless nobody waits or nothing can be done. */
 function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
   if (error instanceof Refused) return { next: 'surface', reason: 'refused', cause: error.cause }
   if (error instanceof StateNotRestored) {
     return { next: 'surface', reason: 'anchored', cause: error.cause }
   }
-  if (deadline.signal.aborted || error instanceof GaveUp) {
+  if (error instanceof GaveUp) return { next: 'surface', reason: error.message as Reason }
+  if (deadline.signal.aborted) {
     return { next: 'surface', reason: deadline.signal.reason as Reason }
   }
   if (error instanceof Interrupted) return { next: 'decide', outcome: loss.outcome }
@@ -146,7 +160,9 @@ function sceneOf(session: Recoverable, work: Exchange, loss: Loss): Parameters<t
     losses: work.losses,
     lostInFlight: work.lostInFlight,
     crashes: work.crashes,
-    ranFor: work.submitted ? performance.now() - work.startedAt : 0,
+    ranFor: work.submitted
+      ? performance.now() - work.startedAt - suspendedSince(work.startedAt)
+      : 0,
     operatorAfter: settings.operatorAfter,
   }
 }
@@ -191,6 +207,7 @@ function surface(
     condition: loss.condition,
     reason: held ? 'not-held' : reason,
     attempts: work.losses,
+    detail: unreached(reason, session.link.connection.client, cause),
     cause,
   })
   publish('reprise:surface', {

@@ -1,0 +1,76 @@
+import { Budget, Gate, type Settings } from '@reprise/core'
+
+/** What all sessions of this process with one server share, whichever call made them. */
+export interface ServerShare {
+  readonly budget: Budget
+  readonly gate: Gate
+  /** Whether the server would not answer a witness: none is sent to it any more. */
+  witnessRefused: boolean
+  /** The probe for a half-open connection that is under way: one at a time. */
+  probing: Promise<string> | undefined
+}
+
+/** Where and as whom, as a pg.Client has it from its configuration and the environment. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+  readonly database?: string | undefined
+  readonly user?: string | undefined
+}
+
+/** So many servers are remembered although no session with them is left. */
+const remembered = 100
+
+/** One for all copies of this package in a process: ESM and CommonJS, or two of one version. */
+const registry = Symbol.for('reprise.servers.1')
+
+/**
+ * Servers by name. Whoever has a session holds its server; beyond those only the last
+ * {@link remembered} are kept, so that a thousand tenants cost nothing once they are gone.
+ */
+class Servers {
+  readonly #known = new Map<string, WeakRef<ServerShare>>()
+  readonly #last = new Map<string, ServerShare>()
+  readonly #gone = new FinalizationRegistry<string>((name) => {
+    if (this.#known.get(name)?.deref() === undefined) this.#known.delete(name)
+  })
+
+  of(name: string, make: () => ServerShare): ServerShare {
+    let shared = this.#known.get(name)?.deref()
+    if (shared === undefined) {
+      shared = make()
+      this.#known.set(name, new WeakRef(shared))
+      this.#gone.register(shared, name)
+    }
+    this.#last.delete(name)
+    this.#last.set(name, shared)
+    for (const [oldest] of this.#last) {
+      if (this.#last.size <= remembered) break
+      this.#last.delete(oldest)
+    }
+    return shared
+  }
+}
+
+/**
+ * What belongs to a server (host, port, database, user) and not to a call of reprise(). Calls that give
+ * the same `budget`, `gate`, `backoff` and `witness` share it; one that gives others has its own, since
+ * it asked for a limit of its own. Other options, the deadline among them, make no difference.
+ */
+export function sharedWith(
+  { host, port, database, user }: Address,
+  { budget, gate, backoff, witness }: Settings,
+): ServerShare {
+  const held = globalThis as { [registry]?: Servers }
+  held[registry] ??= new Servers()
+  const { capacity, deposit, perSecond } = budget
+  const { base, cap } = backoff
+  const limits = [capacity, deposit, perSecond, gate.concurrency, base, cap, witness]
+  const name = JSON.stringify([host, port, database, user, ...limits])
+  return held[registry].of(name, () => ({
+    budget: new Budget(budget),
+    gate: new Gate(gate, backoff),
+    witnessRefused: false,
+    probing: undefined,
+  }))
+}

@@ -1,0 +1,36 @@
+import { type Deadline, publish } from '@reprise/core'
+import type { PgClient } from '../connection/wire.ts'
+import type { ServerShare } from '../exchange/servers.ts'
+
+/** How long a session waits in silence for its server, and between two words of it, in milliseconds. */
+const silence = 2000
+const between = 10_000
+
+/**
+ * Publishes `reprise:waiting` for as long as a session waits for its server.
+ * @returns ends it
+ */
+export function announceWaiting(
+  session: number,
+  client: Pick<PgClient, 'host' | 'port' | 'database' | 'user'>,
+  { gate }: ServerShare,
+  deadline: Deadline,
+): () => void {
+  const tell = (): void => {
+    const { host, port, database, user } = client
+    const { code } = (gate.lastFailure ?? {}) as { code?: unknown }
+    const cause = typeof code === 'string' ? code : undefined
+    publish('reprise:waiting', {
+      session,
+      host,
+      port,
+      database,
+      user,
+      cause,
+      left: deadline.remaining,
+    })
+    timer = setTimeout(tell, between).unref()
+  }
+  let timer = setTimeout(tell, silence).unref()
+  return () => clearTimeout(timer)
+}

@@ -1,0 +1,82 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { settingsOf } from '@reprise/core'
+import type { RepriseOptions } from '@reprise/pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Server, until } from '../../../test/kit/index.ts'
+import { type ServerShare, sharedWith } from '../src/exchange/servers.ts'
+import { kill, listen, poolOn } from './support.ts'
+
+let server: Server
+
+beforeAll(async () => {
+  server = await Server.start()
+})
+afterAll(() => server?.dispose())
+
+const two = { capacity: 2, deposit: 1e-9, perSecond: 1e-9 }
+
+async function lossesMended(url: string, options: RepriseOptions): Promise<number> {
+  const pool = poolOn(url, options)
+  const client = await pool.connect()
+  let mended = 0
+  for (; mended < 3; mended++) {
+    await kill(server, client)
+    const answer = await client.query('SELECT 1').catch((error) => error)
+    if (answer.reason === 'budget') break
+  }
+  client.release()
+  await pool.end()
+  return mended
+}
+
+describe('what belongs to a server', () => {
+  it('its retry budget is one for all calls with the same limits, whatever else they say', async () => {
+    const url = await server.createDatabase()
+    expect(await lossesMended(url, { budget: two })).toBe(2)
+    expect(await lossesMended(url, { budget: { ...two }, deadline: 5000 })).toBe(0)
+  })
+  it('a call with limits of its own, or another database, has a budget of its own', async () => {
+    const [url, other] = [await server.createDatabase(), await server.createDatabase()]
+    expect(await lossesMended(url, { budget: two })).toBe(2)
+    expect(await lossesMended(url, { budget: { ...two, capacity: 1 } })).toBe(1)
+    expect(await lossesMended(other, { budget: two })).toBe(2)
+  })
+  it('a witness that it refused to one call is not asked for by another', async () => {
+    const url = await server.createDatabase()
+    await server.sql('CREATE ROLE unasked LOGIN')
+    const admin = poolOn(url)
+    await admin.query('CREATE TABLE t (a int); GRANT ALL ON t TO unasked')
+    await admin.query('REVOKE EXECUTE ON FUNCTION pg_control_system FROM PUBLIC')
+    using advised = listen('reprise:advice')
+    const role = new URL(url)
+    role.username = 'unasked'
+    for (let i = 0; i < 2; i++) {
+      const pool = poolOn(role.href)
+      await pool.query('INSERT INTO t VALUES (1)')
+      await pool.end()
+    }
+    expect(advised.seen).toHaveLength(1)
+    expect((await admin.query('SELECT FROM t')).rowCount).toBe(2)
+    await admin.end()
+  })
+  it('is forgotten with its sessions, so that many tenants cost nothing', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const settings = settingsOf()
+    const at = (tenant: number): ServerShare =>
+      sharedWith({ host: 'many', port: 1, database: `t${tenant}`, user: 'u' }, settings)
+    const held = at(0)
+    const others = Array.from({ length: 500 }, (_, i) => new WeakRef(at(i + 1)))
+    const left = (): number => others.filter((ref) => ref.deref() !== undefined).length
+    await until(
+      () => {
+        collect()
+        return left() <= 100
+      },
+      { what: 'those nobody holds to be collected' },
+    )
+    expect(at(0)).toBe(held)
+    expect(at(500)).toBe(others[499]?.deref())
+  })
+})
