@@ -74,7 +74,7 @@ await command(async (argv, signal) => {
           const node = await nodes.path(version)
           const { result, faults } = await judge(made, line, door, node)
           if (faults.length > 0) failed++
-          const { kills = '', acknowledged = '', inDoubt = '' } = result ?? {}
+          const { kills = 'refused', acknowledged = '', inDoubt = '' } = result ?? {}
           const counts = [String(kills), String(acknowledged), String(inDoubt)]
           const verdict = faults.length === 0 ? '✓' : '✗'
           const found = made instanceof Error ? line.version : made.version
@@ -112,7 +112,9 @@ await command(async (argv, signal) => {
     node: string,
   ): Promise<{ result?: Awaited<ReturnType<typeof trial>>; faults: readonly string[] }> {
     if (made instanceof Error) return { faults: [made.message] }
-    const result = await trial(server, made, { orm: line.orm, door, node }, effort)
+    // What is refused needs nobody to be killed.
+    const enough = line.refused === undefined ? effort : { ...effort, kills: 0 }
+    const result = await trial(server, made, { orm: line.orm, door, node }, enough)
     if (line.refused === undefined) {
       const types = made.types === '' ? [] : [`types: ${made.types.trim()}`]
       return { result, faults: [...types, ...result.faults] }

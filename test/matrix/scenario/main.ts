@@ -30,7 +30,7 @@ say({ is: 'closed' })
 async function work(lane: number): Promise<void> {
   const shares = door === 'door' && orm !== 'pg'
   const [source, target] = shares ? [1 + (lane % 2), 3] : [2 * lane + 1, 2 * lane + 2]
-  for (let turn = 0; going; turn++) {
+  for (let turn = 0; going || turn === 0; turn++) {
     const token = randomUUID()
     const amount = 1 + (turn % 9)
     try {
