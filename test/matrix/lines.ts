@@ -101,6 +101,11 @@ export const lines: readonly Line[] = [
   typeorm('1.0.0', '1.0.0'),
   typeorm('1 newest', '1', { ci: true, node: nodes }),
   mikroOrm('6.6.0', '6.6.0', { doors: ['door'], ci: true, node: ['20.19', '24'] }),
+  mikroOrm('6.6.0, the line', '6.6.0', {
+    doors: ['line'],
+    ci: true,
+    refused: /reprise\(\) makes the clients of a pool/,
+  }),
   // The newest whose packages are all of one version.
   mikroOrm('6.6 newest', '6.6.16', { doors: ['door'], node: ['22', '24', '26'] }),
   mikroOrm('7.0.15', '7.0.15', {

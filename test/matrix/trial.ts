@@ -1,15 +1,6 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import {
-  type Audit,
-  exactAudit,
-  Killer,
-  Ledger,
-  outcomeOf,
-  type Server,
-  until,
-} from '../kit/index.ts'
+import { Killer, Ledger, type Server, Proxy as WireProxy } from '../kit/index.ts'
 import type { Project } from './project.ts'
+import { type Outcome, type What, witnessed } from './witnessed.ts'
 
 /** How hard a door is tried. */
 export interface Effort {
@@ -20,122 +11,70 @@ export interface Effort {
 }
 
 /** What came of one door of one project on one Node. */
-export interface Result {
+export interface Result extends Outcome {
   readonly kills: number
-  readonly acknowledged: number
-  /** Errors that said honestly that nobody can know. */
-  readonly inDoubt: number
-  /** One sentence for each thing that should not have been; empty when it passed. */
-  readonly faults: readonly string[]
-}
-
-interface Word {
-  readonly is: 'ready' | 'acknowledged' | 'rejected' | 'closed'
-  readonly reprised?: boolean
-  readonly token?: string
-  readonly error?: {
-    readonly message?: string
-    readonly outcome?: string
-    readonly cause?: Word['error']
-  }
 }
 
 const workers = 4
-const limitMs = 60_000
 
 /**
  * A terminated backend says so and closes; where a client writes at that very moment, the reset that
  * answers it makes TCP forget what was not read yet, the answer with the witness among it. Then doubt is
  * the truth; it is rare, or something is wrong.
  */
-const doubtsPerTrial = 1
+const doubtsUnderKills = 1
 
-/** Runs the scenario of a project while its backends are terminated, and judges by the ledger. */
-export async function trial(
+/** How many COMMITs lose their answer, one after the other, in a pool of one. */
+const lostAnswers = 4
+
+/** Runs the scenario of a project while its backends are terminated. */
+export async function underKills(
   server: Server,
-  { folder, env }: Project,
-  { orm, door, node }: { readonly orm: string; readonly door: string; readonly node: string },
+  project: Project,
+  what: What,
   { kills, everyMs }: Effort,
 ): Promise<Result> {
   const ledger = await Ledger.create(server, await server.createDatabase())
   const killer = new Killer(server, { everyMs, database: ledger.url })
-  const faults: string[] = []
-  const rejections = new Map<string, number>()
-  let acknowledged = 0
-  let inDoubt = 0
-  let last: Word['is'] | undefined
-  let exit: number | NodeJS.Signals | undefined
-  const complaints: string[] = []
-  const child = spawn(node, ['scenario/main.js', orm, ledger.url, door, String(workers)], {
-    cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
+  const outcome = await witnessed(ledger, project, what, {
+    url: ledger.url,
+    workers,
+    doubts: doubtsUnderKills,
+    begin: () => killer.start(),
+    enough: (acknowledged) => killer.kills >= kills && acknowledged >= kills,
+    end: () => killer.stop(),
   })
-  const complain = (line: string): void => {
-    // What Node says of deprecated things is for the authors of what was installed.
-    if (/(?:Deprecation|Experimental)Warning|^\(Use `node/.test(line)) return
-    complaints.push(line)
-  }
-  createInterface(child.stderr).on('line', complain)
-  child.once('error', (error) => faults.push(String(error)))
-  child.once('close', (code, signal) => {
-    exit = code ?? signal ?? 0
+  return { ...outcome, kills: killer.kills }
+}
+
+/**
+ * Runs the scenario where COMMIT is done, its answer is lost, and nobody may be asked: each must be told
+ * as in doubt, through whatever the ORM makes of it, and leave a client for the next.
+ */
+export async function withoutAnswer(
+  server: Server,
+  project: Project,
+  what: What,
+): Promise<readonly string[]> {
+  const ledger = await Ledger.create(server, await server.createDatabase())
+  const proxy = await WireProxy.start(server)
+  let lost = 0
+  proxy.onFrame(({ from, type, text }) => {
+    if (from !== 'server' || type !== 'C' || text !== 'COMMIT' || lost === lostAnswers) return
+    lost++
+    return 'reset'
   })
-  createInterface(child.stdout).on('line', (line) => {
-    if (!line.startsWith('{"is":')) return complain(line)
-    const word = JSON.parse(line) as Word
-    if (word.is === 'ready' && word.reprised !== true) faults.push('isReprised denies it')
-    if (word.is === 'acknowledged') {
-      acknowledged++
-      ledger.acknowledged(String(word.token))
-    } else if (word.is === 'rejected') {
-      const outcome = outcomeOf(word.error)
-      const what = `${word.error?.message?.trim().split('\n').at(-1)} (${outcome})`
-      if (outcome === 'in-doubt' && inDoubt < doubtsPerTrial) inDoubt++
-      else rejections.set(what, (rejections.get(what) ?? 0) + 1)
-      ledger.rejected(String(word.token), word.error)
-    } else last = word.is
-  })
-  const over = (): boolean => exit !== undefined
   try {
-    await until(() => over() || last === 'ready', {
-      timeoutMs: limitMs,
-      what: 'the client to open',
+    const { inDoubt, faults } = await witnessed(ledger, project, what, {
+      url: proxy.url(ledger.url),
+      workers: 1,
+      options: ['off'],
+      doubts: lostAnswers,
+      enough: (acknowledged) => lost === lostAnswers && acknowledged > lostAnswers,
     })
-    killer.start()
-    const done = (): boolean => over() || (killer.kills >= kills && acknowledged >= kills)
-    await until(done, { timeoutMs: limitMs, what: `${kills} kills, and as many answers` })
-    await killer.stop()
-    child.stdin.end()
-    await until(over, { timeoutMs: limitMs, what: 'the process to end' })
-  } catch (error) {
-    faults.push(`${String(error)} (${killer.kills} kills, ${acknowledged} acknowledged)`)
+    const untold = inDoubt === lostAnswers ? [] : [`${inDoubt} of ${lostAnswers} doubts were told`]
+    return [...untold, ...faults].map((fault) => `COMMIT without an answer: ${fault}`)
   } finally {
-    await killer.stop()
-    child.kill('SIGKILL')
+    await proxy.close()
   }
-  if (last !== 'closed') faults.push(`the process ended with ${exit}: ${reason(complaints)}`)
-  else if (complaints.length > 0)
-    faults.push(`printed ${complaints.length} lines: ${complaints[0]}`)
-  for (const [what, times] of rejections) faults.push(`${times} times: ${what}`)
-  faults.push(...differences(await ledger.audit()))
-  return { kills: killer.kills, acknowledged, inDoubt, faults }
-}
-
-function differences(audit: Audit): string[] {
-  const { appliedThoughRejected, ...others } = exactAudit
-  const { dishonest } = audit.appliedThoughRejected
-  return [
-    ...(dishonest > appliedThoughRejected.dishonest
-      ? [`applied though rejected: ${dishonest}`]
-      : []),
-    ...Object.entries(others)
-      .filter(([name, exact]) => audit[name as keyof Audit] !== exact)
-      .map(([name]) => `${name}: ${audit[name as keyof Audit]}`),
-  ]
-}
-
-/** The line of a crash's report that says what happened. */
-function reason(complaints: readonly string[]): string {
-  const error = complaints.find((line) => /^\w*Error\b/.test(line))
-  return (error ?? complaints.at(-1) ?? '').trim()
 }

@@ -13,15 +13,9 @@ interface KnexDialect {
 
 type KnexDialectClass = new (...config: never[]) => KnexDialect
 
-/** A transaction of knex. */
-interface KnexTransaction {
-  isCompleted(): boolean
-}
-
 /** The parts of MikroORM 6's connection, on knex, that are put on sessions. */
 export interface KnexConnection {
   getKnexOptions(type: unknown): KnexOptions
-  rollback(transaction: KnexTransaction, ...more: unknown[]): Promise<void>
 }
 
 /** Whether a connection is one of MikroORM 6, which makes its statements with knex. */
@@ -33,19 +27,10 @@ export function isKnexConnection(connection: unknown): connection is KnexConnect
  * Has a connection of MikroORM 6's, to the primary or to a replica, make sessions in its pool.
  */
 export function withKnexSessions(connection: KnexConnection, options: RepriseOptions): void {
-  const { getKnexOptions, rollback } = connection
+  const { getKnexOptions } = connection
   connection.getKnexOptions = (type) => {
     const made = getKnexOptions.call(connection, type)
     return { ...made, client: dialectOver(made.client, options) }
-  }
-  connection.rollback = async (transaction, ...more) => {
-    try {
-      await rollback.call(connection, transaction, ...more)
-    } catch (error) {
-      // After a COMMIT that failed there is none left to roll back, and a ROLLBACK that is lost is done:
-      // an error of either would hide the one that says why.
-      if (!transaction.isCompleted()) throw error
-    }
   }
 }
 

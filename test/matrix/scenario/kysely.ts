@@ -9,15 +9,15 @@ interface Database {
   transfer: { token: string; source: number; target: number; amount: number }
 }
 
-export async function open({ url, door, max }: Request): Promise<Opened> {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
   const config = { connectionString: url, max }
-  const pool = new pg.Pool(door === 'line' ? { ...config, ...atPool() } : config)
+  const pool = new pg.Pool(door === 'line' ? { ...config, ...atPool(options) } : config)
   const db =
     door === 'door'
-      ? new Kysely<Database>(reprise({ pool }))
+      ? new Kysely<Database>(reprise({ pool }, options))
       : new Kysely<Database>({
           dialect: new PostgresDialect({ pool }),
-          plugins: door === 'plugin' ? [new ReprisePlugin({ pool })] : [],
+          plugins: door === 'plugin' ? [new ReprisePlugin({ pool }, options)] : [],
         })
   return {
     reprised: isReprised(door === 'line' ? pool : db),

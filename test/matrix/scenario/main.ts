@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Opened, Request } from './opened.ts'
 
-const [orm = '', url = '', door = '', workers = '4'] = process.argv.slice(2)
+const [orm = '', url = '', door = '', workers = '4', witness] = process.argv.slice(2)
 const lanes = Number(workers)
 
 const say = (word: object): void => {
@@ -17,7 +17,7 @@ process.stdin.on('end', () => {
 process.stdin.resume()
 
 const { open } = (await import(`./${orm}.ts`)) as { open(request: Request): Promise<Opened> }
-const client = await open({ url, door, max: lanes })
+const client = await open({ url, door, max: lanes, options: witness === 'off' ? { witness } : {} })
 say({ is: 'ready', reprised: client.reprised })
 await Promise.all(Array.from({ length: lanes }, (_, lane) => work(lane)))
 await client.close()
@@ -30,7 +30,7 @@ say({ is: 'closed' })
 async function work(lane: number): Promise<void> {
   const shares = door === 'door' && orm !== 'pg'
   const [source, target] = shares ? [1 + (lane % 2), 3] : [2 * lane + 1, 2 * lane + 2]
-  for (let turn = 0; going; turn++) {
+  for (let turn = 0; going || turn === 0; turn++) {
     const token = randomUUID()
     const amount = 1 + (turn % 9)
     try {

@@ -30,10 +30,14 @@ const TransferEntity = new EntitySchema<Transfer>({
   },
 })
 
-export async function open({ url, door, max }: Request): Promise<Opened> {
-  const options = { clientUrl: url, entities: [AccountEntity, TransferEntity], pool: { max } }
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
+  const config = {
+    clientUrl: url,
+    entities: [AccountEntity, TransferEntity],
+    pool: { min: 0, max },
+  }
   const orm = await MikroORM.init(
-    door === 'door' ? reprise(options) : { ...options, driverOptions: atPool() },
+    door === 'door' ? reprise(config, options) : { ...config, driverOptions: atPool(options) },
   )
   return {
     reprised: isReprised(orm),

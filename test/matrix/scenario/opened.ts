@@ -25,6 +25,8 @@ export interface Request {
   readonly door: string
   /** Connections in its pool. */
   readonly max: number
+  /** What Reprise is given. */
+  readonly options: { readonly witness?: 'off' }
 }
 
 /** Long enough for a kill to come between two statements. */

@@ -3,10 +3,12 @@ import pg from 'pg'
 import { changes, type Opened, type Request, think } from './opened.ts'
 
 /** node-postgres: by the line, or (`door`) a pool that exists already. */
-export async function open({ url, door, max }: Request): Promise<Opened> {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
   const config = { connectionString: url, max }
   const pool =
-    door === 'line' ? new pg.Pool({ ...config, ...reprise() }) : reprisePool(new pg.Pool(config))
+    door === 'line'
+      ? new pg.Pool({ ...config, ...reprise(options) })
+      : reprisePool(new pg.Pool(config), options)
   return {
     reprised: isReprised(pool),
     async transfer(order) {

@@ -20,14 +20,14 @@ interface Generated {
   PrismaClient: new (options: { adapter: unknown }) => PrismaClient
 }
 
-export async function open({ url, door, max }: Request): Promise<Opened> {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
   // Where the generator of this line has put it.
   const { PrismaClient } = (await import(process.env.GENERATED ?? '')) as Generated
   const config = { connectionString: url, max }
   const prisma =
     door === 'door'
-      ? reprise()(new PrismaClient({ adapter: repriseAdapter(config) }))
-      : new PrismaClient({ adapter: new PrismaPg({ ...config, ...atPool() }) })
+      ? reprise()(new PrismaClient({ adapter: repriseAdapter(config, options) }))
+      : new PrismaClient({ adapter: new PrismaPg({ ...config, ...atPool(options) }) })
   return {
     reprised: isReprised(prisma),
     async transfer(order) {

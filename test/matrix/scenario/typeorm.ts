@@ -1,5 +1,5 @@
 import { reprise as atPool } from '@reprise/pg'
-import { isReprised, RepriseSubscriber, reprise, rerunnable } from '@reprise/typeorm'
+import { isReprised, reprise, repriseSubscriber, rerunnable } from '@reprise/typeorm'
 import { DataSource, EntitySchema } from 'typeorm'
 import { changes, type Opened, type Request, type Transfer, think } from './opened.ts'
 
@@ -28,8 +28,8 @@ const TransferEntity = new EntitySchema<Transfer>({
   },
 })
 
-export async function open({ url, door, max }: Request): Promise<Opened> {
-  const options = {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
+  const config = {
     type: 'postgres' as const,
     url,
     poolSize: max,
@@ -37,10 +37,10 @@ export async function open({ url, door, max }: Request): Promise<Opened> {
   }
   const source = new DataSource(
     door === 'door'
-      ? reprise(options)
+      ? reprise(config, options)
       : door === 'subscriber'
-        ? { ...options, subscribers: [RepriseSubscriber] }
-        : { ...options, extra: atPool() },
+        ? { ...config, subscribers: [repriseSubscriber(options)] }
+        : { ...config, extra: atPool(options) },
   )
   await source.initialize()
   return {
