@@ -30,7 +30,7 @@ const packed = brotliCompressSync(readFileSync(join(wasm, 'libpg-query.wasm')), 
 writeFileSync(
   join(import.meta.dirname, 'index.cjs'),
   `'use strict'
-/* Made by generate.ts of libpg-query ${version}, which is under the licences in LICENSE. */
+/* Made by generate.ts of libpg-query ${version}, which is under the licences in NOTICE. */
 
 const { brotliDecompressSync } = require('node:zlib')
 
