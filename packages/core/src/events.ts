@@ -2,9 +2,14 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Outcome } from './loss/outcome.ts'
 import type { Condition } from './loss/sqlstate.ts'
 
-interface FromSession {
+/** Which session an event is of, and where its server is. */
+export interface FromSession {
   /** Counts the sessions of this process, from 1. */
   readonly session: number
+  readonly host: string
+  readonly port: number
+  readonly database: string | undefined
+  readonly applicationName: string | undefined
 }
 
 /** What each channel of `node:diagnostics_channel` carries. Durations are milliseconds. */
@@ -23,10 +28,6 @@ export interface Events {
   'reprise:reconnect': FromSession & { readonly attempts: number; readonly duration: number }
   /** A session has waited for its server for 2 s, and for each 10 s more. */
   'reprise:waiting': FromSession & {
-    readonly host: string
-    readonly port: number
-    readonly database: string | undefined
-    readonly user: string | undefined
     /** The code of the last failure to connect, such as ECONNREFUSED or 57P03, if there was one. */
     readonly cause: string | undefined
     /** What is left of the deadline. */

@@ -1,4 +1,4 @@
-export { type Events, publish } from './events.ts'
+export { type Events, type FromSession, publish } from './events.ts'
 export { adviceFor, type Reason } from './loss/advice.ts'
 export { classify, type Decision, decisions, type Loss } from './loss/classify.ts'
 export { type Diagnosis, diagnose } from './loss/diagnose.ts'

@@ -28,6 +28,12 @@ export interface RepriseOptions {
    */
   readonly operatorAfter?: number | undefined
   /**
+   * Whether a statement or a connect that would have to wait for a server known to be down fails at
+   * once, with `reason` `'down'`. For the pool of a health check; `failFast()` does it for a
+   * callback. Default false.
+   */
+  readonly failFast?: boolean | undefined
+  /**
    * When a statement is under way and not a byte has come for this many milliseconds, the server is
    * asked over another connection whether it is still at work; if it is not, the connection is
    * half-open and is given up. Default 5 000.
@@ -47,6 +53,7 @@ export interface Settings {
   readonly maxTapeBytes: number
   readonly operatorAfter: number
   readonly probeAfter: number
+  readonly failFast: boolean
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -96,6 +103,7 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   maxTapeBytes: amount,
   operatorAfter: amount,
   probeAfter: milliseconds,
+  failFast: flag,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -139,6 +147,7 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     maxTapeBytes: options.maxTapeBytes ?? 16 * 1024 * 1024,
     operatorAfter: options.operatorAfter ?? 10_000,
     probeAfter: options.probeAfter ?? 5000,
+    failFast: options.failFast ?? false,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},

@@ -14,7 +14,9 @@ import { brotliCompressSync, constants } from 'node:zlib'
  *     gzip -9       456 kB   17 ms
  *     brotli -q 11  335 kB    6 to 18 ms
  *
- * It is decoded once in a process, when a transaction is replayed for the first time, so size wins.
+ * It is decoded once in a process, when a transaction is replayed for the first time, so size wins:
+ * from import to the first text that was read and written, 125 ms instead of 73 ms with the file
+ * beside it, on two busy cores.
  * The parsers that are plain JavaScript do not know the whole grammar, nor PostgreSQL's own tree.
  */
 
@@ -28,7 +30,7 @@ const packed = brotliCompressSync(readFileSync(join(wasm, 'libpg-query.wasm')), 
 writeFileSync(
   join(import.meta.dirname, 'index.cjs'),
   `'use strict'
-/* Made by generate.ts of libpg-query ${version}, which is under the licences in LICENSE. */
+/* Made by generate.ts of libpg-query ${version}, which is under the licences in NOTICE. */
 
 const { brotliDecompressSync } = require('node:zlib')
 

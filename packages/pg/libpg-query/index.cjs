@@ -1,5 +1,5 @@
 'use strict'
-/* Made by generate.ts of libpg-query 18.1.5, which is under the licences in LICENSE. */
+/* Made by generate.ts of libpg-query 18.1.5, which is under the licences in NOTICE. */
 
 const { brotliDecompressSync } = require('node:zlib')
 

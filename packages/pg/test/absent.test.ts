@@ -1,7 +1,6 @@
 import { failFast } from '@reprise/pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { Backend, instead } from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
 
 /** A server that is stopped for a while. */
@@ -25,7 +24,6 @@ describe('a server that is absent', () => {
     expect(waiting.seen[0]).toMatchObject({
       host: '127.0.0.1',
       port: server.port,
-      user: 'postgres',
       cause: 'ECONNREFUSED',
     })
     expect(waiting.seen[0]?.left).toBeGreaterThan(0)
@@ -92,17 +90,4 @@ describe('a server that is absent', () => {
   it('failFast() takes a function', () => {
     expect(() => failFast(undefined as never)).toThrow(/failFast\(\(\) =>/)
   })
-})
-
-it('work that is lost again on a new connection is not tried again at once', async () => {
-  await using backend = await Backend.start([
-    { 'SELECT 1': instead() },
-    { 'BEGIN READ ONLY': instead() },
-  ])
-  // A third connection would answer; the pause before it is longer than the deadline, by all odds.
-  const pool = poolOn(backend.url, { backoff: { base: 1e9, cap: 1e9 }, deadline: 300 })
-  const error = await failure(pool.query('SELECT 1'))
-  expect(error).toMatchObject({ reason: 'deadline' })
-  expect(backend.fake.connections).toBe(2)
-  await pool.end()
 })

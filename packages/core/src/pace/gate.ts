@@ -78,10 +78,22 @@ export class Gate {
     })
   }
 
+  /** A {@link Pass} that need not be waited for, or undefined where there is none. */
+  enterAtOnce(): Pass | undefined {
+    if (this.down && this.#notBefore > performance.now()) return undefined
+    if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
+    this.#inside += 1
+    return this.#pass(this.#failures)
+  }
+
+  get #room(): number {
+    return this.down ? 1 : this.#concurrency
+  }
+
   #pump(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    while (this.#waiting.length > 0 && this.#inside < (this.down ? 1 : this.#concurrency)) {
+    while (this.#waiting.length > 0 && this.#inside < this.#room) {
       const wait = this.#notBefore - performance.now()
       if (this.down && wait > 0) {
         this.#timer = setTimeout(() => this.#pump(), wait)

@@ -145,7 +145,7 @@ export class Conversation
 
   /** Publishes a loss that is about what was in flight, or that nothing was (`idle`). */
   tellLoss(loss: Loss, connection: Connection, idle: boolean): void {
-    tellLoss(loss, connection, { session: this.id, idle, inTransaction: this.open })
+    tellLoss(loss, connection, { from: this.link.from, idle, inTransaction: this.open })
   }
 
   /** The work that was under way has left: the next may begin. */

@@ -1,10 +1,9 @@
-import { type Loss, publish, surfaced } from '@reprise/core'
+import { type FromSession, type Loss, publish, surfaced } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 
 /** Where a loss found the session. */
 export interface LossScene {
-  /** The session's number. */
-  readonly session: number
+  readonly from: FromSession
   /** Whether nothing was in flight. */
   readonly idle: boolean
   readonly inTransaction: boolean
@@ -15,8 +14,8 @@ export function tellLoss(loss: Loss, connection: Connection, scene: LossScene): 
   if (connection.told) return
   connection.told = true
   const { condition, sqlstate, outcome, evidence } = loss
-  const { session, idle, inTransaction } = scene
-  publish('reprise:loss', { session, condition, sqlstate, outcome, evidence, idle, inTransaction })
+  const { from, idle, inTransaction } = scene
+  publish('reprise:loss', { ...from, condition, sqlstate, outcome, evidence, idle, inTransaction })
 }
 
 /** What the holder of a session hears that loses an anchor while nothing is under way. */

@@ -69,7 +69,7 @@ export class Submittables implements SubmittableOwner {
     const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
     const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
     publish('reprise:surface', {
-      session: this.#conversation.id,
+      ...this.#conversation.link.from,
       condition,
       outcome,
       code: failure.code,

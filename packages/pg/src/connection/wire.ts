@@ -136,7 +136,11 @@ export interface PgClient extends EventEmitter {
   readonly database: string | undefined
   readonly password: unknown
   readonly ssl: unknown
-  readonly connectionParameters: { query_timeout?: number | string | false }
+  readonly connectionParameters: {
+    query_timeout?: number | string | false
+    readonly application_name?: string | undefined
+    readonly fallback_application_name?: string | undefined
+  }
   binary?: boolean
   /** Noted by pg-promise. */
   readonly serverVersion?: string

@@ -1,4 +1,6 @@
 import { Budget, Gate, type Settings } from '@reprise/core'
+import { Joint } from './joint.ts'
+import type { Side } from './side.ts'
 
 /** What all sessions of this process with one server share, whichever call made them. */
 export interface ServerShare {
@@ -6,8 +8,8 @@ export interface ServerShare {
   readonly gate: Gate
   /** Whether the server would not answer a witness: none is sent to it any more. */
   witnessRefused: boolean
-  /** The probe for a half-open connection that is under way: one at a time. */
-  probing: Promise<string> | undefined
+  /** The one connection over which silent ones are asked after. */
+  readonly side: Joint<Side>
 }
 
 /** Where and as whom, as a pg.Client has it from its configuration and the environment. */
@@ -71,6 +73,6 @@ export function sharedWith(
     budget: new Budget(budget),
     gate: new Gate(gate, backoff),
     witnessRefused: false,
-    probing: undefined,
+    side: new Joint(),
   }))
 }

@@ -28,8 +28,8 @@ let loading: Promise<Parser | undefined> | undefined
 
 /**
  * Loads the parser when it is first asked for: the replay of a transaction is the only thing that
- * needs it, and its WebAssembly, 335 kB of text, takes 20 ms to unpack. Where it cannot be loaded there is
- * none, and an advice says so, once.
+ * needs it, and the first use takes about 0.1 s, 0.05 s of that to unpack what a bundler can carry.
+ * Where it cannot be loaded there is none, and an advice says so, once.
  */
 export function loadParser(): Promise<Parser | undefined> {
   loading ??= Promise.all([import('../../libpg-query/index.cjs'), import('pgsql-deparser')])

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Deadline, fullJitter, type Loss, publish } from '@reprise/core'
+import { Deadline, type FromSession, fullJitter, type Loss, publish } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
@@ -9,7 +9,7 @@ import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
 import { fence, identify } from '../witness/backend.ts'
-import { type Probed, probe } from './probe.ts'
+import { probe } from './probe.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
 import { announceWaiting } from './waiting.ts'
 import { watch } from './watch.ts'
@@ -69,6 +69,14 @@ export class Link {
       typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
   }
 
+  /** Whose events these are. */
+  get from(): FromSession {
+    const { host, port, database, connectionParameters } = this.connection.client
+    const applicationName =
+      connectionParameters.application_name || connectionParameters.fallback_application_name
+    return { session: this.id, host, port, database, applicationName: applicationName || undefined }
+  }
+
   /** Whether somebody waits for a connection now. */
   get waiting(): boolean {
     return this.#waiting !== undefined
@@ -125,12 +133,11 @@ export class Link {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    const { client } = this.connection
-    const announced = announceWaiting(this.id, client, this.server, deadline)
+    const announced = announceWaiting(this.from, this.server, deadline)
     const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
       const duration = performance.now() - from
-      publish('reprise:reconnect', { session: this.id, attempts, duration })
+      publish('reprise:reconnect', { ...this.from, attempts, duration })
       if (this.state.listening) this.#owner.missedNotifications()
     }
     return this.connection
@@ -152,7 +159,7 @@ export class Link {
         }
         const made = await reconnect(this.#make, this.server.gate, deadline, {
           tryFor: this.#tryFor,
-          failFast: this.failFast,
+          failFast: this.failFast || this.#shared.settings.failFast,
           settle,
         })
         attempts += made.attempts
@@ -204,16 +211,7 @@ export class Link {
   }
 
   async #probe(connection: Connection): Promise<void> {
-    const { server } = this
-    const before = server.probing
-    const mine = (async (): Promise<Probed> => {
-      // Of a server that could not be reached all the while, nobody else need find that out again.
-      if ((await before) === 'unreachable') return 'unreachable'
-      return connection.awaitsAnswer ? probe(connection, this.#shared, this.#config) : 'alive'
-    })()
-    server.probing = mine
-    const found = await mine
-    if (server.probing === mine) server.probing = undefined
+    const found = await probe(connection, this.#shared, this.#config)
     if (found !== 'alive' && connection.awaitsAnswer) {
       const error = new Error('the connection is half-open')
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))

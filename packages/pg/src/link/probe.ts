@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Deadline } from '@reprise/core'
+import { Deadline, type Gate } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Shared } from '../exchange/shared.ts'
+import type { Side } from '../exchange/side.ts'
 import { fence, identify } from '../witness/backend.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
 
@@ -31,29 +32,51 @@ export async function probe(
   shared: Shared,
   config: string | ClientConfig | undefined,
 ): Promise<Probed> {
-  const { gate } = shared.server(silent.client)
-  const deadline = new Deadline(shared.settings.deadline)
-  const make = (): Connection =>
-    new Connection(shared.Base, config, { connectionEnded: () => undefined })
-  let side: Connection | undefined
+  const server = shared.server(silent.client)
+  const still = Math.min(stillFor, shared.settings.probeAfter)
   try {
-    const opened = await reconnect(make, gate, deadline, {
-      tryFor: 0,
-      failFast: false,
-      settle: async () => undefined,
-    })
-    side = opened.connection
-    const ask = inquiry(shared.Exchange, side, deadline.signal)
-    const still = Math.min(stillFor, shared.settings.probeAfter)
-    return (await waitsForUs(silent, side, ask, still)) ? 'half-open' : 'alive'
+    const waits = await server.side.use(
+      () => open(shared, config, server.gate),
+      close,
+      ({ connection, ask }) => waitsForUs(silent, connection, ask, still),
+    )
+    return waits ? 'half-open' : 'alive'
   } catch (error) {
     const code = (error as { cause?: { code?: unknown } }).cause?.code
     const unheard = typeof code !== 'string' || code.length !== 5
     return error instanceof GaveUp && unheard ? 'unreachable' : 'alive'
-  } finally {
-    deadline.dispose()
-    if (side?.usable) void side.end()
   }
+}
+
+/** A server that will not have another connection is not asked again at once: it is at work. */
+async function open(
+  shared: Shared,
+  config: string | ClientConfig | undefined,
+  gate: Gate,
+): Promise<Side> {
+  const deadline = new Deadline(shared.settings.deadline)
+  const make = (): Connection =>
+    new Connection(shared.Base, config, { connectionEnded: () => undefined })
+  try {
+    const search = { tryFor: 0, settle: async () => undefined, takesNo: true }
+    const { connection } = await reconnect(make, gate, deadline, search)
+    const plain = inquiry(shared.Exchange, connection, deadline.signal)
+    let turn: Promise<unknown> = Promise.resolve()
+    const ask: Inquiry = (text, values) => {
+      const answer = turn.then(() => plain(text, values))
+      turn = answer.catch(() => undefined)
+      return answer
+    }
+    return { connection, ask, deadline }
+  } catch (error) {
+    deadline.dispose()
+    throw error
+  }
+}
+
+function close({ connection, deadline }: Side): void {
+  deadline.dispose()
+  if (connection.usable) void connection.end()
 }
 
 async function waitsForUs(

@@ -32,7 +32,9 @@ export interface Search {
   /** How long one try may take, in milliseconds; 0 where the caller set nothing. */
   readonly tryFor: number
   /** Whether nobody waits for a server that is down. */
-  readonly failFast: boolean
+  readonly failFast?: boolean
+  /** Whether any word of refusal by the server ends it: it need not be waited for. */
+  readonly takesNo?: boolean
   /**
    * Whatever has to be asked and done before the connection may be used. A login that was accepted does
    * not prove that the server is up, since a pooler accepts logins without it; an answer does.
@@ -52,13 +54,15 @@ export async function reconnect(
   make: () => Connection,
   gate: Gate,
   deadline: Deadline,
-  { tryFor, failFast, settle }: Search,
+  { tryFor, settle, takesNo = false, failFast = false }: Search,
 ): Promise<Reconnected> {
   let last: unknown
   for (let attempts = 1; ; attempts++) {
-    if (failFast && gate.down) throw new GaveUp('down', attempts - 1, last ?? gate.lastFailure)
-    const pass = await gate.enter(deadline.signal).catch(() => {
-      throw new GaveUp(String(deadline.signal.reason), attempts, last ?? gate.lastFailure)
+    const gaveUp = (why: string): GaveUp => new GaveUp(why, attempts, last ?? gate.lastFailure)
+    let pass = failFast && gate.down ? gate.enterAtOnce() : undefined
+    if (failFast && gate.down && pass === undefined) throw gaveUp('down')
+    pass ??= await gate.enter(deadline.signal).catch(() => {
+      throw gaveUp(String(deadline.signal.reason))
     })
     let connection: Connection
     try {
@@ -84,13 +88,15 @@ export async function reconnect(
       connection.destroy()
       if (deadline.signal.aborted) {
         pass.abandoned()
-        throw new GaveUp(String(deadline.signal.reason), attempts, last ?? gate.lastFailure)
+        throw gaveUp(String(deadline.signal.reason))
       }
       if (opened && !(error instanceof Interrupted)) {
         pass.succeeded()
         throw error
       }
-      if (!opened && !attempt.signal.aborted && !isPassingFailure(error, connection)) {
+      const refused = takesNo && error === connection.errorFrame
+      const passing = attempt.signal.aborted || isPassingFailure(error, connection)
+      if (!opened && (refused || !passing)) {
         pass.abandoned()
         throw new Refused('the server refused the connection', { cause: error })
       }

@@ -1,5 +1,4 @@
-import { type Deadline, publish } from '@reprise/core'
-import type { PgClient } from '../connection/wire.ts'
+import { type Deadline, type FromSession, publish } from '@reprise/core'
 import type { ServerShare } from '../exchange/servers.ts'
 
 /** How long a session waits in silence for its server, and between two words of it, in milliseconds. */
@@ -11,24 +10,14 @@ const between = 10_000
  * @returns ends it
  */
 export function announceWaiting(
-  session: number,
-  client: Pick<PgClient, 'host' | 'port' | 'database' | 'user'>,
+  from: FromSession,
   { gate }: ServerShare,
   deadline: Deadline,
 ): () => void {
   const tell = (): void => {
-    const { host, port, database, user } = client
     const { code } = (gate.lastFailure ?? {}) as { code?: unknown }
     const cause = typeof code === 'string' ? code : undefined
-    publish('reprise:waiting', {
-      session,
-      host,
-      port,
-      database,
-      user,
-      cause,
-      left: deadline.remaining,
-    })
+    publish('reprise:waiting', { ...from, cause, left: Math.round(deadline.remaining) })
     timer = setTimeout(tell, between).unref()
   }
   let timer = setTimeout(tell, silence).unref()

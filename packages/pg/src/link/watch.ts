@@ -1,3 +1,4 @@
+import { suspendedSince } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 
 /** How often silent connections are looked for, in milliseconds. */
@@ -48,7 +49,10 @@ function lookAround(): void {
       entry.bytes = bytes
       entry.since = now
       entry.alarms = 0
-    } else if (!entry.alarmed && now - entry.since >= pauseOf(entry)) {
+    } else if (
+      !entry.alarmed &&
+      now - entry.since - suspendedSince(entry.since) >= pauseOf(entry)
+    ) {
       entry.alarmed = true
       entry.alarms += 1
       void entry.alarm().finally(() => {

@@ -73,7 +73,7 @@ export async function prepare(
         ? await outcomeOf(session, { work, verdict, loss, suspect }, connection, signal)
         : await proved(session, connection, signal)
     publish('reprise:resolve', {
-      session: session.id,
+      ...session.link.from,
       outcome,
       duration: performance.now() - from,
     })
@@ -152,7 +152,7 @@ async function replayed(
     throw error
   }
   publish('reprise:replay', {
-    session: session.id,
+    ...session.link.from,
     statements: transaction.tape.length,
     diverged: !same,
     duration: performance.now() - from,

@@ -211,7 +211,7 @@ function surface(
     cause,
   })
   publish('reprise:surface', {
-    session: session.id,
+    ...session.link.from,
     condition: failure.condition,
     outcome: failure.outcome,
     code: failure.code,
