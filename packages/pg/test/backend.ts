@@ -227,3 +227,11 @@ export function tagged(...frames: Buffer[]): Fault {
     return peer.send(...polite.slice(0, tag + 1), ...frames)
   }
 }
+
+/** Reads the start-up, and answers it by these frames, all of them in one piece. */
+export function greeting(...frames: Buffer[]): Fault {
+  return async (peer: Peer) => {
+    await peer.read()
+    await peer.send(Buffer.concat(frames))
+  }
+}

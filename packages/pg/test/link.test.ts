@@ -2,8 +2,16 @@ import dns from 'node:dns'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../../test/kit/free-port.ts'
-import { fatal, Server, until } from '../../../test/kit/index.ts'
-import { Backend, instead } from './backend.ts'
+import {
+  authenticationOk,
+  backendKeyData,
+  fatal,
+  parameterStatus,
+  readyForQuery,
+  Server,
+  until,
+} from '../../../test/kit/index.ts'
+import { Backend, greeting, instead } from './backend.ts'
 import { failure, kill, listen, poolOn } from './support.ts'
 
 /** A pause that no test waits for. */
@@ -76,6 +84,20 @@ describe('work that loses one new connection after the other', () => {
     expect(backend.fake.connections).toBe(2)
     await pool.end()
   })
+  it('a login without an answer behind it, as a pooler gives, is a try that failed', async () => {
+    const hollow = greeting(
+      authenticationOk,
+      parameterStatus('client_encoding', 'UTF8'),
+      backendKeyData(9, 9),
+      readyForQuery('I'),
+    )
+    const first = { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) }
+    await using backend = await Backend.start([first, { '': hollow }, { '': hollow }])
+    const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'deadline' })
+    expect(backend.fake.connections).toBe(2)
+    await pool.end()
+  })
 })
 
 describe('a server that is down', () => {
@@ -131,6 +153,29 @@ describe('a server that is down', () => {
   })
 })
 
+describe('a pooler that cannot reach its server (08P01)', () => {
+  const refusal = fatal('08P01', '', { without: ['F', 'L', 'R', 'V'] })
+
+  it('is waited for where it could before', async () => {
+    await using backend = await Backend.start([
+      { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) },
+      { '': greeting(refusal) },
+      { '': greeting(refusal) },
+    ])
+    const pool = poolOn(backend.url)
+    expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    expect(backend.fake.connections).toBe(4)
+    await pool.end()
+  })
+  it('refuses at once where it never did: it may be a name that it does not know', async () => {
+    await using backend = await Backend.start([{ '': greeting(refusal) }])
+    const pool = poolOn(backend.url)
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ code: '08P01' })
+    expect(backend.fake.connections).toBe(1)
+    await pool.end()
+  })
+})
+
 describe('a name that does not resolve (ENOTFOUND)', () => {
   const { lookup } = dns
   let known = true
@@ -177,7 +222,9 @@ describe('a name that does not resolve (ENOTFOUND)', () => {
   it('is refused at once where it never did', async () => {
     known = false
     const pool = poolOn(await named('typo'))
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ code: 'ENOTFOUND' })
+    const error = await failure(pool.query('SELECT 1'))
+    expect(error).toMatchObject({ code: 'ENOTFOUND' })
+    expect(error).not.toHaveProperty('reason')
     await pool.end()
   })
 })

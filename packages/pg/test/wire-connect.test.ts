@@ -3,11 +3,10 @@ import {
   authenticationOk,
   backendKeyData,
   fatal,
-  type Peer,
   parameterStatus,
   readyForQuery,
 } from '../../../test/kit/index.ts'
-import { Backend, behind, type Fault, instead, terminated } from './backend.ts'
+import { Backend, behind, type Fault, greeting, instead, terminated } from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -16,14 +15,6 @@ const starting = fatal('57P03', 'ProcessStartupPacket')
 const full = fatal('53300', 'InitProcess', { file: 'proc.c' })
 const password = fatal('28P01', 'auth_failed', { file: 'auth.c' })
 const database = fatal('3D000', 'InitPostgres', { file: 'postinit.c' })
-
-/** Reads the start-up, and answers it by these frames, all of them in one piece. */
-function greeting(...frames: Buffer[]): Fault {
-  return async (peer: Peer) => {
-    await peer.read()
-    await peer.send(Buffer.concat(frames))
-  }
-}
 
 const greeted = [
   authenticationOk,

@@ -32,6 +32,7 @@ export class Gate {
   #inside = 0
   #failures = 0
   #notBefore = 0
+  #proven = false
   #lastFailure: unknown
   #timer: NodeJS.Timeout | undefined
 
@@ -43,6 +44,11 @@ export class Gate {
   /** Whether the last that is known of the server is that it did not answer. */
   get down(): boolean {
     return this.#failures > 0
+  }
+
+  /** Whether the server has ever taken a connection through it. */
+  get proven(): boolean {
+    return this.#proven
   }
 
   /** What the last prober was told, for those who gave up before their turn came. */
@@ -111,6 +117,7 @@ export class Gate {
     }
     return {
       succeeded: () => {
+        this.#proven = true
         this.#failures = 0
         this.#lastFailure = undefined
         leave()

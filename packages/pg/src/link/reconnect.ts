@@ -95,7 +95,7 @@ export async function reconnect(
         throw error
       }
       const refused = takesNo && error === connection.errorFrame
-      const passing = attempt.signal.aborted || isPassingFailure(error, connection)
+      const passing = attempt.signal.aborted || isPassingFailure(error, connection, gate)
       if (!opened && (refused || !passing)) {
         pass.abandoned()
         throw new Refused('the server refused the connection', { cause: error })
@@ -123,9 +123,15 @@ export function unreached(
 const resolved = new Set<string>()
 
 /** Whether a failure to connect may be gone in a moment. */
-function isPassingFailure(error: unknown, connection: Connection): boolean {
+function isPassingFailure(error: unknown, connection: Connection, { proven }: Gate): boolean {
   const code = (error as { code?: unknown } | null)?.code
-  if (error === connection.errorFrame) return isPassing(String(code))
+  const { errorFrame } = connection
+  if (error === errorFrame) {
+    // A pooler, which names no file, says this of all that is wrong: a server that is down, where there
+    // was one before, or else a database that it does not know.
+    const pooler = code === '08P01' && errorFrame?.file === undefined
+    return pooler ? proven : isPassing(String(code))
+  }
   if (code === 'ENOTFOUND') return resolved.has(connection.client.host)
   if (typeof code === 'string') return isPassingSocketError(code)
   // A backend that is terminated while it authenticates just closes the socket.
