@@ -10,6 +10,12 @@ beforeAll(async () => {
 })
 afterAll(() => server?.dispose())
 
+/** A statement with a query_timeout of its own, over that of the client: it may be slow to be answered. */
+const patient = (text: string): { text: string; query_timeout: number } => ({
+  text,
+  query_timeout: 20_000,
+})
+
 describe('memory', () => {
   it('a transaction of very many statements costs no more than its tape may take', async () => {
     const pool = poolOn(server.url, { maxTapeBytes: 1_000_000 })
@@ -39,14 +45,14 @@ describe("the application's own limits hold during a recovery", () => {
     const own = await Server.start()
     try {
       const pool = poolOn(own.url, {}, { query_timeout: 300 })
-      await pool.query('SELECT 1')
+      await pool.query(patient('SELECT 1'))
       await own.stop('fast')
       expect(await failure(pool.query('SELECT 1'))).toMatchObject({
         reason: 'timeout',
         outcome: undone,
       })
       await own.start()
-      expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+      expect((await pool.query(patient('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }])
       await pool.end()
     } finally {
       await own.dispose()
@@ -55,7 +61,7 @@ describe("the application's own limits hold during a recovery", () => {
   it('query_timeout of what is in flight is in doubt, and the session goes on', async () => {
     const pool = poolOn(server.url, {}, { query_timeout: 200 })
     const client = await pool.connect()
-    await client.query('CREATE TABLE IF NOT EXISTS slow (a int)')
+    await client.query(patient('CREATE TABLE IF NOT EXISTS slow (a int)'))
     expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({
       reason: 'timeout',
       outcome: 'in-doubt',
@@ -63,7 +69,7 @@ describe("the application's own limits hold during a recovery", () => {
     expect(
       await failure(client.query('INSERT INTO slow SELECT 1 FROM pg_sleep(60)')),
     ).toMatchObject({ outcome: 'in-doubt' })
-    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    expect((await client.query(patient('SELECT 1 AS one'))).rows).toEqual([{ one: 1 }])
     client.release()
     await pool.end()
   })

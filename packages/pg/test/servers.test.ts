@@ -60,6 +60,15 @@ describe('what belongs to a server', () => {
     expect((await admin.query('SELECT FROM t')).rowCount).toBe(2)
     await admin.end()
   })
+  it('is knocked at by one prober, whichever database and user is wanted', () => {
+    const settings = settingsOf()
+    const at = { host: 'tenants', port: 1 }
+    const one = sharedWith({ ...at, database: 'a', user: 'b' }, settings)
+    const other = sharedWith({ ...at, database: 'c', user: 'd' }, settings)
+    expect(one.gate).toBe(other.gate)
+    expect(one.budget).not.toBe(other.budget)
+    expect(sharedWith({ ...at, port: 2 }, settings).gate).not.toBe(one.gate)
+  })
   it('is forgotten with its sessions, so that many tenants cost nothing', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void

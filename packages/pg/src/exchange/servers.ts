@@ -30,14 +30,14 @@ const registry = Symbol.for('reprise.servers.1')
  * Servers by name. Whoever has a session holds its server; beyond those only the last
  * {@link remembered} are kept, so that a thousand tenants cost nothing once they are gone.
  */
-class Servers {
-  readonly #known = new Map<string, WeakRef<ServerShare>>()
-  readonly #last = new Map<string, ServerShare>()
+class Shares<T extends object> {
+  readonly #known = new Map<string, WeakRef<T>>()
+  readonly #last = new Map<string, T>()
   readonly #gone = new FinalizationRegistry<string>((name) => {
     if (this.#known.get(name)?.deref() === undefined) this.#known.delete(name)
   })
 
-  of(name: string, make: () => ServerShare): ServerShare {
+  of(name: string, make: () => T): T {
     let shared = this.#known.get(name)?.deref()
     if (shared === undefined) {
       shared = make()
@@ -57,21 +57,23 @@ class Servers {
 /**
  * What belongs to a server (host, port, database, user) and not to a call of reprise(). Calls that give
  * the same `budget`, `gate`, `backoff` and `witness` share it; one that gives others has its own, since
- * it asked for a limit of its own. Other options, the deadline among them, make no difference.
+ * it asked for a limit of its own. Other options, the deadline among them, make no difference. The gate
+ * is that of host and port: a thousand tenants knock at a server that is down no harder than one.
  */
 export function sharedWith(
   { host, port, database, user }: Address,
   { budget, gate, backoff, witness }: Settings,
 ): ServerShare {
-  const held = globalThis as { [registry]?: Servers }
-  held[registry] ??= new Servers()
+  const held = globalThis as { [registry]?: { servers: Shares<ServerShare>; gates: Shares<Gate> } }
+  held[registry] ??= { servers: new Shares(), gates: new Shares() }
+  const { servers, gates } = held[registry]
   const { capacity, deposit, perSecond } = budget
   const { base, cap } = backoff
-  const limits = [capacity, deposit, perSecond, gate.concurrency, base, cap, witness]
-  const name = JSON.stringify([host, port, database, user, ...limits])
-  return held[registry].of(name, () => ({
+  const door = [host, port, gate.concurrency, base, cap]
+  const name = JSON.stringify([database, user, capacity, deposit, perSecond, witness, ...door])
+  return servers.of(name, () => ({
     budget: new Budget(budget),
-    gate: new Gate(gate, backoff),
+    gate: gates.of(JSON.stringify(door), () => new Gate(gate, backoff)),
     witnessRefused: false,
     side: new Joint(),
   }))

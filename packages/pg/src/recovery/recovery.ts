@@ -3,6 +3,7 @@ import {
   type Deadline,
   decide,
   fullJitter,
+  isGenuine,
   type Loss,
   type Outcome,
   publish,
@@ -66,7 +67,7 @@ export async function recover(
       work.losses += 1
       if (!(error instanceof Interrupted)) cause = (error as Error).cause ?? cause
       // What is replayed may be what crashes the server.
-      suspect ??= session.link.connection.backend
+      suspect ??= suspectOn(session.link.connection)
     } finally {
       left = deadline.remaining
       deadline.dispose()
@@ -110,6 +111,11 @@ function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | u
   if (loss.condition !== 'crash_shutdown') return loss.announced ? undefined : backend
   work.crashes += 1
   return undefined
+}
+
+/** The backend that may have crashed, unless its server said that it ended it by order (57P01). */
+function suspectOn({ backend, errorFrame }: Connection): Backend | undefined {
+  return isGenuine(errorFrame) && errorFrame?.code === '57P01' ? undefined : backend
 }
 
 /** What was lost again on a new connection is lost again soon: the more often, the later it is tried. */
