@@ -42,7 +42,7 @@ async function run(name: string, mutate: readonly string[]): Promise<void> {
     // A test that waits for a condition waits in vain for half a minute.
     timeoutMS: served ? 40_000 : 5_000,
     dryRunTimeoutMinutes: 10,
-    reporters: ['clear-text', 'json', 'html'],
+    reporters: ['progress-append-only', 'clear-text', 'json', 'html'],
     clearTextReporter: { logTests: false, allowColor: false, skipFull: true },
     jsonReporter: { fileName: `${report}.json` },
     htmlReporter: { fileName: `${report}.html` },
