@@ -5,17 +5,23 @@ import { parts } from './parts.ts'
  * Changes the sources in small ways, one at a time, and sees whether the tests notice.
  *
  * `pnpm mutants [part …] [file …]`: the named parts, all of them by default; a file (or
- * `file:from-to`, in lines) narrows its part down. Reports go to report/mutants.
+ * `file:from-to`, in lines) narrows its part down, and test files (`….test.ts`) say which of the
+ * part's tests to run. Reports go to report/mutants.
  */
 async function main(args: readonly string[]): Promise<void> {
   const named = args.filter((arg) => arg in parts)
-  const files = args.filter((arg) => !(arg in parts))
+  const tests = args.filter((arg) => arg.endsWith('.test.ts'))
+  const files = args.filter((arg) => !(arg in parts || tests.includes(arg)))
   for (const file of files) {
     if (partOf(file) === undefined) throw new TypeError(`'${file}' is neither a part nor in one`)
   }
   for (const [name, part] of Object.entries(parts)) {
     const chosen = files.filter((file) => partOf(file) === name)
-    if (args.length > 0 && chosen.length === 0 && !named.includes(name)) continue
+    const all = named.length === 0 && files.length === 0
+    if (!all && chosen.length === 0 && !named.includes(name)) continue
+    process.env.MUTANTS_TESTS = part.tests
+      .filter((test) => tests.length === 0 || tests.includes(test))
+      .join(' ')
     await run(name, chosen.length > 0 ? chosen : part.sources)
   }
 }

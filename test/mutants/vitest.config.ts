@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 import { parts } from './parts.ts'
 
 const root = join(import.meta.dirname, '../..')
-const { tests = [], served = false } = parts[process.env.MUTANTS_PART ?? ''] ?? {}
+const { served = false } = parts[process.env.MUTANTS_PART ?? ''] ?? {}
+const tests = process.env.MUTANTS_TESTS?.split(' ') ?? []
 const conditions = ['@reprise/source', 'node', 'development|production']
 
 /** What Stryker runs in its copy of the repository: the tests of one part, as one project. */
@@ -16,7 +17,7 @@ export default defineConfig({
   },
   ssr: { resolve: { conditions } },
   test: {
-    include: [...tests],
+    include: tests,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: served ? ['test/shared-server.ts'] : [],
