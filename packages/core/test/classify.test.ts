@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { classify, decisions } from '../src/loss/classify.ts'
-import type { Evidence, Report } from '../src/loss/evidence.ts'
+import { type Evidence, isGenuine, type Report } from '../src/loss/evidence.ts'
 import { analyze } from '../src/sql/analyze.ts'
 
 const fatal: Report = {
@@ -277,6 +277,41 @@ describe('the decision table', () => {
       'in-doubt',
     ],
     [
+      'a procedure commits inside whether or not its Sync is held',
+      evidence('CALL p()', { syncHeld: true }),
+      'in-doubt',
+    ],
+    [
+      'a PREPARE TRANSACTION whose Sync is held was never sent',
+      evidence("PREPARE TRANSACTION 'x'", { syncHeld: true, status: 'T' }),
+      'rolled-back',
+    ],
+    [
+      'a batch that ends a failed transaction may have committed what stood behind',
+      evidence(`COMMIT; ${insert}`, { status: 'E' }),
+      'in-doubt',
+    ],
+    [
+      'a batch that fails behind its last tag is in doubt, witness or not',
+      evidence(`${insert}; ${insert}`, {
+        error: fatal,
+        tag: 'INSERT 0 1',
+        tags: 2,
+        witnessPending: true,
+      }),
+      'in-doubt',
+    ],
+    [
+      'CALL that failed is in doubt although a witness behind it was not answered',
+      evidence('CALL p()', { error: fatal, witnessPending: true }),
+      'in-doubt',
+    ],
+    [
+      'a COMMIT with a tag that it cannot have is in doubt',
+      commit({ error: fatal, tag: 'SELECT 1', tags: 1, witnessPending: true }),
+      'in-doubt',
+    ],
+    [
       'what cannot be tokenized for sure is in doubt',
       evidence("INSERT INTO t VALUES ('a\\'); COMMIT; --')", { error: fatal }),
       'in-doubt',
@@ -288,6 +323,65 @@ describe('the decision table', () => {
   })
   it.each(rows)('%s', (_promise, seen, outcome) => {
     expect(classify(seen).outcome).toBe(outcome)
+  })
+  it('names each row, apart from the others, and where PostgreSQL makes it so', () => {
+    expect(new Set(decisions.map(({ row }) => row)).size).toBe(decisions.length)
+    for (const { row, source } of decisions) {
+      expect(row).toMatch(/^[A-Za-z ]+$/)
+      expect(source).toMatch(/\S \S/)
+    }
+  })
+  it.each([
+    ['autocommit statement failed', evidence(insert, { error: fatal })],
+    [
+      'batch without transaction control failed',
+      evidence(`${insert}; ${insert}`, { error: fatal }),
+    ],
+    ['failed transaction', evidence('COMMIT', { status: 'E' })],
+    ['no proof', evidence(insert)],
+  ])('says by which row it decided: %s', (row, seen) => {
+    expect(classify(seen).row).toBe(row)
+  })
+})
+
+describe('a wait for replication that was given up', () => {
+  const notice = { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' }
+  it.each([
+    ['an autocommit write', evidence(insert, { notice }), true],
+    ['a COMMIT', commit({ notice }), true],
+    [
+      'one of several statements, nobody knows which',
+      evidence(`${insert}; ${insert}`, { notice }),
+      false,
+    ],
+    ['a batch with its own transaction', evidence(`BEGIN; ${insert}; COMMIT`, { notice }), false],
+    ['a procedure, which may commit more than once', evidence('CALL p()', { notice }), false],
+    ['no notice at all', evidence(insert), false],
+    [
+      'a notice of something else',
+      evidence(insert, { notice: { ...notice, routine: 'quickdie' } }),
+      false,
+    ],
+    [
+      'a notice that no backend sent',
+      evidence(insert, { notice: { ...notice, file: undefined } }),
+      false,
+    ],
+  ])('says that the work is committed locally: %s', (_of, seen, locally) => {
+    expect(classify(seen).committedLocally).toBe(locally)
+  })
+})
+
+describe('a genuine report', () => {
+  it.each([
+    ['a backend says where it raised it', fatal, true],
+    ['nothing', undefined, false],
+    ['no file', { ...fatal, file: undefined }, false],
+    ['no file of C', { ...fatal, file: 'postgres' }, false],
+    ['no routine', { ...fatal, routine: undefined }, false],
+    ['an empty routine', { ...fatal, routine: '' }, false],
+  ])('%s', (_of, report, genuine) => {
+    expect(isGenuine(report)).toBe(genuine)
   })
 })
 

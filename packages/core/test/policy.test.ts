@@ -76,6 +76,14 @@ describe('policy', () => {
   ])('never repeats in doubt what a READ ONLY transaction would not refuse: %s', (text) => {
     expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toMatchObject({ do: 'surface' })
   })
+  it('repeats an idempotent statement in doubt as it is, outside a transaction only', () => {
+    const text = `/* reprise:idempotent */ ${write}`
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toEqual(repeat)
+    expect(decide(loss({ outcome: 'in-doubt' }), scene(text, { inTransaction: true }))).toEqual({
+      do: 'surface',
+      reason: 'in-doubt',
+    })
+  })
   it('does not repeat an idempotent statement whose effect no rollback undoes', () => {
     const text = '/* reprise:idempotent */ SELECT pg_terminate_backend(1)'
     expect(decide(loss({ outcome: 'in-doubt' }), scene(text))).toMatchObject({ do: 'surface' })
@@ -110,6 +118,16 @@ describe('policy', () => {
       })
     },
   )
+  it('takes a limit that ended an idle session for no limit of what was not sent', () => {
+    const condition = 'transaction_timeout'
+    expect(decide(loss({ condition, outcome: 'not-sent' }), scene(write))).toEqual(repeat)
+    expect(decide(loss({ condition }), scene(write))).toEqual({ do: 'surface', reason: 'limit' })
+    const known = { inTransaction: true }
+    expect(decide(loss({ condition, outcome: 'not-sent' }), scene(write, known))).toEqual({
+      do: 'surface',
+      reason: 'limit',
+    })
+  })
   it('does not reconnect to a dropped database', () => {
     expect(decide(loss({ condition: 'database_dropped' }), scene(write))).toEqual({
       do: 'surface',
@@ -126,6 +144,15 @@ describe('policy', () => {
     expect(
       decide(loss({ announced: false }), scene('SELECT a FROM t', { ranFor: 60_000 })),
     ).toEqual(repeat)
+  })
+  it.each([
+    ['what was not sent', loss({ outcome: 'not-sent' })],
+    ['what the crash of another backend ended', loss({ condition: 'crash_shutdown' })],
+  ])('takes no operator for the end of %s', (_what, lost) => {
+    expect(decide(lost, scene(write, { ranFor: 60_000 }))).toEqual(repeat)
+  })
+  it('keeps on with a plain statement that is lost in flight again and again', () => {
+    expect(decide(loss(), scene(write, { lostInFlight: 4 }))).toEqual(repeat)
   })
   it('gives up on work that loses its connection every time', () => {
     expect(decide(loss(), scene(write, { losses: 20 }))).toEqual(repeat)

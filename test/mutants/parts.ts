@@ -1,0 +1,55 @@
+/** Sources that are mutated together, and the tests that have to notice. */
+export interface Part {
+  /** The sources, by their path from the root. */
+  readonly sources: readonly string[]
+  /** The test files. */
+  readonly tests: readonly string[]
+  /** Whether the tests want the shared server. */
+  readonly served: boolean
+}
+
+const under = (folder: string, names: string): string[] =>
+  names.split(' ').map((name) => `${folder}/${name}.ts`)
+const tests = (folder: string, names: string): string[] =>
+  under(folder, names).map((file) => file.replace(/\.ts$/, '.test.ts'))
+
+const wire = tests(
+  'packages/pg/test',
+  'wire-autocommit wire-witness wire-transaction wire-hostile broken commit witness unrefused',
+)
+
+/** The parts by the names that `pnpm mutants` takes. */
+export const parts: Readonly<Record<string, Part>> = {
+  loss: {
+    sources: under('packages/core/src/loss', 'classify policy sqlstate evidence outcome'),
+    tests: tests('packages/core/test', 'classify policy sqlstate errors'),
+    served: false,
+  },
+  judgement: {
+    sources: under('packages/core/src/sql', 'judge judgement statement state'),
+    tests: tests('packages/core/test', 'statement classify policy'),
+    served: false,
+  },
+  recovery: {
+    sources: under(
+      'packages/pg/src/recovery',
+      'recovery resolve replay proof replication preparation catalog',
+    ),
+    tests: [...wire, ...tests('packages/pg/test', 'transaction hidden-write')],
+    served: true,
+  },
+  state: {
+    sources: under(
+      'packages/pg/src/transaction',
+      'state state-log pending transaction-end server-errors',
+    ),
+    tests: [
+      ...wire,
+      ...tests(
+        'packages/pg/test',
+        'transaction state state-unseen submittable-books submittable-unknown',
+      ),
+    ],
+    served: true,
+  },
+}
