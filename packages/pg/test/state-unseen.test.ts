@@ -16,6 +16,9 @@ beforeAll(async () => {
     CREATE TABLE place AS SELECT 'near' AS own;
     CREATE FUNCTION act(who text) RETURNS void LANGUAGE plpgsql AS
       $$BEGIN PERFORM set_config('app.who', who, false); END$$;
+    CREATE FUNCTION act_atomic() RETURNS text RETURN set_config('app.who', 'atomic', false);
+    CREATE FUNCTION act_dollars() RETURNS void LANGUAGE plpgsql AS
+      $f$BEGIN PERFORM set_config($$app.who$$, 'dollars', false); END$f$;
     CREATE FUNCTION reach(path text) RETURNS void LANGUAGE plpgsql AS
       $$BEGIN EXECUTE format('SET search_path = %I', path); END$$;
     CREATE FUNCTION become(who text) RETURNS void LANGUAGE plpgsql AS
@@ -87,6 +90,8 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
           "SELECT act('c')",
         ],
       ],
+      ['a function with a body in SQL', ['SELECT act_atomic()']],
+      ['a function with its name in dollars', ['SELECT act_dollars()']],
       ['again and again', Array.from({ length: 21 }, (_, i) => `SELECT act('${i}')`)],
       ['DO', ["DO $$BEGIN PERFORM set_config('app.who', 'do', false); END$$"]],
       ['CALL', ["CALL act_by_call('c')"]],
@@ -153,6 +158,12 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
       ],
       ['a lock of the transaction', ['BEGIN', 'SELECT pg_advisory_xact_lock(8)', 'COMMIT'], false],
       ['a cursor WITH HOLD', ['DECLARE c CURSOR WITH HOLD FOR SELECT 1'], true],
+      ['a seed by setseed()', ['SELECT setseed(0.5)'], true],
+      ['a seed by SET', ['SET seed = 0.5'], true],
+      ['a seed, rolled back', ['BEGIN', 'SELECT setseed(0.5)', 'ROLLBACK'], true],
+      ['a temporary type', ["CREATE TYPE pg_temp.mood AS ENUM ('glad')"], true],
+      ['a temporary domain', ['SET search_path = pg_temp', 'CREATE DOMAIN d AS int'], true],
+      ['a temporary function', ['CREATE FUNCTION pg_temp.f() RETURNS int RETURN 1'], true],
       ['one that was closed', ['DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'CLOSE c'], false],
     ]
     it.each(anchors)('anchored or not: %s', async (_name, steps, anchored) => {

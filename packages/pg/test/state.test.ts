@@ -57,6 +57,50 @@ describe('session state is made again on a new connection', () => {
       expect(await show(client, setting)).toBe(value)
     })
   })
+  it.each([
+    ['DateStyle in two parts', ["SET datestyle = 'German'", "SET datestyle = 'YMD'"], 'datestyle'],
+    [
+      'DateStyle in two parts, in turns',
+      ["SET datestyle = 'German'", "SET datestyle = 'MDY'", "SET datestyle = 'SQL'"],
+      'datestyle',
+    ],
+    [
+      'a part of DateStyle after RESET',
+      ["SET datestyle = 'German'", 'RESET datestyle', "SET datestyle = 'YMD'"],
+      'datestyle',
+    ],
+    [
+      'a value behind standard_conforming_strings = off',
+      ['SET standard_conforming_strings = off', "SET app.a = 'a\\\\b'"],
+      'app.a',
+    ],
+    [
+      'a value behind client_encoding',
+      ['SET client_encoding = LATIN1', "SET app.a = 'é'"],
+      'app.a',
+    ],
+    [
+      'the same, beside what is prepared under a setting that was rolled back',
+      [
+        'SET client_encoding = LATIN1',
+        "SET app.a = 'é'",
+        'BEGIN',
+        'SET search_path = pg_catalog',
+        'PREPARE there AS SELECT 1',
+        'ROLLBACK',
+      ],
+      'app.a',
+    ],
+  ])('%s is as it was', async (_name, statements, setting) => {
+    await withThrowaway(url, async (client) => {
+      for (const statement of statements) await client.query(statement)
+      const before = await show(client, setting)
+      for (let i = 0; i < 2; i++) {
+        await kill(server, client)
+        expect(await show(client, setting)).toBe(before)
+      }
+    })
+  })
   it('a parameterised set_config of two settings keeps both', async () => {
     await withThrowaway(url, async (client) => {
       for (const name of ['app.a', 'app.b'])

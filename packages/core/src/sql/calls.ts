@@ -10,6 +10,7 @@ import {
   noChanges,
   type Span,
   type StateChange,
+  seed,
 } from './state.ts'
 import { nameAt, type Tokens, written } from './tokens.ts'
 
@@ -50,6 +51,8 @@ function ofCall(
       return once ? undefined : change(span, advisoryKey(span, i) ?? 'advisory:some', 'drop')
     case 'pg_advisory_unlock_all':
       return once ? undefined : change(span, 'advisory:*', 'clear')
+    case 'setseed':
+      return anchor(span, 'seed:', seed)
     case 'set_config':
       return ofSetConfig(span, query, once, i, columns)
     default:
@@ -96,6 +99,7 @@ function ofSetConfig(
   if (local !== undefined && isTrue(tokens, local)) return undefined
   const name = named && textOf(tokens, named)
   if (name !== undefined && endsWithTransaction(lower(name))) return undefined
+  if (name !== undefined && lower(name) === 'seed') return anchor(span, 'seed:', seed)
   const column = once || query.modifies || query.into >= 0 ? -1 : columns.of(i)
   const byParameter = named === undefined ? undefined : parameterAt(tokens, named)
   const isLocal = local === undefined ? undefined : parameterAt(tokens, local)

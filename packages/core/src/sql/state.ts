@@ -31,6 +31,9 @@ export interface Setting {
   readonly local: number | undefined
 }
 
+/** What setseed() and SET seed begin: how far random() has come behind it no server shows. */
+export const seed = 'a seed of random numbers'
+
 /** No change. */
 export const noChanges: readonly StateChange[] = []
 
@@ -189,6 +192,7 @@ function settingAt(span: Span, i: number): { readonly name: string; readonly nex
 /** SET of a setting whose value begins at token `value`. */
 function assign(span: Span, name: string, value: number): StateChange {
   const word = value < span.to ? span.tokens.words[value] : undefined
+  if (name === 'seed') return anchor(span, 'seed:', seed)
   const restores = word === undefined || word === 'DEFAULT'
   // LOCAL is a value for the time zone alone, and means its default there.
   return restores || (name === 'timezone' && word === 'LOCAL')

@@ -14,7 +14,7 @@ export interface Change {
 
 /** What was made in a transaction and outlives its rollback: nothing of it is transactional. */
 export function survivesRollback({ change }: Change): boolean {
-  return /^(prepare:|advisory|load:)/.test(change.key)
+  return /^(prepare:|advisory|load:|seed:)/.test(change.key)
 }
 
 /** The key of what is changed. What came as a parameter is not in the text's: the number of a lock. */

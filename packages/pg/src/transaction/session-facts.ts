@@ -39,16 +39,21 @@ UNION ALL SELECT 'advisory', pg_catalog.concat_ws(':', classid, objid, objsubid,
  AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND granted
 UNION ALL SELECT 'temp', CAST(relname AS pg_catalog.text), NULL FROM pg_catalog.pg_class
  WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT 'temp', CAST(typname AS pg_catalog.text), NULL FROM pg_catalog.pg_type
+ WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT 'temp', CAST(proname AS pg_catalog.text), NULL FROM pg_catalog.pg_proc
+ WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
 UNION ALL SELECT 'cursor', name, NULL FROM pg_catalog.pg_cursors WHERE is_holdable`
 
 /** The same, and every setting whose name stands in a function or a policy of the database. */
 const discovering = `${known}
 UNION ALL SELECT 'mention', name, pg_catalog.current_setting(name, true) FROM (
  SELECT DISTINCT pg_catalog.lower(COALESCE(m[1], m[2])) AS name FROM (
-  SELECT prosrc AS body FROM pg_catalog.pg_proc WHERE oid OPERATOR(pg_catalog.>=) 16384
+  SELECT COALESCE(pg_catalog.pg_get_function_sqlbody(oid), prosrc) AS body FROM pg_catalog.pg_proc
+   WHERE oid OPERATOR(pg_catalog.>=) 16384
   UNION ALL SELECT pg_catalog.pg_get_expr(polqual, polrelid) FROM pg_catalog.pg_policy
  ) AS source, LATERAL pg_catalog.regexp_matches(body,
-  E'\\'([a-z_]\\\\w*(?:\\\\.\\\\w+)+)\\'|\\\\mset\\\\s+(?:session\\\\s+)?([a-z_]\\\\w*(?:\\\\.\\\\w+)+)', 'gi') AS m
+  E'[\\'$]([a-z_]\\\\w*(?:\\\\.\\\\w+)+)[\\'$]|\\\\mset\\\\s+(?:session\\\\s+)?([a-z_]\\\\w*(?:\\\\.\\\\w+)+)', 'gi') AS m
  LIMIT 1000) AS mentioned`
 
 /** The text to ask with. */

@@ -13,10 +13,21 @@ export class StateLog {
   #entries: Entry[] = []
   #compactAt = 64
 
-  /** The statements that make all of it again, and no more than it takes. */
-  get texts(): string[] {
+  /**
+   * The statements that make all of it again, and no more than it takes, message by message: one is
+   * converted and split into words before anything in it is executed, so what comes behind a setting
+   * of how that is done needs another.
+   */
+  get messages(): string[][] {
     this.#entries = compact(this.#entries)
-    return this.#entries.map(({ text }) => text)
+    const messages: string[][] = []
+    let ends = true
+    for (const { key, text } of this.#entries) {
+      if (ends) messages.push([])
+      messages.at(-1)?.push(text)
+      ends = howTextIsRead.has(key)
+    }
+    return messages
   }
 
   /** How many statements it takes to make it again. */
@@ -79,6 +90,16 @@ function isCommand(key: string): boolean {
   return key.startsWith('prepare:') || key.startsWith('listen:')
 }
 
+/** The settings that decide how the text of a message is read (postgres.c pg_parse_query, scan.l). */
+const howTextIsRead: ReadonlySet<string> = new Set([
+  'set:client_encoding',
+  'set:standard_conforming_strings',
+  'set:backslash_quote',
+])
+
+/** The one setting that may be set in part: its style, or its order (datetime.c check_datestyle). */
+const dateStyle = 'set:datestyle'
+
 /**
  * Leaves out what was overwritten or undone, unless something that stays was made under it: a
  * prepared statement under any setting, a setting under a role.
@@ -87,6 +108,9 @@ function compact(log: readonly Entry[]): Entry[] {
   const kept: Entry[] = []
   /** Where, from the end, the last kept entry of each key is. */
   const last = new Map<string, number>()
+  /** What set the date style behind the entry, and may have left a part of it as it was. */
+  const texts = new Set<string>()
+  const resets = undoing(dateStyle)
   let dependsOnAll = -1
   let dependsOnRole = -1
   for (let i = log.length - 1; i >= 0; i--) {
@@ -95,7 +119,10 @@ function compact(log: readonly Entry[]): Entry[] {
     const at = last.get(key)
     const role = key === 'role' || key === 'authorization'
     const needed = Math.max(dependsOnAll, role ? dependsOnRole : -1)
-    if (at !== undefined && needed <= at) continue
+    // RESET leaves nothing of what was set before it.
+    const partial = key === dateStyle && !texts.has(resets) && !texts.has(entry.text)
+    if (at !== undefined && needed <= at && !partial) continue
+    if (key === dateStyle) texts.add(entry.undone ? resets : entry.text)
     last.set(key, kept.length)
     if (key.startsWith('prepare:')) dependsOnAll = kept.length
     else if (!role || key === 'role') dependsOnRole = kept.length

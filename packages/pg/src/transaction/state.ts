@@ -14,7 +14,7 @@ export class StateNotRestored extends Error {
 /**
  * What the application has made of its session beyond transactions: settings, roles, prepared
  * statements, channels. All of it is made again on a new connection before anything else runs there,
- * in the order in which it was made, in one message.
+ * in the order in which it was made, in one message unless a setting changes how the next is read.
  */
 export class SessionState {
   readonly #log = new StateLog()
@@ -118,12 +118,16 @@ export class SessionState {
    * @throws Interrupted when the connection ends
    */
   async restore(ask: Inquiry): Promise<void> {
-    let { texts } = this.#log
-    if (texts.length === 0) return
-    // A savepoint needs a transaction around it.
-    if (texts.some(isWithin)) texts = ['BEGIN', ...texts, 'COMMIT']
-    const { code } = await ask(texts.join(';\n'))
-    if (code !== undefined) {
+    const { messages } = this.#log
+    if (messages.length === 0) return
+    // A savepoint needs a transaction around it, and so do several messages that are one piece.
+    if (messages.length > 1 || messages.flat().some(isWithin)) {
+      messages[0]?.unshift('BEGIN')
+      messages.at(-1)?.push('COMMIT')
+    }
+    for (const texts of messages) {
+      const { code } = await ask(texts.join(';\n'))
+      if (code === undefined) continue
       throw new StateNotRestored(`the session state could not be set up again: ${code}`)
     }
   }
