@@ -237,6 +237,44 @@ describe('under synchronous replication', () => {
       await pool.end()
     },
   )
+  it.each([
+    ['SET LOCAL', 'SET LOCAL synchronous_commit = on'],
+    ['SET', 'SET synchronous_commit = remote_write'],
+    ['set_config', "SELECT set_config('synchronous_commit', 'on', true)"],
+    ['DO', 'DO $$BEGIN SET LOCAL synchronous_commit = on; END$$'],
+    ['nothing', undefined],
+  ])(
+    'a commit waits as its own transaction was made to by %s, not as its session does',
+    async (_by, raise) => {
+      await using link = await proxied(sync)
+      const config = { options: '-c synchronous_commit=local' }
+      const pool = poolOn(link.url, { deadline: 1500 }, config)
+      const client = await pool.connect()
+      await client.query('CREATE TABLE t (a int)')
+      const pid = pidOf(client)
+      await hold()
+      try {
+        if (raise === undefined)
+          link.proxy.onFrame(({ text }) => (text === 'COMMIT' ? 'swallow' : 'pass'))
+        await client.query('BEGIN')
+        if (raise !== undefined) await client.query(raise)
+        await client.query('INSERT INTO t VALUES (1)')
+        const told = client.query('COMMIT').then(
+          () => 'committed',
+          (error: { outcome?: string }) => error.outcome,
+        )
+        if (raise !== undefined) {
+          await until(async () => (await waiting(pid)) === 1)
+          await sync.terminate(pid)
+        }
+        expect(await told).toBe(raise === undefined ? 'committed' : 'in-doubt')
+      } finally {
+        await sync.set('synchronous_standby_names', '')
+      }
+      client.release(true)
+      await pool.end()
+    },
+  )
   it('is in doubt at the deadline, and the wait of the lost backend is never ended by us', async () => {
     await using link = await proxied(sync)
     const pool = poolOn(link.url, { deadline: 1500 })

@@ -16,9 +16,9 @@ beforeAll(async () => {
     CREATE TABLE place AS SELECT 'near' AS own;
     CREATE FUNCTION act(who text) RETURNS void LANGUAGE plpgsql AS
       $$BEGIN PERFORM set_config('app.who', who, false); END$$;
-    CREATE FUNCTION act_atomic() RETURNS text RETURN set_config('app.who', 'atomic', false);
+    CREATE FUNCTION act_atomic() RETURNS text RETURN set_config('atomic.own', 'kept', false);
     CREATE FUNCTION act_dollars() RETURNS void LANGUAGE plpgsql AS
-      $f$BEGIN PERFORM set_config($$app.who$$, 'dollars', false); END$f$;
+      $f$BEGIN PERFORM set_config($$dollars.own$$, 'kept', false); END$f$;
     CREATE FUNCTION reach(path text) RETURNS void LANGUAGE plpgsql AS
       $$BEGIN EXECUTE format('SET search_path = %I', path); END$$;
     CREATE FUNCTION become(who text) RETURNS void LANGUAGE plpgsql AS
@@ -90,8 +90,6 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
           "SELECT act('c')",
         ],
       ],
-      ['a function with a body in SQL', ['SELECT act_atomic()']],
-      ['a function with its name in dollars', ['SELECT act_dollars()']],
       ['again and again', Array.from({ length: 21 }, (_, i) => `SELECT act('${i}')`)],
       ['DO', ["DO $$BEGIN PERFORM set_config('app.who', 'do', false); END$$"]],
       ['CALL', ["CALL act_by_call('c')"]],
@@ -209,6 +207,18 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
       })
     })
 
+    it.each([
+      ['a body in SQL', 'SELECT act_atomic()', 'atomic.own'],
+      ['a name in dollars', 'SELECT act_dollars()', 'dollars.own'],
+    ])('a setting of a function that has %s', async (_what, step, name) => {
+      await withThrowaway(url, async (client) => {
+        await ways[way](client, step)
+        await client.query('SELECT 1')
+        await kill(server, client)
+        const { rows } = await client.query('SELECT current_setting($1, true) AS value', [name])
+        expect(rows).toEqual([{ value: 'kept' }])
+      })
+    })
     it('a statement that SQL prepared in a function', async () => {
       await withThrowaway(url, async (client) => {
         await ways[way](client, 'SELECT keep_plan()')

@@ -18,7 +18,7 @@ import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
 import { hadNothingToCommit } from './proof.ts'
 import { replay } from './replay.ts'
-import { isReplicated } from './replication.ts'
+import { isReplicated, mayWaitOtherwise } from './replication.ts'
 import { resolve } from './resolve.ts'
 
 /** What a recovery needs of the session whose work was lost. */
@@ -120,7 +120,8 @@ async function outcomeOf(
     outcome = same ? 'committed' : 'in-doubt'
   }
   if (outcome !== 'committed') return outcome
-  return (await isReplicated(connection, ask)) ? 'committed' : 'in-doubt'
+  const otherwise = mayWaitOtherwise(work.statement, session.transaction)
+  return (await isReplicated(connection, ask, otherwise)) ? 'committed' : 'in-doubt'
 }
 
 async function proved(

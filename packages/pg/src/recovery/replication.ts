@@ -1,17 +1,40 @@
+import type { Statement } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
+import type { Transaction } from '../transaction/transaction.ts'
 
 /**
  * Whether this session's commits wait for a standby. Everything but `off` and `local` waits
  * (syncrep.c, syncrep.h SyncRepRequested).
  */
-const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> ''
- AND pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
+const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> '',
+ pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
 
 /** A transaction that writes to the log and nowhere else; an ordinary role may do it, since 9.6. */
-const commit = `BEGIN READ WRITE;
+const commit = (setting: string): string => `BEGIN READ WRITE; ${setting}
  SELECT pg_catalog.pg_logical_emit_message(true, 'reprise', '');
  COMMIT`
+
+/** The level that waits for all that any other waits for. */
+const strongest = 'SET LOCAL synchronous_commit = remote_apply;'
+
+/**
+ * Whether a transaction, or the statement that was one, may have waited otherwise than its session
+ * does: what it ran may have set synchronous_commit for itself (SET LOCAL), or nobody knows what it
+ * ran.
+ */
+export function mayWaitOtherwise(
+  statement: Statement,
+  transaction: Transaction | undefined,
+): boolean {
+  if (transaction === undefined) return maySet(statement)
+  const { tape } = transaction
+  return tape.length === 0 || tape.some((exchange) => maySet(exchange.statement))
+}
+
+function maySet({ kind, count, functions, hides }: Statement): boolean {
+  return kind === 'state' || count !== 1 || functions.length > 0 || hides === 'anything'
+}
 
 /**
  * Whether what the server says is committed has reached its synchronous standby.
@@ -20,13 +43,20 @@ const commit = `BEGIN READ WRITE;
  * with the connection. So a commit of our own is made to wait as well. It comes after the other in
  * the log, so that once it is replicated the other is.
  *
+ * @param otherwise whether it may have waited otherwise than its session does: then it is waited for
+ *   as long as it can have waited
  * @returns false when this wait was given up, too
  * @throws Interrupted when the connection, or the deadline, ends before the standby has answered
  */
-export async function isReplicated(connection: Connection, ask: Inquiry): Promise<boolean> {
+export async function isReplicated(
+  connection: Connection,
+  ask: Inquiry,
+  otherwise: boolean,
+): Promise<boolean> {
   const { rows, code } = await ask(waits)
-  if (code === undefined && rows[0]?.[0] === 'f') return true
+  const [standbys, session] = rows[0] ?? []
+  if (code === undefined && (standbys === 'f' || (session === 'f' && !otherwise))) return true
   connection.replicationGivenUp = false
-  const made = await ask(commit)
+  const made = await ask(commit(otherwise ? strongest : ''))
   return made.code === undefined && !connection.replicationGivenUp
 }
