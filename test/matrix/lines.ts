@@ -5,8 +5,26 @@ export type NodeVersion = (typeof nodes)[number]
 
 /** One row of the matrix: versions that are installed together, and the doors that are tried on them. */
 export interface Line {
-  /** The scenario it runs, and with `version` its name for `--only`. */
-  readonly orm: 'pg' | 'kysely' | 'typeorm' | 'mikro-orm' | 'prisma'
+  /** What is tried, and with `version` its name for `--only`. */
+  readonly orm:
+    | 'pg'
+    | 'kysely'
+    | 'typeorm'
+    | 'mikro-orm'
+    | 'prisma'
+    | 'drizzle'
+    | 'knex'
+    | 'objection'
+    | 'sequelize'
+    | 'pg-promise'
+    | 'pg-boss'
+    | 'graphile-worker'
+    | 'connect-pg-simple'
+    | 'keyv'
+    | 'node-pg-migrate'
+    | 'umzug'
+  /** Whether no door is its own: it runs on sessions by the one line at its pool. */
+  readonly family?: true
   /** What people call this line. */
   readonly version: string
   /** What npm is asked for, beside the packages of this repository. */
@@ -65,6 +83,21 @@ const prisma = (version: string, wanted: string, more: Partial<Line> = {}): Line
   ...more,
 })
 
+const family = (
+  orm: Line['orm'],
+  version: string,
+  install: Line['install'],
+  more: Partial<Line> = {},
+): Line => ({
+  orm,
+  family: true,
+  version,
+  install: { ...pg, ...install },
+  doors: ['line'],
+  node: ['24'],
+  ...more,
+})
+
 /** What `peerDependencies` claim: the oldest and the newest of each line. */
 export const lines: readonly Line[] = [
   {
@@ -119,4 +152,26 @@ export const lines: readonly Line[] = [
   prisma('7.0.0', '7.0.0'),
   prisma('7 newest', '7', { ci: true, node: ['22', '24', '26'] }),
   prisma('7 newest, client-js', '7', { node: ['20.19', '24'], generator: 'prisma-client-js' }),
+  family('drizzle', '0 newest', { 'drizzle-orm': '0' }, { doors: ['client', 'connection'] }),
+  family('knex', '2.5', { knex: '2.5' }, { doors: ['client'] }),
+  family('knex', '3 newest', { knex: '^3.3' }, { doors: ['pool', 'client'] }),
+  family('objection', '3 newest', { objection: '3', knex: '^3.3' }, { doors: ['pool'] }),
+  family('sequelize', '6 newest', { sequelize: '6' }, { doors: ['module'] }),
+  family('pg-promise', '12 newest', { 'pg-promise': '12' }, { doors: ['line', 'pool'] }),
+  family('pg-boss', '12 newest', { 'pg-boss': '12' }),
+  family('graphile-worker', '0 newest', { 'graphile-worker': '0' }),
+  family('connect-pg-simple', '10 newest', {
+    'connect-pg-simple': '10',
+    '@types/connect-pg-simple': '7',
+    'express-session': '1',
+    '@types/express-session': '1',
+  }),
+  family('keyv', 'postgres 2 newest', { keyv: '5', '@keyv/postgres': '2' }),
+  family('node-pg-migrate', '9 newest', { 'node-pg-migrate': '9' }),
+  family('umzug', '3 newest', { umzug: '3' }),
 ]
+
+/** The scenario of a line, in the folder of them. */
+export function scenarioOf({ orm, family }: Line): string {
+  return family ? `family/${orm}` : orm
+}

@@ -6,7 +6,7 @@ import { page, positive, read } from '../lanes/arguments.ts'
 import { command } from '../lanes/command.ts'
 import { table } from '../lanes/table.ts'
 import { pack } from '../pack.ts'
-import { type Line, lines } from './lines.ts'
+import { type Line, lines, scenarioOf } from './lines.ts'
 import { Nodes } from './nodes.ts'
 import { type Project, project } from './project.ts'
 import { type Result, underKills, withoutAnswer } from './trial.ts'
@@ -114,7 +114,7 @@ await command(async (argv, signal) => {
     if (made instanceof Error) return { faults: [made.message] }
     // What is refused needs nobody to be killed.
     const enough = line.refused === undefined ? effort : { ...effort, kills: 0 }
-    const what = { orm: line.orm, door, node }
+    const what = { scenario: scenarioOf(line), door, node }
     const result = await underKills(server, made, what, enough)
     if (line.refused === undefined) {
       const types = made.types === '' ? [] : [`types: ${made.types.trim()}`]

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Line } from './lines.ts'
+import { type Line, scenarioOf } from './lines.ts'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
@@ -16,6 +16,17 @@ const named: { readonly [O in Line['orm']]: string } = {
   typeorm: 'typeorm',
   'mikro-orm': '@mikro-orm/core',
   prisma: '@prisma/client',
+  drizzle: 'drizzle-orm',
+  knex: 'knex',
+  objection: 'objection',
+  sequelize: 'sequelize',
+  'pg-promise': 'pg-promise',
+  'pg-boss': 'pg-boss',
+  'graphile-worker': 'graphile-worker',
+  'connect-pg-simple': 'connect-pg-simple',
+  keyv: '@keyv/postgres',
+  'node-pg-migrate': 'node-pg-migrate',
+  umzug: 'umzug',
 }
 
 /** A temporary project as a new user would make it, on the packages as they would be published. */
@@ -39,8 +50,8 @@ export async function project(
   folder: string,
   tarballs: ReadonlyMap<string, string>,
 ): Promise<Project> {
-  mkdirSync(join(folder, 'scenario'), { recursive: true })
-  const ours = ['core', 'pg', ...(line.orm === 'pg' ? [] : [line.orm])]
+  mkdirSync(join(folder, 'scenario/family'), { recursive: true })
+  const ours = ['core', 'pg', ...(line.orm === 'pg' || line.family ? [] : [line.orm])]
   const local = ours.map((name) => [`@reprise/${name}`, `file:${tarballs.get(name)}`])
   write(folder, 'package.json', {
     private: true,
@@ -53,7 +64,8 @@ export async function project(
   const force = line.refused === undefined ? [] : ['--legacy-peer-deps']
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund']
   await run('npm', ['install', ...quiet, ...force], { cwd: folder })
-  for (const file of ['opened.ts', 'main.ts', `${line.orm}.ts`]) {
+  const shared = line.family ? ['family/awaited.ts', 'family/written.ts'] : []
+  for (const file of ['opened.ts', 'main.ts', ...shared, `${scenarioOf(line)}.ts`]) {
     const source = readFileSync(join(scenario, file), 'utf8')
     writeFileSync(join(folder, 'scenario', file), source)
     writeFileSync(join(folder, 'scenario', file.replace('.ts', '.js')), plain(source))
@@ -65,7 +77,7 @@ export async function project(
 /** JavaScript for any Node. */
 function plain(source: string): string {
   return stripTypeScriptTypes(source).replace(
-    /(from '\.\/|`\.\/[^`]*)([^'`]*)\.ts(?=['`])/g,
+    /(from '\.\.?\/|`\.\/[^`]*)([^'`]*)\.ts(?=['`])/g,
     '$1$2.js',
   )
 }
@@ -87,7 +99,7 @@ async function check(folder: string): Promise<string> {
       allowImportingTsExtensions: true,
       types: ['node'],
     },
-    include: ['scenario/*.ts'],
+    include: ['scenario'],
   })
   try {
     await run(join(root, 'node_modules/.bin/tsc'), ['--project', folder])

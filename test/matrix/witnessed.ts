@@ -5,7 +5,8 @@ import type { Project } from './project.ts'
 
 /** What runs where. */
 export interface What {
-  readonly orm: string
+  /** As `scenarioOf` names it. */
+  readonly scenario: string
   readonly door: string
   /** The path of a Node. */
   readonly node: string
@@ -48,7 +49,7 @@ const limitMs = 60_000
 export async function witnessed(
   ledger: Ledger,
   { folder, env }: Project,
-  { orm, door, node }: What,
+  { scenario, door, node }: What,
   { url, workers, options = [], doubts, begin, enough, end }: Course,
 ): Promise<Outcome> {
   const faults: string[] = []
@@ -58,13 +59,19 @@ export async function witnessed(
   let inDoubt = 0
   let last: Word['is'] | undefined
   let exit: number | NodeJS.Signals | undefined
-  const child = spawn(node, ['scenario/main.js', orm, url, door, String(workers), ...options], {
-    cwd: folder,
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-  })
+  const child = spawn(
+    node,
+    ['scenario/main.js', scenario, url, door, String(workers), ...options],
+    {
+      cwd: folder,
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+    },
+  )
   const complain = (line: string): void => {
     // What Node says of deprecated things is for the authors of what was installed.
     if (/(?:Deprecation|Experimental)Warning|^\(Use `node/.test(line)) return
+    // So is what Sequelize prints of every COMMIT that fails.
+    if (/^Committing transaction \S+ failed with error /.test(line)) return
     complaints.push(line)
   }
   createInterface(child.stderr).on('line', complain)

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Opened, Request } from './opened.ts'
 
-const [orm = '', url = '', door = '', workers = '4', witness] = process.argv.slice(2)
+const [scenario = '', url = '', door = '', workers = '4', witness] = process.argv.slice(2)
 const lanes = Number(workers)
 
 const say = (word: object): void => {
@@ -16,7 +16,7 @@ process.stdin.on('end', () => {
 })
 process.stdin.resume()
 
-const { open } = (await import(`./${orm}.ts`)) as { open(request: Request): Promise<Opened> }
+const { open } = (await import(`./${scenario}.ts`)) as { open(request: Request): Promise<Opened> }
 const client = await open({ url, door, max: lanes, options: witness === 'off' ? { witness } : {} })
 say({ is: 'ready', reprised: client.reprised })
 await Promise.all(Array.from({ length: lanes }, (_, lane) => work(lane)))
@@ -28,7 +28,7 @@ say({ is: 'closed' })
  * Through a door, they share: a replay that answers differently is run again as a whole.
  */
 async function work(lane: number): Promise<void> {
-  const shares = door === 'door' && orm !== 'pg'
+  const shares = door === 'door' && scenario !== 'pg'
   const [source, target] = shares ? [1 + (lane % 2), 3] : [2 * lane + 1, 2 * lane + 2]
   for (let turn = 0; going || turn === 0; turn++) {
     const token = randomUUID()
@@ -46,11 +46,14 @@ async function work(lane: number): Promise<void> {
 /** What crosses the pipe of an error: its text, and what it says of the outcome, by whatever wrapper. */
 function told(error: unknown, depth = 0): object | undefined {
   if (typeof error !== 'object' || error === null || depth > 4) return undefined
-  const { message, code, outcome, cause, driverError, meta } = error as Record<string, unknown>
+  const { message, code, outcome, cause, driverError, parent, meta } = error as Record<
+    string,
+    unknown
+  >
   return {
     message,
     code,
     outcome,
-    cause: told(cause ?? driverError ?? meta, depth + 1),
+    cause: told(cause ?? driverError ?? parent ?? meta, depth + 1),
   }
 }
