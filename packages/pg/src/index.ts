@@ -2,6 +2,7 @@ import { notToBeSpread, type RepriseOptions } from '@reprise/core'
 import pg, { type Client, type ClientConfig, type Pool } from 'pg'
 
 export { isReprised } from './client/pool.ts'
+export { rerun, type Transacting, type TransactionOf } from './client/rerun.ts'
 export { requireVersion, type Wanted } from './client/version.ts'
 export { type TokenTable, tokenTable } from './witness/token.ts'
 

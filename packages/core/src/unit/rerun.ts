@@ -43,11 +43,11 @@ export async function rerun<T>(
   const outer = currentUnit()
   const declared = isRerunnable(callback)
   if (outer !== undefined || (callback !== undefined && !declared)) {
-    return run(outer ?? { attempt: 1, committed: false, declared: false, expecting: false })
+    return run(outer ?? unitOf(1, false))
   }
   const from = performance.now()
   for (let attempt = 1; ; attempt++) {
-    const unit: Unit = { attempt, committed: false, declared, expecting: false }
+    const unit = unitOf(attempt, declared)
     try {
       // Awaited inside, so that even a lazy promise does its work in the unit.
       const result = await inUnit(unit, async () => await run(unit))
@@ -61,6 +61,10 @@ export async function rerun<T>(
       await pause(fullJitter(attempt, settings.backoff))
     }
   }
+}
+
+function unitOf(attempt: number, declared: boolean): Unit {
+  return { attempt, committed: false, declared, expecting: false, begun: false }
 }
 
 /** What an error says when it proves that nothing of its transaction was kept, and a re-run helps. */

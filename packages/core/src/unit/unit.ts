@@ -10,6 +10,8 @@ export interface Unit {
   declared: boolean
   /** Set by a door whose ORM hides the callback from it: the next declared one to be called is it. */
   expecting: boolean
+  /** Whether a session was asked to begin a transaction in this run, so that it would see it committed. */
+  begun: boolean
 }
 
 const marked = new WeakSet<object>()

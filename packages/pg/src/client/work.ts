@@ -57,7 +57,11 @@ export function ready(
   }
   exchange.statement = analyze(typeof exchange.text === 'string' ? exchange.text : '')
   exchange.failFast = failsFast()
-  const { passing, reads, commits } = exchange.statement
+  const { passing, reads, commits, begins } = exchange.statement
+  if (begins) {
+    const unit = currentUnit()
+    if (unit !== undefined) unit.begun = true
+  }
   if ((!passing && !reads) || commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined
   try {

@@ -53,6 +53,7 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
 export function tellUnit({ unit, statement, tag, before }: Exchange): void {
   if (unit === undefined) return
-  const { commits, passing, reads } = statement
-  if (commits ? tag === 'COMMIT' : before === 'I' && !passing && !reads) unit.committed = true
+  const { commits, passing, reads, commitsInside } = statement
+  const kept = before === 'I' ? !passing && !reads : commitsInside
+  if (commits ? tag === 'COMMIT' : kept) unit.committed = true
 }

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto'
+import { rerun } from '@reprise/pg'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createDatabase, kill } from './compare.ts'
+import { poolOn } from './support.ts'
+
+let url: string
+let pool: pg.Pool
+let plain: pg.Pool
+
+beforeAll(async () => {
+  url = await createDatabase()
+  pool = poolOn(url, {}, { max: 3 })
+  plain = new pg.Pool({ connectionString: url, max: 2 })
+  await plain.query('CREATE TABLE account (id int PRIMARY KEY, balance int)')
+  await plain.query('CREATE TABLE note (token uuid)')
+  await plain.query('INSERT INTO account VALUES (1, 0)')
+})
+beforeEach(() => plain.query('UPDATE account SET balance = 0'))
+afterAll(() => Promise.all([pool.end(), plain.end()]))
+
+/** A transaction as the query builders run one: the hook is what they call when it was committed. */
+async function within<T>(
+  on: pg.Pool,
+  run: (client: pg.PoolClient) => Promise<T>,
+  committed?: () => Promise<void>,
+): Promise<T> {
+  const client = await on.connect()
+  try {
+    await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE')
+    const result = await run(client)
+    await client.query('COMMIT')
+    await committed?.()
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK')
+    throw error
+  } finally {
+    client.release()
+  }
+}
+const transaction = <T>(run: (client: pg.PoolClient) => Promise<T>): Promise<T> => within(pool, run)
+const db = { transaction }
+
+const refusal = "DO $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '40001'; END $$"
+
+const balance = async (): Promise<unknown> =>
+  (await plain.query('SELECT balance FROM account')).rows[0].balance
+
+async function notes(token: string): Promise<unknown> {
+  return (await plain.query('SELECT FROM note WHERE token = $1', [token])).rowCount
+}
+
+/** Reads, loses the connection while somebody else changes what was read, and adds one. */
+async function diverge(client: pg.PoolClient, first: boolean): Promise<number> {
+  const { rows } = await client.query<{ balance: number }>('SELECT balance FROM account')
+  const read = Number(rows[0]?.balance)
+  if (first) {
+    await kill(client)
+    await plain.query('UPDATE account SET balance = balance + 10')
+  }
+  await client.query('UPDATE account SET balance = $1', [read + 1])
+  return read + 1
+}
+
+test.each([
+  ['a function', transaction],
+  ['an object', { transaction }],
+  ['a function with a transaction of its own', Object.assign(() => undefined, { transaction })],
+])('a callback whose transaction diverged is run again, by %s', async (_, by) => {
+  let runs = 0
+  const run = rerun as (
+    by: unknown,
+    callback: (client: pg.PoolClient) => Promise<number>,
+  ) => Promise<number>
+  expect(await run(by, (client) => diverge(client, ++runs === 1))).toBe(11)
+  expect([runs, await balance()]).toEqual([2, 11])
+})
+
+test('a callback that PostgreSQL refused with 40001 is run again', async () => {
+  let runs = 0
+  await rerun(db, async (client) => {
+    await client.query('UPDATE account SET balance = balance + 1')
+    if (++runs < 3) await client.query(refusal)
+  })
+  expect([runs, await balance()]).toEqual([3, 1])
+})
+
+test('an error of the application ends it after one run', async () => {
+  let runs = 0
+  const own = new Error('no')
+  const failing = rerun(db, async () => {
+    runs++
+    throw own
+  })
+  await expect(failing).rejects.toBe(own)
+  expect(runs).toBe(1)
+})
+
+const write = 'INSERT INTO note VALUES ($1)'
+
+const kept: [string, (token: string, body: () => void) => Promise<unknown>][] = [
+  [
+    'by the method, whose hook then fails',
+    (token, ran) =>
+      rerun(
+        (run: (client: pg.PoolClient) => Promise<void>) =>
+          within(pool, run, async () => void (await pool.query(refusal))),
+        async (client) => {
+          ran()
+          await client.query(write, [token])
+        },
+      ),
+  ],
+  [
+    'by the callback',
+    (token, ran) =>
+      rerun(db, async (client) => {
+        ran()
+        await client.query(write, [token])
+        await client.query('COMMIT')
+        await client.query(refusal)
+      }),
+  ],
+  [
+    'behind a statement, in one text',
+    (token, ran) =>
+      rerun(db, async (client) => {
+        ran()
+        await client.query(`INSERT INTO note VALUES ('${token}'); COMMIT`)
+        await client.query(refusal)
+      }),
+  ],
+  [
+    'beside it, by a write of its own',
+    (token, ran) =>
+      rerun(db, async (client) => {
+        ran()
+        await pool.query(write, [token])
+        await client.query(refusal)
+      }),
+  ],
+]
+
+test.each(kept)('what was committed %s is not run again', async (_, run) => {
+  const token = randomUUID()
+  let runs = 0
+  await expect(run(token, () => void runs++)).rejects.toMatchObject({ code: '40001' })
+  expect([runs, await notes(token)]).toEqual([1, 1])
+})
+
+test('a database that runs on no session is refused before the callback is called', async () => {
+  let runs = 0
+  const refused = rerun(
+    (run: (client: pg.PoolClient) => Promise<void>) => within(plain, run),
+    async () => void runs++,
+  )
+  await expect(refused).rejects.toThrow('rerun() saw no transaction begin on a session')
+  expect(runs).toBe(0)
+})
+
+test('inside another, it is the outer one that is run again', async () => {
+  let outer = 0
+  let inner = 0
+  await rerun(db, async () => {
+    outer++
+    await rerun(db, async (client) => {
+      if (++inner === 1) await client.query(refusal)
+    })
+  })
+  expect([outer, inner]).toEqual([2, 2])
+})
+
+test('what has no transaction is refused at once', () => {
+  const nothing = async (): Promise<void> => undefined
+  expect(() => rerun({} as never, nothing)).toThrow(
+    'rerun() takes what has a transaction(callback)',
+  )
+  expect(() => rerun(undefined as never, nothing)).toThrow('rerun() takes what has')
+  expect(() => rerun(db, undefined as never)).toThrow('rerunnable() takes')
+})
