@@ -13,7 +13,7 @@ import { type Result, underKills, withoutAnswer } from './trial.ts'
 
 const flags = {
   only: { value: 'text,…', help: 'lines whose name begins with one of these, such as kysely@0.27' },
-  door: { value: 'name', help: 'this door alone: line, door, plugin or subscriber' },
+  door: { value: 'name', help: 'this door alone, such as line, door or rerun' },
   node: { value: 'version', help: 'this Node alone: 20.19, 22, 24 or 26' },
   ci: { help: 'the lines that CI tries, on the oldest Node of each' },
   kills: { value: 'number', help: 'backends that are terminated in each trial (default 40)' },

@@ -28,7 +28,7 @@ say({ is: 'closed' })
  * Through a door, they share: a replay that answers differently is run again as a whole.
  */
 async function work(lane: number): Promise<void> {
-  const shares = door === 'door' && scenario !== 'pg'
+  const shares = door === 'rerun' || (door === 'door' && scenario !== 'pg')
   const [source, target] = shares ? [1 + (lane % 2), 3] : [2 * lane + 1, 2 * lane + 2]
   for (let turn = 0; going || turn === 0; turn++) {
     const token = randomUUID()

@@ -17,7 +17,12 @@ export type TransactionOf<D extends Transacting> = D['transaction'] extends {
   ? Passed<(A | B | C | E)[number]>
   : never
 
-type Passed<P> = P extends (transaction: infer Tx, ...more: never) => unknown ? Tx : never
+/** Objection takes a Knex in the same place, which is a function as well. */
+type Passed<P> = P extends Transacting
+  ? never
+  : P extends (transaction: infer Tx, ...more: never) => unknown
+    ? Tx
+    : never
 
 const settings = settingsOf()
 const budget = new Budget(settings.budget)

@@ -1,4 +1,4 @@
-import { isReprised, reprise } from '@reprise/pg'
+import { isReprised, reprise, rerun } from '@reprise/pg'
 import { eq, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { bigint, integer, pgTable, uuid } from 'drizzle-orm/pg-core'
@@ -28,7 +28,9 @@ export async function open({ url, door, max, options }: Request): Promise<Opened
   return {
     reprised: isReprised(db.$client),
     async transfer(order) {
-      await db.transaction(async (tx) => {
+      const work = async (
+        tx: Parameters<Parameters<typeof db.transaction>[0]>[0],
+      ): Promise<void> => {
         await tx.select().from(account).where(eq(account.id, order.source))
         await think()
         for (const [id, by] of changes(order)) {
@@ -38,7 +40,8 @@ export async function open({ url, door, max, options }: Request): Promise<Opened
             .where(eq(account.id, id))
         }
         await tx.insert(transfer).values(order)
-      })
+      }
+      await (door === 'rerun' ? rerun(db, work) : db.transaction(work))
     },
     async insert(order) {
       await db.insert(transfer).values(order)

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { isReprised, reprise } from '@reprise/pg'
+import { isReprised, reprise, rerun } from '@reprise/pg'
 import knex from 'knex'
 import pg from 'pg'
 import { changes, type Opened, type Request, think } from '../opened.ts'
@@ -7,7 +7,7 @@ import { changes, type Opened, type Request, think } from '../opened.ts'
 /** Knex, on a pool of the application's (`pool`, from 3.3) or by its own (`client`). */
 export async function open({ url, door, max, options }: Request): Promise<Opened> {
   const pool =
-    door === 'pool' ? new pg.Pool({ connectionString: url, max, ...reprise(options) }) : undefined
+    door !== 'client' ? new pg.Pool({ connectionString: url, max, ...reprise(options) }) : undefined
   // Older versions know no connectionPool.
   const config: object = pool
     ? { client: 'pg', connectionPool: pool }
@@ -19,14 +19,15 @@ export async function open({ url, door, max, options }: Request): Promise<Opened
   return {
     reprised,
     async transfer(order) {
-      await db.transaction(async (trx) => {
+      const work = async (trx: knex.Knex.Transaction): Promise<void> => {
         await trx('account').where({ id: order.source }).first('balance')
         await think()
         for (const [id, by] of changes(order)) {
           await trx('account').where({ id }).increment({ balance: by, version: 1 })
         }
         await trx('transfer').insert(order)
-      })
+      }
+      await (door === 'rerun' ? rerun(db, work) : db.transaction(work))
     },
     async insert(order) {
       await db('transfer').insert(order)

@@ -1,6 +1,6 @@
-import { isReprised, reprise } from '@reprise/pg'
+import { isReprised, reprise, rerun } from '@reprise/pg'
 import knex from 'knex'
-import { Model } from 'objection'
+import { Model, type Transaction } from 'objection'
 import pg from 'pg'
 import { changes, type Opened, type Request, think } from '../opened.ts'
 
@@ -14,14 +14,14 @@ class Transfer extends Model {
 }
 
 /** Objection, on Knex. */
-export async function open({ url, max, options }: Request): Promise<Opened> {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
   const pool = new pg.Pool({ connectionString: url, max, ...reprise(options) })
   const db = knex.default({ client: 'pg', connectionPool: pool })
   Model.knex(db)
   return {
     reprised: isReprised(pool),
     async transfer(order) {
-      await Model.transaction(async (trx) => {
+      const work = async (trx: Transaction): Promise<void> => {
         await Account.query(trx).findById(order.source)
         await think()
         for (const [id, by] of changes(order)) {
@@ -29,7 +29,8 @@ export async function open({ url, max, options }: Request): Promise<Opened> {
           await Account.query(trx).findById(id).increment('version', 1)
         }
         await Transfer.query(trx).insert(order as object)
-      })
+      }
+      await (door === 'rerun' ? rerun(Model, work) : Model.transaction(work))
     },
     async insert(order) {
       await Transfer.query().insert(order as object)

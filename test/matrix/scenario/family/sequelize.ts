@@ -1,10 +1,10 @@
-import { isReprised, reprise } from '@reprise/pg'
+import { isReprised, reprise, rerun } from '@reprise/pg'
 import pg from 'pg'
-import { DataTypes, literal, Sequelize } from 'sequelize'
+import { DataTypes, literal, Sequelize, type Transaction } from 'sequelize'
 import { changes, type Opened, type Request, think } from '../opened.ts'
 
 /** Sequelize 6, which makes its clients from a module. */
-export async function open({ url, max, options }: Request): Promise<Opened> {
+export async function open({ url, door, max, options }: Request): Promise<Opened> {
   const sequelize = new Sequelize(url, {
     dialect: 'postgres',
     dialectModule: { ...pg, ...reprise(options) },
@@ -38,7 +38,7 @@ export async function open({ url, max, options }: Request): Promise<Opened> {
   return {
     reprised,
     async transfer(order) {
-      await sequelize.transaction(async (transaction) => {
+      const work = async (transaction: Transaction): Promise<void> => {
         await Account.findByPk(order.source, { transaction })
         await think()
         for (const [id, by] of changes(order)) {
@@ -48,7 +48,8 @@ export async function open({ url, max, options }: Request): Promise<Opened> {
           )
         }
         await Transfer.create({ ...order }, { transaction })
-      })
+      }
+      await (door === 'rerun' ? rerun(sequelize, work) : sequelize.transaction(work))
     },
     async insert(order) {
       await Transfer.create({ ...order })
