@@ -123,3 +123,39 @@ describe('the words that promise something', () => {
     expect(analyze('analyse t')).toMatchObject({ kind: 'other', canCommit: false })
   })
 })
+
+describe('what a session keeps', () => {
+  const changes = (text: string) =>
+    analyze(text)
+      .state.map(({ key, effect }) => `${effect} ${key}`)
+      .join(', ')
+  test.each([
+    ['set schema default', 'drop set:search_path'],
+    ['reset session.a', 'drop set:session.a'],
+    ['reset time.a', 'drop set:time.a'],
+    ['deallocate prepare', 'drop prepare:prepare'],
+    ['deallocate', 'drop prepare:'],
+    ['deallocate p; select 1', 'drop prepare:p'],
+    ['close', ''],
+    ['fetch c', ''],
+    ['declare c cursor without hold for select 1', ''],
+    ['declare c cursor for with hold as (select 1) select * from hold', ''],
+    ['set a.b.c = 1', 'keep set:a.b.c'],
+    ['set a; select 1', 'drop set:a'],
+  ])('%s: %s', (text, expected) => {
+    expect(changes(text)).toBe(expected)
+  })
+  test.each([
+    [
+      'isolation level repeatable read, read write not deferrable',
+      ['isolation level repeatable read', 'read write', 'not deferrable'],
+    ],
+    ['isolation level serializable, read only', ['isolation level serializable', 'read only']],
+    ['deferrable read only', ['deferrable', 'read only']],
+  ])('each mode of its transactions by itself: %s', (modes, each) => {
+    const text = `set session characteristics as transaction ${modes}`
+    expect(analyze(`${text}; select 1`).state.map((change) => change.text)).toEqual(
+      each.map((mode) => `SET SESSION CHARACTERISTICS AS TRANSACTION ${mode}`),
+    )
+  })
+})
