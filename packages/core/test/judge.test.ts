@@ -131,6 +131,9 @@ describe('what a session keeps', () => {
       .join(', ')
   test.each([
     ['set schema default', 'drop set:search_path'],
+    ['set transaction_read_only = on', ''],
+    ['set transaction_deferrable = on', ''],
+    ['set search_path = local', 'keep set:search_path'],
     ['reset session.a', 'drop set:session.a'],
     ['reset time.a', 'drop set:time.a'],
     ['deallocate prepare', 'drop prepare:prepare'],
