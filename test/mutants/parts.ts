@@ -27,7 +27,7 @@ export const parts: Readonly<Record<string, Part>> = {
   },
   judgement: {
     sources: under('packages/core/src/sql', 'judge judgement statement state'),
-    tests: tests('packages/core/test', 'statement classify policy'),
+    tests: tests('packages/core/test', 'judge statement classify policy'),
     served: false,
   },
   recovery: {
