@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { analyze } from '../src/analyze.ts'
-import { fingerprint } from '../src/fingerprint.ts'
+import { analyze } from '../src/sql/analyze.ts'
+import { fingerprint } from '../src/sql/fingerprint.ts'
 
 /** What is repeated, alone and inside something else. */
 const repeated = [
