@@ -89,7 +89,7 @@ const filled = (value: fc.Arbitrary<string>, apart: string) =>
       const list = (make: () => string) =>
         Array.from({ length: 1 + (counts.next().value as number) }, make)
       const fill = (mark: string, apart: string): string => {
-        if (mark === '$') return next()
+        if (mark === '$') return apart + next()
         if (mark === '@')
           return list(next)
             .map((each) => apart + each)
