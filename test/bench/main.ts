@@ -3,6 +3,7 @@ import { reprise } from '@reprise/pg'
 import pg from 'pg'
 import { Server } from '../kit/index.ts'
 import { type Figure, paired } from './paired.ts'
+import { texts } from './texts.ts'
 import { workloads } from './workloads.ts'
 
 const usage = `Measures what Reprise costs on the hot path: the same work by plain pg and through Reprise, in
@@ -10,6 +11,10 @@ turns, on one server, reported as a ratio (1.00: as fast as plain pg; 0.97: 3 % 
 
   npx -y pnpm@12 bench [--seconds N] [--callers N] [--only read,insert] [--durable] [--json]
 
+  npx -y pnpm@12 bench texts [--seconds N] [--json]
+
+  texts         what texts cost that were never sent before, from 10 characters to 20 million: judging
+                them, the call of query(), and how much longer the answer takes than by plain pg
   --seconds N   how long each workload runs, both sides together (default 8)
   --callers N   statements under way at once (default 8)
   --only A,B    only these workloads: ${Object.keys(workloads).join(', ')}
@@ -17,7 +22,8 @@ turns, on one server, reported as a ratio (1.00: as fast as plain pg; 0.97: 3 % 
   --json        one object per workload on stdout
 `
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '8' },
     callers: { type: 'string', default: '8' },
@@ -38,6 +44,26 @@ if (unknown !== undefined || !(callers > 0) || !(Number(values.seconds) > 0)) {
   console.error(
     unknown === undefined ? 'Numbers must be above 0.' : `There is no workload '${unknown}'.`,
   )
+  process.exit(2)
+}
+
+if (positionals[0] === 'texts') {
+  if (!values.json)
+    console.log(
+      `${'text'.padEnd(12)}${'size'.padStart(10)}${'judged'.padStart(14)}${'ns/byte'.padStart(9)}${'plain blocks'.padStart(14)}${'reprise blocks'.padStart(16)}${'ratio'.padStart(7)}`,
+    )
+  const found = await texts((Number(values.seconds) * 1000) / 8, (figure) => {
+    if (values.json) return
+    const { sort, size, judging, blocksPlain, blocksReprise, ratio } = figure
+    console.log(
+      `${sort.padEnd(12)}${String(size).padStart(10)}${`${(judging / 1000).toFixed(1)} us`.padStart(14)}${(judging / size).toFixed(2).padStart(9)}${`${blocksPlain.toFixed(2)} ms`.padStart(14)}${`${blocksReprise.toFixed(2)} ms`.padStart(16)}${ratio.toFixed(2).padStart(7)}`,
+    )
+  })
+  if (values.json) console.log(JSON.stringify(found, null, 2))
+  process.exit(0)
+}
+if (positionals.length > 0) {
+  console.error(`There is nothing to measure by the name of '${positionals[0]}'.`)
   process.exit(2)
 }
 

@@ -58,7 +58,8 @@ async function rate(
   return (done * 1000) / (performance.now() - from)
 }
 
-function median(values: readonly number[]): number {
+/** The middle one, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   const [a = 0, b = 0] =

@@ -19,7 +19,7 @@ import {
   STAR,
 } from './characters.ts'
 import { idempotentMark, type Lexer } from './lexer.ts'
-import { constantEnd, lastRow } from './lists.ts'
+import { constantEnd } from './lists.ts'
 import { commentEnd, digitsEnd, dollarEnd, lineEnd, numberEnd, quotedEnd } from './literals.ts'
 
 /** One statement without its values. */
@@ -82,7 +82,7 @@ export function formAt(lexer: Lexer): Form | undefined {
       from = at
     } else if (code === OPEN && rows) {
       written += text.slice(from, at)
-      from = lastRow(lexer, at)
+      from = lexer.lastRow(at)
       at = from + 1
       depth++
     } else {

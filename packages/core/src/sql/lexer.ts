@@ -60,6 +60,8 @@ export class Lexer implements Tokens, Scan {
   idempotent = false
   /** How far it has come. */
   at = 0
+  #rowsFrom = -1
+  #rowsTo = -1
 
   constructor(text: string) {
     this.text = text
@@ -79,6 +81,15 @@ export class Lexer implements Tokens, Scan {
     this.shortened = false
   }
 
+  /** As {@link lastRow}; rows by the million are gone through once, whoever asks for them. */
+  lastRow(at: number): number {
+    if (at !== this.#rowsFrom) {
+      this.#rowsTo = lastRow(this, at)
+      this.#rowsFrom = at
+    }
+    return this.#rowsTo
+  }
+
   /** Adds the tokens up to and with the next semicolon. */
   next(): void {
     const { text, words, starts, ends } = this
@@ -95,7 +106,7 @@ export class Lexer implements Tokens, Scan {
         const before = words[words.length - 1]
         if (before === 'VALUES') rows = depth
         const row = depth === rows && (before === 'VALUES' || before === ',')
-        if (row) start = this.#skip(start, lastRow(this, start))
+        if (row) start = this.#skip(start, this.lastRow(start))
         this.at = start + 1
         if (row || before === 'IN') this.#skipConstants()
         words.push('(')

@@ -10,6 +10,11 @@ export interface FormHistory {
   harmless: boolean
 }
 
+/** The history of what was never seen. */
+export function newHistory(): FormHistory {
+  return { ran: 0, changes: false, harmless: false }
+}
+
 /** How many forms make a generation; two are kept. */
 const generation = 1000
 
@@ -35,7 +40,7 @@ export class FormHistories {
   #byForm(form: string): FormHistory {
     const known = this.#young.get(form)
     if (known !== undefined) return known
-    const history = this.#old.get(form) ?? { ran: 0, changes: false, harmless: false }
+    const history = this.#old.get(form) ?? newHistory()
     if (this.#young.size >= generation) {
       this.#old = this.#young
       this.#young = new Map()

@@ -1,11 +1,16 @@
 import { analyze, type Statement } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
-import { type FormHistories, type FormHistory, isToBeAsked } from '../exchange/form-history.ts'
+import {
+  type FormHistories,
+  type FormHistory,
+  isToBeAsked,
+  newHistory,
+} from '../exchange/form-history.ts'
 import { arrayOf, factsText, mentionedIn, readFacts } from './session-facts.ts'
 import type { SessionState } from './state.ts'
 
-/** The longest text that is searched for names of settings. */
+/** The longest text that is searched for names of settings, or recognised by its statements. */
 const longestSearched = 64 * 1024
 
 /** What the answer may take, in bytes. */
@@ -48,7 +53,9 @@ export class SessionInquiry {
     if (hides === 'anchors' || (statement.kind === 'definition' && this.#state.anchor)) {
       this.#due = true
     } else {
-      const history = this.#histories.of(statement, text)
+      // To recognise many statements in a long text takes longer than to ask after them.
+      const long = statement.count > 1 && text.length > longestSearched
+      const history = long ? newHistory() : this.#histories.of(statement, text)
       if (!isToBeAsked(history)) return
       this.#due = true
       this.#suspects.add(history)
