@@ -1,8 +1,6 @@
-import { type Gate, settingsOf } from '@reprise/core'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Bouncer, hasBouncer, Server, until } from '../../../test/kit/index.ts'
-import { sharedWith } from '../src/exchange/servers.ts'
 import { listen, poolOn } from './support.ts'
 
 // On a developer's machine PgBouncer may be missing; in CI it may not.
@@ -114,48 +112,4 @@ describe.runIf(hasBouncer() || process.env.CI)('behind PgBouncer', () => {
     client.release()
     await pool.end()
   })
-  it.each(['session', 'transaction'])(
-    'a login that it accepts while the server is down proves nothing: all is waited for (pool_mode %s)',
-    async (mode) => {
-      await using own = await Server.start()
-      await using bouncer = await Bouncer.start(own, { pool_mode: mode, server_login_retry: 1 })
-      await own.sql('CREATE TABLE down (a int)')
-      const pool = poolOn(bouncer.url(own.url), {}, { max: 4 })
-      const clients = await Promise.all(Array.from({ length: 4 }, () => pool.connect()))
-      for (const client of clients) {
-        await client.query('BEGIN')
-        await client.query('INSERT INTO down VALUES (1)')
-      }
-      await own.stop('fast')
-      using surfaced = listen('reprise:surface')
-      const answers = clients.map(async (client) => {
-        await client.query('INSERT INTO down VALUES (2)')
-        await client.query('COMMIT')
-        await client.query('INSERT INTO down VALUES (3)')
-        client.release()
-      })
-      for (const answer of answers) answer.catch(() => undefined)
-      // It has refused, and cached its refusal, before the server is back.
-      await until(() => sharedGate(own, bouncer).down, { what: 'the gate to know' })
-      await own.start()
-      await Promise.all(answers)
-      const { rows } = await pool.query(
-        'SELECT a, count(*)::int AS n FROM down GROUP BY a ORDER BY a',
-      )
-      expect(rows).toEqual([1, 2, 3].map((a) => ({ a, n: 4 })))
-      expect(surfaced.seen).toEqual([])
-      await pool.end()
-    },
-  )
 })
-
-function sharedGate(own: Server, bouncer: Bouncer): Gate {
-  const { hostname, username, pathname } = new URL(bouncer.url(own.url))
-  const address = {
-    host: hostname,
-    port: bouncer.port,
-    database: pathname.slice(1),
-    user: username,
-  }
-  return sharedWith(address, settingsOf({ backoff: { base: 1, cap: 20 } })).gate
-}
