@@ -20,6 +20,14 @@ import { brotliCompressSync, constants } from 'node:zlib'
  * The parsers that are plain JavaScript do not know the whole grammar, nor PostgreSQL's own tree.
  */
 
+/**
+ * The loader as it is shipped. The folders that it makes in a file system of its own are renamed: they look
+ * like paths of somebody's machine.
+ */
+function loaderOf(text: string): string {
+  return text.trim().replaceAll('/home', '/nobody').replaceAll('/tmp', '/nowhere')
+}
+
 const { resolve } = createRequire(import.meta.url)
 const wasm = dirname(resolve('libpg-query'))
 const { version } = JSON.parse(readFileSync(join(wasm, '../package.json'), 'utf8'))
@@ -36,7 +44,7 @@ const { brotliDecompressSync } = require('node:zlib')
 
 /** Emscripten's loader. It is to find no file system, no script and no other module. */
 const loader = (globalThis, require, process, __filename, __dirname, module, exports, define) => {
-${readFileSync(join(wasm, 'libpg-query.js'), 'utf8').trim()}
+${loaderOf(readFileSync(join(wasm, 'libpg-query.js'), 'utf8'))}
 return PgQueryModule
 }
 

@@ -80,7 +80,10 @@ describe('work that loses one new connection after the other', () => {
     const terminated = { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) }
     await using backend = await Backend.start([terminated, terminated, terminated, terminated])
     const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'deadline' })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({
+      reason: 'deadline',
+      cause: { code: '57P01' },
+    })
     expect(backend.fake.connections).toBe(2)
     await pool.end()
   })

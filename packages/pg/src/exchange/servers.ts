@@ -1,6 +1,6 @@
 import { Budget, Gate, type Settings } from '@reprise/core'
-import { Joint } from './joint.ts'
-import type { Side } from './side.ts'
+import type { ProbeConnection } from './probe-connection.ts'
+import { SharedResource } from './shared-resource.ts'
 
 /** What all sessions of this process with one server share, whichever call made them. */
 export interface ServerShare {
@@ -9,7 +9,7 @@ export interface ServerShare {
   /** Whether the server would not answer a witness: none is sent to it any more. */
   witnessRefused: boolean
   /** The one connection over which silent ones are asked after. */
-  readonly side: Joint<Side>
+  readonly probe: SharedResource<ProbeConnection>
 }
 
 /** Where and as whom, as a pg.Client has it from its configuration and the environment. */
@@ -75,6 +75,6 @@ export function sharedWith(
     budget: new Budget(budget),
     gate: gates.of(JSON.stringify(door), () => new Gate(gate, backoff)),
     witnessRefused: false,
-    side: new Joint(),
+    probe: new SharedResource(),
   }))
 }

@@ -4,8 +4,8 @@ import type { ClientConfig } from 'pg'
 import { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
+import type { ProbeConnection } from '../exchange/probe-connection.ts'
 import type { Shared } from '../exchange/shared.ts'
-import type { Side } from '../exchange/side.ts'
 import { fence, identify } from '../witness/backend.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
 
@@ -35,7 +35,7 @@ export async function probe(
   const server = shared.server(silent.client)
   const still = Math.min(stillFor, shared.settings.probeAfter)
   try {
-    const waits = await server.side.use(
+    const waits = await server.probe.use(
       () => open(shared, config, server.gate),
       close,
       ({ connection, ask }) => waitsForUs(silent, connection, ask, still),
@@ -53,7 +53,7 @@ async function open(
   shared: Shared,
   config: string | ClientConfig | undefined,
   gate: Gate,
-): Promise<Side> {
+): Promise<ProbeConnection> {
   const deadline = new Deadline(shared.settings.deadline)
   const make = (): Connection =>
     new Connection(shared.Base, config, { connectionEnded: () => undefined })
@@ -74,25 +74,25 @@ async function open(
   }
 }
 
-function close({ connection, deadline }: Side): void {
+function close({ connection, deadline }: ProbeConnection): void {
   deadline.dispose()
   if (connection.usable) void connection.end()
 }
 
 async function waitsForUs(
   silent: Connection,
-  side: Connection,
+  prober: Connection,
   ask: Inquiry,
   still: number,
 ): Promise<boolean> {
   const bytes = silent.bytesMoved
   const own = await ask('SELECT pg_catalog.pg_backend_pid()')
   const known = silent.backend?.incarnation
-  const here = known && (await identify(side, ask))?.incarnation
+  const here = known && (await identify(prober, ask))?.incarnation
   // Through a balancer or after a failover the question may have come to another server.
   if (here?.system !== known?.system || here?.postmaster !== known?.postmaster) return false
   const pid = silent.client.processID
-  if (pid === null || Number(own.rows[0]?.[0]) !== side.client.processID) return false
+  if (pid === null || Number(own.rows[0]?.[0]) !== prober.client.processID) return false
   const unmoved = (): boolean => silent.awaitsAnswer && silent.bytesMoved === bytes
   const before = await look(ask, pid, silent.age)
   if (before === 'at work' || !unmoved()) return false

@@ -65,7 +65,7 @@ export async function recover(
     } catch (error) {
       step = stepAfter(error, deadline, loss)
       work.losses += 1
-      if (!(error instanceof Interrupted)) cause = (error as Error).cause ?? cause
+      if (saysWhy(error)) cause = error.cause ?? cause
       // What is replayed may be what crashes the server.
       suspect ??= suspectOn(session.link.connection)
     } finally {
@@ -111,6 +111,11 @@ function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | u
   if (loss.condition !== 'crash_shutdown') return loss.announced ? undefined : backend
   work.crashes += 1
   return undefined
+}
+
+/** Whether a step that failed has the server's own word in its cause. */
+function saysWhy(error: unknown): error is Error {
+  return error instanceof GaveUp || error instanceof Refused || error instanceof StateNotRestored
 }
 
 /** The backend that may have crashed, unless its server said that it ended it by order (57P01). */

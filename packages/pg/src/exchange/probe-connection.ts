@@ -3,7 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 
 /** A connection over which others are asked after, by several at once. */
-export interface Side {
+export interface ProbeConnection {
   readonly connection: Connection
   /** Asks in turn. */
   readonly ask: Inquiry
