@@ -27,9 +27,16 @@ test('a pg.Client does not heed reprise(), and refuses to connect', async () => 
   const refused = 'reprise() makes the clients of a pool'
   const made = { connectionString: url, ...reprise() }
   await expect(new pg.Client(made).connect()).rejects.toThrow(refused)
+  // pg has set its own limit of time by then, and ends what it found there when that is up.
+  const { stream } = (made as unknown as { connection: { stream: { destroy(): void } } }).connection
+  const { destroy } = stream
+  const ended = new Promise<void>((resolve) => {
+    stream.destroy = () => resolve(destroy())
+  })
   const later = new pg.Client({ ...made, connectionTimeoutMillis: 1 })
   expect(() => later.connect(() => undefined)).toThrow(refused)
-  await new Promise((resolve) => setTimeout(resolve, 5))
+  await ended
+  stream.destroy = destroy
 })
 
 describe('what a pg.Client refuses is no matter', () => {
