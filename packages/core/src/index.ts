@@ -31,9 +31,8 @@ export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
 export { suspendedSince } from './pace/suspension.ts'
 export { analyze } from './sql/analyze.ts'
-export { fingerprint } from './sql/fingerprint.ts'
+export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {
-  Hides,
   Kind,
   Member,
   Savepoint,

@@ -183,7 +183,7 @@ const who = ['4711', '"2026-01-01T00:00:00+00:00"']
 const asksIdentity = (text: string): boolean =>
   text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
-const reads = (text: string): boolean => text.startsWith('SELECT')
+const reads = (text: string): boolean => /^(SELECT|WITH)/.test(text)
 
 function reply(text: string, answers: Answers): Buffer[] {
   if (!reads(text) && !asksWitness(text)) {
@@ -202,6 +202,7 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
   }
   if (asksWitness(text)) return [[xid, ...who]]
   if (text.includes('pg_terminate_backend(pid')) return []
+  if (text.startsWith('WITH mine')) return [['state', null, null, '1']]
   if (asksIdentity(text)) return [[...who, ...usual.incarnation]]
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   return [['1']]

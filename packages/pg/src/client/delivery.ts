@@ -72,7 +72,7 @@ export class Delivery {
       conversation.settings,
     )
     const { inquiry } = conversation
-    inquiry.note(exchange.statement, exchange.text ?? '', error !== undefined || failed)
+    inquiry.note(exchange)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) link.server.budget.deposit()
     if (error === undefined) tellUnit(exchange)

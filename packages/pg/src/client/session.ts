@@ -44,14 +44,20 @@ export class Session extends ClientFace {
     this.#shared = shared
     this.#conversation = new Conversation(shared, config, {
       answered: () => this.#queue.answered(),
-      idle: () => this.#next(),
+      idle: (told = false) => this.#next(!told),
+      drained: () => {
+        if (!this.#queue.owes) this.emit('drain')
+      },
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => {
         this.#relistened = 0
         this.#queue.add('listen')
       },
-      anchorLost: (error) => this.#loseAnchor(error),
+      resting: () => this.#resting,
+      anchorLost: (error) => {
+        if (this.listenerCount('error') > 0) this.emit('error', error)
+      },
       missedNotifications: () => this.emit('notificationsMissed'),
       noticed: (notice, { active }) => {
         // Between the statements of a recovery: of a connection that the application does not know yet.
@@ -142,15 +148,6 @@ export class Session extends ClientFace {
         if (transaction !== undefined || this.#queue.owes) this.#queue.add('reset')
         release(error)
       })
-  }
-
-  /**
-   * Whoever holds a lock by this session must hear that it is gone, as of pg's client. One that lies in
-   * its pool is nobody's: it is replaced in silence.
-   */
-  #loseAnchor(error: Error): void {
-    if (this.#resting) this.#conversation.link.state.loseAnchors()
-    else if (this.listenerCount('error') > 0) this.emit('error', error)
   }
 
   #open(): Promise<void> {

@@ -18,7 +18,7 @@ export function fail(work: Work, error: Error): void {
 }
 
 /** A text that nobody can read to its end: whatever it may do is in doubt. */
-const unreadable = "'"
+export const unreadable = "'"
 
 /**
  * The statement of a cursor, or of the cursor inside a stream. Where there is none to be found, nothing

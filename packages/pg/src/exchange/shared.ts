@@ -1,9 +1,9 @@
 import { publish, type Settings } from '@reprise/core'
+import { Database } from '../catalog/database.ts'
 import { Reaper } from '../connection/reaper.ts'
 import type { PgClientClass } from '../connection/wire.ts'
 import { tokenTable } from '../witness/token.ts'
 import type { ExchangeClass } from './exchange.ts'
-import { FormHistories } from './form-history.ts'
 import { exchangeClassOf } from './recorded-query.ts'
 import { type Address, type ServerShare, sharedWith } from './servers.ts'
 import { valueMapperOf } from './values.ts'
@@ -30,10 +30,8 @@ export interface Shared {
   preparing: boolean
   /** A server would not answer a witness: none is sent to it any more. */
   refuseWitness(server: ServerShare): void
-  /** What is known of statements that may change their session out of sight. */
-  readonly histories: FormHistories
-  /** The settings that functions of one database, or texts sent to it, mention. */
-  names(host: string, port: number, database: string | undefined): Set<string>
+  /** What is known of the databases of a server, by their names. */
+  database(host: string, port: number, database: string | undefined): Database
   /** The sessions that are open. */
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
@@ -65,7 +63,7 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
   }
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const sessions = new Set<Killable>()
-  const names = new Map<string, Set<string>>()
+  const databases = new Map<string, Database>()
   return {
     settings,
     unwitnessed: { ...settings, witness: 'off' },
@@ -80,11 +78,10 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     mapper: valueMapperOf(Query),
     reaper: new Reaper(),
     preparing: true,
-    histories: new FormHistories(),
-    names(host, port, database) {
+    database(host, port, database) {
       const key = `${host}:${port}/${database}`
-      const known = names.get(key) ?? new Set()
-      names.set(key, known)
+      const known = databases.get(key) ?? new Database()
+      databases.set(key, known)
       return known
     },
     sessions,

@@ -20,6 +20,11 @@ const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
 export interface LinkOwner extends ConnectionOwner {
   /** A connection that is about to be opened: whatever should hear of it is attached here. */
   adopt(connection: Connection): void
+  /**
+   * Judges what statements may have left on the connections that are gone, before the state is restored.
+   * @throws Interrupted when the connection ends
+   */
+  judgeLost(ask: Inquiry): Promise<void>
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
 }
@@ -155,7 +160,10 @@ export class Link {
           if (!first || this.server.gate.down) await this.#greet(connection, ask)
           await this.#fence(ask, deadline)
           standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
-          if (!standby) await this.state.restore(ask)
+          if (!standby) {
+            if (!first) await this.#owner.judgeLost(ask)
+            await this.state.restore(ask)
+          }
         }
         const made = await reconnect(this.#make, this.server.gate, deadline, {
           tryFor: this.#tryFor,

@@ -63,6 +63,10 @@ export async function prepare(
     if (!session.withdraw()) return { next: 'surface', reason: 'budget' }
   }
   const connection = await session.link.connected(deadline)
+  // Only the new connection could tell.
+  if (verdict.do === 'repeat' && session.link.state.anchor !== undefined) {
+    return { next: 'surface', reason: 'anchored' }
+  }
   const { signal } = deadline
   const ask = inquiry(session.Exchange, connection, signal)
 

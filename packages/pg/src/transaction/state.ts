@@ -93,6 +93,12 @@ export class SessionState {
     this.#anchors.clear('')
   }
 
+  /** A setting was made that the server does not tell of, since nobody knows its name. */
+  hide(): void {
+    this.#version += 1
+    this.#anchors.set('config:()', 'a setting that a function may have made')
+  }
+
   /** Something was set, and nobody can tell what. */
   forget(what: string): void {
     this.#version += 1
