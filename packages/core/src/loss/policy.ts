@@ -33,8 +33,8 @@ export interface Scene {
  *
  * - `complete`: the work is done, deliver its answer.
  * - `resolve`: ask the server by the witness, then complete or repeat.
- * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing and answers
- *   the same, its COMMIT had nothing to commit.
+ * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing, and its catalog
+ *   says that nothing in it reaches what can write, its COMMIT had nothing to commit.
  * - `repeat`: on a new connection, replay the open transaction if there is one, then the statement.
  *   `guarded`: it may have been executed, so only in a READ ONLY transaction, whose refusal means doubt.
  *   `unlessServerUp`: only when the server itself went down.

@@ -1,8 +1,10 @@
 import { publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { leaving } from './leaving.ts'
 import type { Reach } from './reach.ts'
 import { catalogState } from './reach-question.ts'
-import { readReach } from './read-reach.ts'
+import { type Reading, readReach } from './read-reach.ts'
+import { writing } from './writing.ts'
 
 /** How long the catalog is believed before it is looked at again, in milliseconds. */
 const fresh = 60_000
@@ -21,6 +23,7 @@ export class Database {
   #verifiedAt = Number.NEGATIVE_INFINITY
   #changed = false
   #asking = false
+  #writing: Reading | undefined
 
   /** What statements can reach here; undefined until it was read. */
   get reach(): Reach | undefined {
@@ -52,11 +55,11 @@ export class Database {
     this.#changed = false
     const now = performance.now()
     try {
-      if (this.#state !== undefined && (await this.#isUnchanged(ask))) {
+      if (await isUnchanged(this.#state, ask)) {
         this.#verifiedAt = now
         return
       }
-      const { reach, settings, state } = await readReach(ask)
+      const { reach, settings, state } = await readReach(leaving, ask)
       if (state === undefined && this.#reach === undefined)
         publish('reprise:advice', { advice: unread })
       if (this.#reach?.covers(reach) === false) this.epoch += 1
@@ -69,8 +72,21 @@ export class Database {
     }
   }
 
-  async #isUnchanged(ask: Inquiry): Promise<boolean> {
-    const { rows, code } = await ask(catalogState)
-    return code === undefined && rows[0]?.[0] === this.#state
+  /**
+   * What of it can write, as it is now, where a text only reads.
+   * @returns undefined where the server does not say
+   * @throws Interrupted when the connection ends
+   */
+  async writers(ask: Inquiry): Promise<Reach | undefined> {
+    if (!(await isUnchanged(this.#writing?.state, ask))) {
+      this.#writing = await readReach(writing, ask)
+    }
+    return this.#writing?.state === undefined ? undefined : this.#writing.reach
   }
+}
+
+async function isUnchanged(state: string | undefined, ask: Inquiry): Promise<boolean> {
+  if (state === undefined) return false
+  const { rows, code } = await ask(catalogState)
+  return code === undefined && rows[0]?.[0] === state
 }

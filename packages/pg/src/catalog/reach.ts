@@ -1,4 +1,4 @@
-import { leavesUnseen, leavingsOf, type Statement } from '@reprise/core'
+import type { Statement } from '@reprise/core'
 
 /**
  * What a statement can do by what it calls without showing it: nothing; something that the server can
@@ -51,24 +51,17 @@ export class Reach {
     return same && within(this.#names.f, f) && within(this.#names.r, r) && within(this.#names.w, w)
   }
 
-  /**
-   * What a statement reaches. Values that are written in it make no difference.
-   * @param text undefined where nobody knows it
-   */
-  of(statement: Statement, text: string | undefined): Reached {
-    if (text === undefined) return 'askable'
-    if (this.empty && statement.functions.length === 0 && !mayHoldSource(statement)) {
-      return 'nothing'
-    }
+  /** What a statement reaches. Values that are written in it make no difference. */
+  of(statement: Statement, text: string): Reached {
+    if (this.empty) return 'nothing'
     const known = this.#known.get(statement)
     if (known !== undefined) return known
-    const found = worse(ofText(statement, text), this.#find(statement, text))
+    const found = this.#find(statement, text)
     this.#known.set(statement, found)
     return found
   }
 
   #find({ reads }: Statement, text: string): Reached {
-    if (this.empty) return 'nothing'
     const { f, r, w, anywhere } = this.#names
     let found: Reached = anywhere === undefined ? 'nothing' : level(anywhere)
     const meet = (unnamed: boolean | undefined): void => {
@@ -107,31 +100,13 @@ function isBlank(behind: string): boolean {
   return behind.length === near && /^"?\s*$/.test(behind)
 }
 
-/** What its own text leaves, or the functions of PostgreSQL's own that it calls. */
-function ofText(statement: Statement, text: string): Reached {
-  if (statement.functions.some(leavesUnseen)) return 'unnamed'
-  if (!mayHoldSource(statement)) return isUnknown(statement) ? 'askable' : 'nothing'
-  const { leaves, unnamed } = leavingsOf(text)
-  return leaves ? level(unnamed) : 'nothing'
-}
-
-/** Whether it may be, or have in it, a DO. */
-function mayHoldSource({ kind, members }: Statement): boolean {
-  return kind === 'procedure' || members.some((member) => member.kind === 'procedure')
-}
-
-/** A command that nobody here knows. */
-function isUnknown({ members }: Statement): boolean {
-  return members.some(
-    ({ kind, canCommit, control }) => kind === 'other' && canCommit && control === '',
-  )
-}
-
-function level(unnamed: boolean): Reached {
+/** What is reached by something that is, or is not, known by its name. */
+export function level(unnamed: boolean): Reached {
   return unnamed ? 'unnamed' : 'askable'
 }
 
-function worse(a: Reached, b: Reached): Reached {
+/** The worse of two. */
+export function worse(a: Reached, b: Reached): Reached {
   if (a === 'unnamed' || b === 'unnamed') return 'unnamed'
   return a === 'askable' || b === 'askable' ? 'askable' : 'nothing'
 }

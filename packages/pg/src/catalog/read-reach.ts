@@ -1,51 +1,48 @@
-import { leavingsOf } from '@reprise/core'
+import type { Leavings } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
 import { type Names, Reach } from './reach.ts'
 import { candidatesText, reachText } from './reach-question.ts'
 
+/** What is looked for in a catalog. */
+export interface Sought {
+  /** A regular expression that a source matches which may do it: more than do. */
+  readonly source: string
+  /** One for what is cut out of a source before it is matched once more. */
+  readonly cut: string
+  /** One for the names of PostgreSQL's own functions that do it. */
+  readonly builtin: string
+  /** Judges a source that matches. */
+  judge(language: string, source: string): Leavings
+}
+
 /** What was read of a catalog. */
 export interface Reading {
   readonly reach: Reach
-  /** Settings whose names stand in functions that leave something behind. */
+  /** Settings whose names stand in the functions that were found. */
   readonly settings: ReadonlySet<string>
   /** What it rests on, as {@link catalogState} tells it; undefined where the server did not say. */
   readonly state: string | undefined
 }
 
 /**
- * Extensions that are not asked what their functions do: none leaves anything in a session, but by
- * those of their functions that are known by name.
+ * Extensions that are not asked what their functions do: none writes, or leaves anything in a session,
+ * but by those of their functions that are known by name.
  */
 const trusted =
   '{amcheck,bloom,btree_gin,btree_gist,citext,citus,cube,dict_int,earthdistance,file_fdw,fuzzystrmatch,hstore,intagg,intarray,isn,lo,ltree,moddatetime,insert_username,autoinc,pageinspect,pg_buffercache,pg_cron,pg_freespacemap,pg_prewarm,pg_stat_statements,pg_trgm,pg_visibility,pg_walinspect,pgcrypto,pgrowlocks,pgstattuple,postgis,postgis_raster,postgis_topology,rum,seg,sslinfo,tcn,timescaledb,tsm_system_rows,tsm_system_time,unaccent,uuid-ossp,vector}'
-
-/** What a source must have in it to leave anything in its session: more than does. */
-const leaving =
-  '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite)\\M|dblink|_to_xml|spi_)'
-
-/** What is no SET although it has the word. */
-const updating =
-  '\\m(update\\s+(only\\s+)?[\\w."]+(\\s+as)?(\\s+[\\w"]+)?\\s+set|do\\s+update\\s+set)\\M'
-
-/** Functions of PostgreSQL's own that leave something in their session, or execute a text. */
-const builtin =
-  '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite)$'
-
-/** The same of the sources of other languages, which are not read any closer. */
-const foreign =
-  /set_config|\bset\b|listen|\bload\b|advisory|\btemp|discard|reset|prepare|exec|spi|dblink/i
 
 const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
 const unread: Reading = { reach: new Reach(none), settings: new Set(), state: undefined }
 
 /**
- * Asks the catalog what can leave something in a session.
+ * Asks the catalog what of a database's own does what is sought, and what brings that along.
  * @returns no state where the server does not say
  * @throws Interrupted when the connection ends
  */
-export async function readReach(ask: Inquiry): Promise<Reading> {
-  const { rows, code } = await ask(candidatesText, [trusted, leaving, updating, builtin])
+export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading> {
+  const { source: pattern, cut, builtin } = sought
+  const { rows, code } = await ask(candidatesText, [trusted, pattern, cut, builtin])
   const state = rows.find(([kind]) => kind === 'state')?.[3]
   if (code !== undefined || typeof state !== 'string') return unread
   const settings = new Set<string>()
@@ -59,7 +56,7 @@ export async function readReach(ask: Inquiry): Promise<Reading> {
     const found = oidsIn(list)
     if (kind === 'r' || kind === 'w') oids[kind].push(...found)
     if (kind !== 'f') continue
-    const left = leftBy(String(language), String(source))
+    const left = sought.judge(String(language), String(source))
     if (!left.leaves) continue
     oids[left.unnamed ? 'unnamed' : 'askable'].push(...found)
     for (const name of left.settings) settings.add(name)
@@ -72,12 +69,6 @@ export async function readReach(ask: Inquiry): Promise<Reading> {
   const reached = await ask(reachText, [trusted, ...[askable, unnamed, r, w].map(array)])
   if (reached.code !== undefined || reached.rows.length === 0) return unread
   return { reach: new Reach(namesIn(reached.rows)), settings, state }
-}
-
-function leftBy(language: string, source: string): ReturnType<typeof leavingsOf> {
-  if (language === 'sql' || language === 'plpgsql') return leavingsOf(source)
-  const opaque = language === 'c' || language === 'internal' || foreign.test(source)
-  return { leaves: opaque, unnamed: opaque, settings: [] }
 }
 
 function namesIn(rows: readonly (readonly Raw[])[]): Names {

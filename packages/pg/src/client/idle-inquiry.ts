@@ -44,9 +44,7 @@ export class IdleInquiry {
   /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
   note(ran: Ran): void {
     if (this.#inquiry === undefined) {
-      const { host, port, database } = this.#link.connection.client
-      const known = this.#shared.database(host, port, database)
-      this.#inquiry = new SessionInquiry(this.#link.state, known)
+      this.#inquiry = new SessionInquiry(this.#link.state, this.#link.database)
     }
     this.#inquiry.note(ran, this.#owner.open, this.#link.connection)
   }

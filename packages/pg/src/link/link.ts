@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline, type FromSession, fullJitter, type Loss, publish } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import type { Database } from '../catalog/database.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
@@ -80,6 +81,12 @@ export class Link {
     const applicationName =
       connectionParameters.application_name || connectionParameters.fallback_application_name
     return { session: this.id, host, port, database, applicationName: applicationName || undefined }
+  }
+
+  /** What is known of the database that it leads to. */
+  get database(): Database {
+    const { host, port, database } = this.connection.client
+    return this.#shared.database(host, port, database)
   }
 
   /** Whether somebody waits for a connection now. */

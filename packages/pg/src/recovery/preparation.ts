@@ -16,7 +16,7 @@ import type { Link } from '../link/link.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
-import { hadNothingToCommit } from './proof.ts'
+import { hadNothingToCommit, mayWrite } from './proof.ts'
 import { replay } from './replay.ts'
 import { isReplicated, mayWaitOtherwise } from './replication.ts'
 import { resolve } from './resolve.ts'
@@ -90,6 +90,13 @@ export async function prepare(
     const ranFor = performance.now() - work.startedAt
     if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
   }
+  if (
+    verdict.do === 'repeat' &&
+    verdict.guarded &&
+    (await mayWrite([work], session.link.database, ask))
+  ) {
+    return { next: 'surface', reason: 'in-doubt' }
+  }
   const { transaction } = session
   if (transaction === undefined) return { next: 'send', connection }
   return (await replayed(session, transaction, connection, signal))
@@ -129,13 +136,13 @@ async function outcomeOf(
 }
 
 async function proved(
-  { transaction, settings }: Recoverable,
+  { transaction, settings, link }: Recoverable,
   connection: Connection,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const nothing =
     transaction !== undefined &&
-    (await hadNothingToCommit(transaction, connection, settings, signal))
+    (await hadNothingToCommit(transaction, connection, link.database, settings, signal))
   return nothing ? 'committed' : 'in-doubt'
 }
 

@@ -1,5 +1,6 @@
 import { analyze, type Statement } from '@reprise/core'
 import type { Database } from '../catalog/database.ts'
+import { leftBy } from '../catalog/leaving.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
@@ -161,7 +162,8 @@ export class SessionInquiry {
 
   #judge(ran: Ran): void {
     const { statement, text } = this.#executed(ran)
-    const reached = this.#database.reach?.of(statement, text) ?? 'askable'
+    const { reach } = this.#database
+    const reached = reach === undefined ? 'askable' : leftBy(reach, statement, text)
     if (reached === 'nothing') return
     this.#due = true
     this.#reached = true
