@@ -188,7 +188,6 @@ describe('verb and kind', () => {
       'import foreign schema a from server b into c',
       'reassign owned by a to b',
       'lock table t',
-      'create database d',
     ],
     transaction: [
       'begin',
@@ -300,6 +299,15 @@ describe('transactions', () => {
     ['select 1 as commit', ''],
   ])('%s: %s', (text, expected) => {
     expect(flags(text)).toBe(expected)
+  })
+
+  test.each([
+    'create database d',
+    'drop database d',
+    "create tablespace s location '/x'",
+    'drop tablespace s',
+  ])('is one transaction, beside which nothing can stand: %s', (text) => {
+    expect(analyze(text)).toMatchObject({ canCommit: false, carriesWitness: false })
   })
 
   test.each([
