@@ -1,4 +1,13 @@
 export { type Events, type FromSession, publish } from './events.ts'
+export {
+  type Host,
+  isPort,
+  type LoadBalance,
+  loadBalances,
+  readHost,
+  type Target,
+  targets,
+} from './hosts.ts'
 export { adviceFor, type Reason } from './loss/advice.ts'
 export { classify, type Decision, decisions, type Loss } from './loss/classify.ts'
 export { type Diagnosis, diagnose } from './loss/diagnose.ts'

@@ -63,18 +63,18 @@ describe('what belongs to a server', () => {
   it('is knocked at by one prober, whichever database and user is wanted', () => {
     const settings = settingsOf()
     const at = { host: 'tenants', port: 1 }
-    const one = sharedWith({ ...at, database: 'a', user: 'b' }, settings)
-    const other = sharedWith({ ...at, database: 'c', user: 'd' }, settings)
+    const one = sharedWith(at, { database: 'a', user: 'b' }, settings)
+    const other = sharedWith(at, { database: 'c', user: 'd' }, settings)
     expect(one.gate).toBe(other.gate)
-    expect(one.budget).not.toBe(other.budget)
-    expect(sharedWith({ ...at, port: 2 }, settings).gate).not.toBe(one.gate)
+    expect(one.probe).not.toBe(other.probe)
+    expect(sharedWith({ ...at, port: 2 }, {}, settings).gate).not.toBe(one.gate)
   })
   it('is forgotten with its sessions, so that many tenants cost nothing', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const settings = settingsOf()
     const at = (tenant: number): ServerShare =>
-      sharedWith({ host: 'many', port: 1, database: `t${tenant}`, user: 'u' }, settings)
+      sharedWith({ host: 'many', port: 1 }, { database: `t${tenant}`, user: 'u' }, settings)
     const held = at(0)
     const others = Array.from({ length: 500 }, (_, i) => new WeakRef(at(i + 1)))
     const left = (): number => others.filter((ref) => ref.deref() !== undefined).length

@@ -74,7 +74,7 @@ export class Delivery {
     const { inquiry } = conversation
     inquiry.note(exchange.statement, exchange.text ?? '', error !== undefined || failed)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
-    if (error === undefined) link.server.budget.deposit()
+    if (error === undefined) link.hosts.budget.deposit()
     if (error === undefined) tellUnit(exchange)
     if (typeof exchange.witness?.xid === 'string') link.wrote = true
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))

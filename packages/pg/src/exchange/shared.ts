@@ -1,11 +1,18 @@
-import { publish, type Settings } from '@reprise/core'
+import { publish, type Settings, type Target } from '@reprise/core'
+import type { Address } from '../connection/address.ts'
 import { Reaper } from '../connection/reaper.ts'
 import type { PgClientClass } from '../connection/wire.ts'
 import { tokenTable } from '../witness/token.ts'
 import type { ExchangeClass } from './exchange.ts'
 import { FormHistories } from './form-history.ts'
 import { exchangeClassOf } from './recorded-query.ts'
-import { type Address, type ServerShare, sharedWith } from './servers.ts'
+import {
+  type HostsShare,
+  type Identity,
+  type ServerShare,
+  sharedAmong,
+  sharedWith,
+} from './servers.ts'
 import { valueMapperOf } from './values.ts'
 import { wrapperOf } from './wrapper.ts'
 
@@ -39,7 +46,9 @@ export interface Shared {
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
   abandon(processID: number | undefined): void
   /** What is shared by all sessions with one server. */
-  server(address: Address): ServerShare
+  server(address: Address, identity: Identity): ServerShare
+  /** What is shared by all that want a server of that kind among these. */
+  hosts(addresses: readonly Address[], target: Target, identity: Identity): HostsShare
 }
 
 const noWitness =
@@ -92,7 +101,8 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       if (processID === undefined) return
       for (const session of sessions) if (session.processID === processID) session.abandon()
     },
-    server: (address) => sharedWith(address, settings),
+    server: (address, identity) => sharedWith(address, identity, settings),
+    hosts: (addresses, target, identity) => sharedAmong(addresses, target, identity, settings),
   }
 }
 

@@ -10,7 +10,7 @@ import type { Transaction } from './transaction.ts'
  * backslash in a plain string as an escape, the tokenizer may have seen the wrong statements.
  */
 export function judged(statement: Statement, connection: Connection): Statement {
-  if (!statement.ambiguous || connection.conformingStrings) return statement
+  if (!statement.ambiguous || connection.reported.conformingStrings) return statement
   return {
     ...statement,
     kind: 'several',

@@ -38,10 +38,10 @@ function asksIdentity({ identify, backend }: Exchange): boolean {
  */
 export function isDemoted(
   { error, tags, before, statement }: Exchange,
-  { standby }: Connection,
+  { reported }: Connection,
   wrote: boolean,
 ): boolean {
-  if (!wrote || standby !== true || error?.code !== '25006' || tags > 0) return false
+  if (!wrote || reported.standby !== true || error?.code !== '25006' || tags > 0) return false
   return before === 'I' ? statement.count === 1 && !statement.canCommit : !statement.commitsInside
 }
 
