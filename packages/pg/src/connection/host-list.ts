@@ -42,7 +42,7 @@ export function hostListOf(
   const [, start = '', authority = '', end = ''] = form.exec(string ?? '') ?? []
   const parameters = new URLSearchParams(/\?([^#]*)/.exec(end)?.[1])
   const several = authority.includes(',') ? authority.split(',') : undefined
-  const named = settings.hosts ?? several?.map(decoded)
+  const named = (settings.hosts ?? several?.map(decoded))?.map(hostOf)
   const given = (name: string): string | undefined => parameters.get(name) ?? undefined
   const balance = known<LoadBalance>(loadBalances, 'load_balance_hosts', given)
   return {
@@ -52,7 +52,7 @@ export function hostListOf(
     shuffled: (settings.loadBalanceHosts ?? balance) === 'random',
     addresses(client) {
       const { host, port } = client
-      const listed = named ?? (host.includes(',') ? host.split(',') : undefined)
+      const listed = named ?? (host.includes(',') ? host.split(',').map(hostOf) : undefined)
       if (listed === undefined) return [{ host, port }]
       const ports = named === undefined ? portsOf(string, given('port'), config) : []
       if (ports.length > 1 && ports.length !== listed.length) {
@@ -60,10 +60,10 @@ export function hostListOf(
           `There are ${listed.length} hosts and ${ports.length} ports: give one port, or as many as hosts.`,
         )
       }
-      return listed.map((text, at) => {
-        const found = hostOf(text)
-        return { host: found.host, port: found.port ?? portOf(ports[at]) ?? port }
-      })
+      return listed.map((each, at) => ({
+        host: each.host,
+        port: each.port ?? portOf(ports[at]) ?? port,
+      }))
     },
   }
 }
