@@ -1,8 +1,9 @@
 import type { Deadline, Gate, Pass } from '@reprise/core'
+import { placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
 import { type Attempt, attempt, isPassingName, type Outcome } from './attempt.ts'
 import type { Stop } from './stops.ts'
-import { type Failure, whyNot } from './unreached.ts'
+import { type Failures, whyNot } from './unreached.ts'
 
 /** How long one server of several may keep the others waiting in the first round, in milliseconds. */
 const patience = 3000
@@ -55,25 +56,23 @@ export interface Search extends Pick<Attempt, 'tryFor'> {
  */
 export async function reconnect(search: Search, deadline: Deadline): Promise<Reconnected> {
   const { gate, failFast = false } = search
-  let last: unknown
+  const failures: Failures = new Map()
   for (let attempts = 1; ; attempts++) {
-    const gaveUp = (why: string): GaveUp => new GaveUp(why, attempts, last ?? gate.lastFailure)
+    const gaveUp = (why: string): GaveUp =>
+      new GaveUp(why, attempts, failures.size > 0 ? whyNot(failures) : gate.lastFailure)
     let pass = failFast && gate.down ? gate.enterAtOnce() : undefined
     if (failFast && gate.down && pass === undefined) throw gaveUp('down')
     pass ??= await gate.enter(deadline.signal).catch(() => {
       throw gaveUp(String(deadline.signal.reason))
     })
-    const failures: Failure[] = []
     const round = await goRound(search, deadline, attempts, failures).catch((error) => {
       pass.abandoned()
       throw error
     })
     if (round === undefined) {
-      last = whyNot(failures)
-      pass.failed(last)
+      pass.failed(whyNot(failures))
     } else if (round.tried === 'given up') {
       pass.abandoned()
-      if (failures.length > 0) last = whyNot(failures)
       throw gaveUp(String(deadline.signal.reason))
     } else if (round.tried === 'refused') {
       pass.abandoned()
@@ -95,16 +94,17 @@ async function goRound(
   search: Search,
   deadline: Deadline,
   number: number,
-  failures: Failure[],
+  failures: Failures,
 ): Promise<Round | undefined> {
   const stops = await unlessAborted(search.stops(), deadline.signal)
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
+    const place = placeOf(address)
     if (unresolved !== undefined) {
       if (!isPassingName(unresolved, address.host)) lasting += 1
-      failures.push({ address, error: unresolved })
+      failures.set(place, { address, error: unresolved })
       continue
     }
     const share = deadline.remaining / (stops.length - at)
@@ -112,11 +112,12 @@ async function goRound(
     const tryFor = stops.length === 1 ? search.tryFor : Math.max(1, Math.min(share, most))
     const found = await visit(search, stop, stops.length > 1, tryFor, deadline)
     if (found.tried !== 'missed' && found.tried !== 'unsuited') {
-      if (found.tried === 'given up' && stops.length > 1)
-        failures.push({ address, error: undefined })
+      // What it said in an earlier round says more than that it has not answered yet.
+      const unheard = found.tried === 'given up' && stops.length > 1
+      if (unheard && !failures.has(place)) failures.set(place, { address, error: undefined })
       return found
     }
-    failures.push({ address, error: found.error })
+    failures.set(place, { address, error: found.error })
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length

@@ -1,4 +1,4 @@
-import { type Address, nameOf, placeOf } from '../connection/address.ts'
+import { type Address, nameOf } from '../connection/address.ts'
 import { Unsuited } from './target.ts'
 
 /** One server that was not reached, or that would not do, and why. */
@@ -20,11 +20,13 @@ export class Unreached extends AggregateError {
   }
 }
 
+/** The last that is known of each, by its place. */
+export type Failures = Map<string, Failure>
+
 /** What says why none of them was reached: of one server, its own error. */
-export function whyNot(failures: readonly Failure[]): unknown {
-  // Of two passes over the same hosts the second says it all.
-  const last = new Map(failures.map((failure) => [placeOf(failure.address), failure]))
-  return last.size === 1 ? failures.at(-1)?.error : new Unreached([...last.values()])
+export function whyNot(failures: Failures): unknown {
+  const all = [...failures.values()]
+  return all.length === 1 ? all[0]?.error : new Unreached(all)
 }
 
 /** Which server was not reached, and why, for those who have waited for it. */
