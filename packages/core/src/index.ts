@@ -21,7 +21,13 @@ export {
   RolledBackError,
   surfaced,
 } from './loss/errors.ts'
-export { type Evidence, isGenuine, type Report, type TransactionStatus } from './loss/evidence.ts'
+export {
+  type Evidence,
+  isGenuine,
+  isRecoveryConflict,
+  type Report,
+  type TransactionStatus,
+} from './loss/evidence.ts'
 export { isOutcome, type Outcome, outcomes } from './loss/outcome.ts'
 export { decide, type Scene, type Verdict } from './loss/policy.ts'
 export {

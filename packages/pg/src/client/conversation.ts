@@ -110,7 +110,8 @@ export class Conversation
   }
 
   settled(exchange: Exchange, connection: Connection): void {
-    if (exchange.ending !== 'lost' || isAnswer(exchange)) this.delivery.finish(exchange, connection)
+    if (exchange.ending !== 'lost' || isAnswer(exchange, connection))
+      this.delivery.finish(exchange, connection)
     else this.rescue(exchange, connection)
   }
 

@@ -5,6 +5,7 @@ import type { Shared } from '../exchange/shared.ts'
 import type { Link } from '../link/link.ts'
 import {
   forgetsPrepared,
+  isCancelledByRecovery,
   isDemoted,
   isUndone,
   isWitnessForgotten,
@@ -26,6 +27,9 @@ export interface Delivering {
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void
 }
 
+/** What is said of work that a standby cancelled, in the place of a row of the decision table. */
+const cancelled = 'cancelled by recovery'
+
 /** What an answer or a failure does to the session, before whoever asked has it. */
 export class Delivery {
   readonly #conversation: Delivering
@@ -44,7 +48,8 @@ export class Delivery {
     const { link } = conversation
     const undone = this.#undone(exchange, connection)
     if (undone !== undefined) {
-      connection.destroy()
+      // One that only had a read cancelled is as good as before.
+      if (undone.row !== cancelled || connection.status !== 'I') connection.destroy()
       const evidence = classify(exchange.evidence(connection))
       const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
       conversation.rescue(exchange, connection, loss)
@@ -142,8 +147,20 @@ export class Delivery {
       this.#shared.preparing = false
       return {}
     }
-    return isDemoted(exchange, connection, this.#conversation.link.wrote)
+    const { link } = this.#conversation
+    if (isCancelledByRecovery(exchange, connection)) {
+      return this.#mayRepeat() ? { row: cancelled } : undefined
+    }
+    return isDemoted(exchange, connection, link.wrote || link.hosts.writable)
       ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
       : undefined
+  }
+
+  /** Whether nothing stands in the way of doing again what was undone; else its error is its answer. */
+  #mayRepeat(): boolean {
+    const { link, settings, transaction } = this.#conversation
+    if (link.state.anchor !== undefined) return false
+    if (transaction === undefined) return true
+    return transaction.unreplayable === undefined && settings.replay !== 'off'
   }
 }
