@@ -29,6 +29,8 @@ export interface Answers {
   writes: boolean
   /** Whether the server was started since the statement began. */
   restarted: boolean
+  /** Whether it is a standby, one answer after the other; the last is repeated. It reports nothing. */
+  standbys: boolean[]
 }
 
 const usual: Answers = {
@@ -37,6 +39,7 @@ const usual: Answers = {
   statuses: ['aborted'],
   writes: false,
   restarted: true,
+  standbys: [false],
 }
 
 /**
@@ -183,7 +186,7 @@ const who = ['4711', '"2026-01-01T00:00:00+00:00"']
 const asksIdentity = (text: string): boolean =>
   text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
-const reads = (text: string): boolean => text.startsWith('SELECT')
+const reads = (text: string): boolean => /^(SELECT|SHOW)/.test(text)
 
 function reply(text: string, answers: Answers): Buffer[] {
   if (!reads(text) && !asksWitness(text)) {
@@ -195,7 +198,12 @@ function reply(text: string, answers: Answers): Buffer[] {
 }
 
 function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] {
-  const { statuses, incarnation, xid, restarted } = answers
+  const { statuses, incarnation, xid, restarted, standbys } = answers
+  if (text.endsWith('pg_is_in_recovery()') || text === 'SHOW transaction_read_only') {
+    const standby = standbys.length > 1 ? standbys.shift() : standbys[0]
+    const [yes, no] = text.startsWith('SHOW') ? ['on', 'off'] : ['t', 'f']
+    return [[standby ? yes : no]]
+  }
   if (text.includes('pg_xact_status')) {
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]
