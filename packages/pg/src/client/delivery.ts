@@ -8,6 +8,7 @@ import {
   isCancelledByRecovery,
   isDemoted,
   isUndone,
+  isUndoneForSure,
   isWitnessForgotten,
   isWitnessRefused,
 } from '../transaction/server-errors.ts'
@@ -51,7 +52,7 @@ export class Delivery {
       // One that only had a read cancelled is as good as before.
       if (undone.row !== cancelled || connection.status !== 'I') connection.destroy()
       const evidence = classify(exchange.evidence(connection))
-      const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
+      const loss: Loss = { ...evidence, outcome: 'rolled-back', ...undone, announced: true }
       conversation.rescue(exchange, connection, loss)
       return
     }
@@ -81,7 +82,7 @@ export class Delivery {
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) link.hosts.budget.deposit()
     if (error === undefined) tellUnit(exchange)
-    if (typeof exchange.witness?.xid === 'string') link.wrote = true
+    if (typeof exchange.witness?.xid === 'string' || exchange.token !== undefined) link.wrote = true
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
     if (conversation.transaction !== undefined || exchange.statement.state.length > 0) {
       exchange.trim()
@@ -139,9 +140,9 @@ export class Delivery {
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
   #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
-    if (isWitnessRefused(exchange)) {
-      this.#shared.refuseWitness(this.#conversation.link.server)
-      return {}
+    if (isWitnessRefused(exchange, connection)) {
+      this.#shared.refuseWitness(this.#conversation.link.server, exchange.error?.code)
+      return isUndoneForSure(exchange) ? {} : { outcome: 'in-doubt' }
     }
     if (isWitnessForgotten(exchange) && this.#shared.preparing) {
       this.#shared.preparing = false

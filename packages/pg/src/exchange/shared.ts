@@ -30,13 +30,13 @@ export interface Shared {
   readonly wrapper: ReturnType<typeof wrapperOf>
   readonly mapper: (value: unknown, index: number) => unknown
   readonly settings: Settings
-  /** The same without a witness, for a server that would not answer one. */
+  /** The same without a witness but tokens, for a server that would not answer one. */
   readonly unwitnessed: Settings
   readonly reaper: Reaper
   /** Whether the witness may be prepared by name: not when a name was found to be gone. */
   preparing: boolean
-  /** A server would not answer a witness: none is sent to it any more. */
-  refuseWitness(server: ServerShare): void
+  /** A server would not answer a witness, for that error: none is sent to it any more. */
+  refuseWitness(server: ServerShare, code: string | undefined): void
   /** What is known of statements that may change their session out of sight. */
   readonly histories: FormHistories
   /** The settings that functions of one database, or texts sent to it, mention. */
@@ -51,8 +51,12 @@ export interface Shared {
   hosts(addresses: readonly Address[], target: Target, identity: Identity): HostsShare
 }
 
-const noWitness =
-  'This server does not let its transaction ids be read, so a commit whose answer is lost stays in doubt: grant EXECUTE on pg_control_system() and pg_current_wal_lsn(), or set witness to a token table.'
+const untold =
+  'This server does not let its transaction ids be read (grant EXECUTE on pg_control_system() and pg_current_wal_lsn() to change that)'
+const unlogged = 'This server does not know what tells a transaction id (42883), as PostgreSQL does'
+const orTokens = ', so a commit whose answer is lost stays in doubt: set witness to a token table.'
+const onlyTokens =
+  ': tokens are left all the same, but not by what writes in functions alone, which stays in doubt when its answer is lost.'
 
 /**
  * Checks that a client class is node-postgres in plain JavaScript, and derives from it what its
@@ -72,16 +76,19 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
     )
   }
+  const byTokens = typeof settings.witness === 'object'
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const sessions = new Set<Killable>()
   const names = new Map<string, Set<string>>()
   return {
     settings,
-    unwitnessed: { ...settings, witness: 'off' },
-    refuseWitness(server) {
+    unwitnessed: { ...settings, witness: byTokens ? settings.witness : 'off' },
+    refuseWitness(server, code) {
       if (server.witnessRefused) return
       server.witnessRefused = true
-      if (settings.witness !== 'off') publish('reprise:advice', { advice: noWitness })
+      if (settings.witness === 'off') return
+      const refused = code === '42883' ? unlogged : untold
+      publish('reprise:advice', { advice: refused + (byTokens ? onlyTokens : orTokens) })
     },
     Base,
     Exchange: exchangeClassOf(Query),

@@ -55,6 +55,8 @@ export async function isReplicated(
 ): Promise<boolean> {
   const { rows, code } = await ask(waits)
   const [standbys, session] = rows[0] ?? []
+  // A server without this setting is no PostgreSQL, and has no standbys of this kind.
+  if (code === '42704') return true
   if (code === undefined && (standbys === 'f' || (session === 'f' && !otherwise))) return true
   connection.replicationGivenUp = false
   const made = await ask(commit(otherwise ? strongest : ''))

@@ -29,11 +29,18 @@ export function isAnswer({ error }: Exchange, { reported }: Connection): boolean
  * which transaction this is. The error has undone the statement, which was answered before the
  * question or not yet reached.
  */
-export function isWitnessRefused(exchange: Exchange): boolean {
+export function isWitnessRefused(exchange: Exchange, { identifying }: Connection): boolean {
   const { ownFailed, error, token } = exchange
+  const code = error?.code ?? ''
+  if (!ownFailed || !identifying) return false
   // A table of tokens that is not there is the application's to know.
-  if (!ownFailed || (token !== undefined && !asksIdentity(exchange))) return false
-  return /^(42|0A|55|XX)/.test(error?.code ?? '')
+  if (token !== undefined && !asksIdentity(exchange)) return code === '42883'
+  return /^(42|0A|55|XX)/.test(code)
+}
+
+/** Whether it was refused behind a statement, by an engine of which nobody knows what that undoes. */
+export function isUndoneForSure({ tags, error }: Exchange): boolean {
+  return tags === 0 || isGenuine(error)
 }
 
 function asksIdentity({ identify, backend }: Exchange): boolean {
