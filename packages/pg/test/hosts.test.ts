@@ -1,10 +1,11 @@
 import dns from 'node:dns'
 import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { type RepriseOptions, reprise } from '@reprise/pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../../test/kit/free-port.ts'
-import { Proxy, Server, until } from '../../../test/kit/index.ts'
+import { exampleOf, Proxy, runExample, Server, until } from '../../../test/kit/index.ts'
 import { failure, kill, listen, pidOf, poolOn } from './support.ts'
 
 let primary: Server
@@ -78,6 +79,12 @@ describe('the first connection already is to a server that will do', () => {
     }
     await until(tries, { what: 'both of them' })
   })
+})
+
+it('the example of the README finds the primary', async () => {
+  const code = await exampleOf(join(import.meta.dirname, '../README.md'), 1)
+  const env = { DATABASE_HOSTS: [standby, primary].map(at).join() }
+  expect(await runExample(code, import.meta.filename, env)).toBe('[ { standby: false } ]\n')
 })
 
 describe('where none will do', () => {

@@ -4,7 +4,7 @@ import { guardParser } from './guard.ts'
 import { handshake } from './handshake.ts'
 import type { Backend } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
-import { type ParameterStatus, report, unreported } from './reported.ts'
+import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
 import { typed } from './typed.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
@@ -54,7 +54,7 @@ export class Connection {
   /** Whether the server may be asked who it is: not where it would not say. */
   identifying = true
   /** What the server reports of itself and of the session, as of now. */
-  readonly reported = unreported()
+  readonly reported: Reported = unreported()
   /** Whether the server said that it gave up waiting for a synchronous standby. */
   replicationGivenUp = false
   /** The first ErrorResponse that came while nothing was in flight. */

@@ -8,7 +8,7 @@ export interface Failure {
 }
 
 /** None of several servers would do. Its message lists each with its cause, its code is the first's. */
-export class Unreached extends AggregateError {
+class Unreached extends AggregateError {
   override readonly name = 'Unreached'
   readonly code: string | undefined
 
