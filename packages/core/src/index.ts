@@ -39,7 +39,13 @@ export {
   sqlstateOf,
 } from './loss/sqlstate.ts'
 export { isPoolOrClient, notToBeSpread } from './misuse.ts'
-export { optionAmong, type RepriseOptions, type Settings, settingsOf } from './options.ts'
+export {
+  optionAmong,
+  type RepriseOptions,
+  refuseHosts,
+  type Settings,
+  settingsOf,
+} from './options.ts'
 export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'

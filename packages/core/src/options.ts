@@ -177,3 +177,20 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     gate: options.gate ?? {},
   }
 }
+
+/**
+ * Refuses options that say which servers are wanted, where an ORM has pools of its own for replicas:
+ * they would count for all of those pools.
+ *
+ * @param place where the ORM is told of its replicas
+ * @throws TypeError with one sentence that says what to do
+ */
+export function refuseHosts(options: RepriseOptions | undefined, place: string): void {
+  const name = (['hosts', 'target', 'loadBalanceHosts'] as const).find(
+    (each) => options?.[each] !== undefined,
+  )
+  if (name === undefined) return
+  throw new TypeError(
+    `Reprise option '${name}' would count for every server of ${place} alike: leave it out, and name the hosts of each there, as host: 'a.example,b.example'.`,
+  )
+}
