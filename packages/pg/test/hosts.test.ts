@@ -250,6 +250,27 @@ describe('a session with several hosts that loses its connection without a word'
   })
 })
 
+describe('a silent connection', () => {
+  it('is asked after on the server that it is on, whichever comes first', async () => {
+    await using proxy = await Proxy.start(primary)
+    const hosts = [at(standby), at(proxy)]
+    const pool = poolOn(`postgres://postgres@${hosts}/postgres`, {
+      target: 'primary',
+      probeAfter: 50,
+    })
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('INSERT INTO t VALUES (2)')
+    const pid = pidOf(client)
+    for (const connection of proxy.connections) connection.freeze()
+    expect((await client.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }])
+    expect(await primary.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).toEqual([])
+    await client.query('ROLLBACK')
+    client.release()
+    await pool.end()
+  })
+})
+
 describe('when the standby is promoted', () => {
   it('sessions and new clients find it, with nothing lost and nothing done twice', async () => {
     const hosts = [at(primary), at(standby)]
