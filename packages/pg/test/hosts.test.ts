@@ -254,10 +254,7 @@ describe('a silent connection', () => {
   it('is asked after on the server that it is on, whichever comes first', async () => {
     await using proxy = await Proxy.start(primary)
     const hosts = [at(standby), at(proxy)]
-    const pool = poolOn(`postgres://postgres@${hosts}/postgres`, {
-      target: 'primary',
-      probeAfter: 50,
-    })
+    const pool = poolOn(standby.url, { hosts, target: 'primary', probeAfter: 50 })
     const client = await pool.connect()
     await client.query('BEGIN')
     await client.query('INSERT INTO t VALUES (2)')
