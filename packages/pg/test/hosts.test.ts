@@ -107,6 +107,25 @@ describe('where none will do', () => {
     expect(error).toMatchObject({ code: '25006', outcome: 'not-sent' })
     expect(error.message).toContain(`no connection to ${at(standby)} (a standby)`)
   })
+  it('one session looks through all of them for all that wait', async () => {
+    using way = await forwarded(standby)
+    const pool = new pg.Pool({
+      ...me,
+      max: 10,
+      ...reprise({
+        hosts: [at(way), `127.0.0.1:${await freePort()}`],
+        target: 'primary',
+        deadline: 300,
+        // A pause that no test waits for.
+        backoff: { base: 2 ** 30, cap: 2 ** 30 },
+        gate: { concurrency: 1 },
+      }),
+    })
+    const errors = await Promise.all(Array.from({ length: 10 }, () => failure(pool.connect())))
+    expect(way.taken).toBe(1)
+    for (const { message } of errors) expect(message).toContain(`${at(way)} (a standby)`)
+    await pool.end()
+  })
   it('a refusal ends the search, as in libpq', async () => {
     const pool = among([at(standby), at(primary)], { target: 'primary' })
     Object.assign(pool.options, { database: 'nowhere' })

@@ -4,7 +4,7 @@ import { settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { type ServerShare, sharedWith } from '../src/exchange/servers.ts'
+import { type ServerShare, sharedAmong, sharedWith } from '../src/exchange/servers.ts'
 import { kill, listen, poolOn } from './support.ts'
 
 let server: Server
@@ -68,6 +68,32 @@ describe('what belongs to a server', () => {
     expect(one.gate).toBe(other.gate)
     expect(one.probe).not.toBe(other.probe)
     expect(sharedWith({ ...at, port: 2 }, {}, settings).gate).not.toBe(one.gate)
+  })
+  it('of a list of hosts is shared in whatever order they are given; the gate by what is wanted', () => {
+    const settings = settingsOf()
+    const [one, two] = [
+      { host: 'one', port: 1 },
+      { host: 'two', port: 1 },
+    ]
+    const me = { database: 'a', user: 'b' }
+    const given = sharedAmong([one, two], 'primary', me, settings)
+    const turned = sharedAmong([two, one], 'primary', me, settings)
+    expect(turned.budget).toBe(given.budget)
+    expect(turned.gate).toBe(given.gate)
+    expect(turned.known).toBe(given.known)
+    const reading = sharedAmong([one, two], 'standby', { ...me, user: 'c' }, settings)
+    expect(reading.known).toBe(given.known)
+    expect(reading.gate).not.toBe(given.gate)
+    expect(reading.budget).not.toBe(given.budget)
+    expect(sharedAmong([one], 'primary', me, settings).known).not.toBe(given.known)
+  })
+  it('is knocked at by the same prober, alone or in a list', () => {
+    const settings = settingsOf()
+    const one = { host: 'alone', port: 1 }
+    expect(sharedAmong([one], 'any', {}, settings).gate).toBe(sharedWith(one, {}, settings).gate)
+    expect(sharedAmong([one], 'primary', {}, settings).gate).not.toBe(
+      sharedWith(one, {}, settings).gate,
+    )
   })
   it('is forgotten with its sessions, so that many tenants cost nothing', async () => {
     setFlagsFromString('--expose-gc')

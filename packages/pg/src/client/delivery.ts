@@ -140,6 +140,7 @@ export class Delivery {
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
   #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
+    if (exchange.error === undefined) return undefined
     if (isWitnessRefused(exchange, connection)) {
       this.#shared.refuseWitness(this.#conversation.link.server, exchange.error?.code)
       return isUndoneForSure(exchange) ? {} : { outcome: 'in-doubt' }
