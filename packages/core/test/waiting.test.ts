@@ -121,3 +121,49 @@ describe('the gate of a server', () => {
     ;(await gate.enter(never)).succeeded()
   })
 })
+
+describe('a gate to one server of several', () => {
+  const slow = { base: 2 ** 30, cap: 2 ** 30 }
+
+  it('lets in as the others do while the server is up', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const first = await gate.enterUnlessDown(never)
+    const second = gate.enterUnlessDown(never)
+    first?.succeeded()
+    ;(await second)?.succeeded()
+    expect(await second).toBeDefined()
+  })
+  it('dismisses those who have another as soon as it is known to be down, and nobody else', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const prober = (await gate.enter(never)) as Pass
+    const leave = new AbortController()
+    const patient = gate.enter(leave.signal).catch((reason) => reason)
+    const others = [gate.enterUnlessDown(never), gate.enterUnlessDown(never)]
+    prober.failed(new Error('down'))
+    expect(await Promise.all(others)).toEqual([undefined, undefined])
+    expect(await gate.enterUnlessDown(never)).toBeUndefined()
+    leave.abort('enough')
+    expect(await patient).toBe('enough')
+  })
+  it('lets one of them look whether it still is, when it is time', async () => {
+    const gate = new Gate({ concurrency: 8 }, { base: 1, cap: 1 })
+    ;((await gate.enter(never)) as Pass).failed()
+    let looks: Pass | undefined
+    while (looks === undefined) {
+      looks = await gate.enterUnlessDown(never)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await gate.enterUnlessDown(never)).toBeUndefined()
+    looks.succeeded()
+  })
+  it('is left when its signal is aborted', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const inside = (await gate.enter(never)) as Pass
+    const leave = new AbortController()
+    const waits = gate.enterUnlessDown(leave.signal).catch((reason) => reason)
+    leave.abort('enough')
+    expect(await waits).toBe('enough')
+    inside.succeeded()
+    expect(await gate.enterUnlessDown(never)).toBeDefined()
+  })
+})

@@ -29,6 +29,12 @@ export interface Answers {
   writes: boolean
   /** Whether the server was started since the statement began. */
   restarted: boolean
+  /** Whether it is a standby, one answer after the other; the last is repeated. It reports nothing. */
+  standbys: boolean[]
+  /** What it knows nothing of: a statement in which that stands is refused when it is parsed (42883). */
+  unknown: RegExp | undefined
+  /** Whether the transaction died that was to leave a token, so that whoever asks after it takes its place. */
+  died: boolean
 }
 
 const usual: Answers = {
@@ -37,6 +43,9 @@ const usual: Answers = {
   statuses: ['aborted'],
   writes: false,
   restarted: true,
+  standbys: [false],
+  unknown: undefined,
+  died: false,
 }
 
 /**
@@ -98,12 +107,26 @@ async function live(
   await peer.startup()
   let status: 'I' | 'T' | 'E' = 'I'
   let last = ''
+  let skipping = false
   for (;;) {
     const flight = await flightOf(peer)
-    const texts = flight
+    const { type: ending } = flight.at(-1) as ClientFrame
+    const wrong = flight.findIndex(
+      ({ type, text }) => 'PQ'.includes(type) && isUnknown(text, answers),
+    )
+    const texts = (skipping ? [] : wrong < 0 ? flight : flight.slice(0, wrong))
       .filter(({ type, text }) => (type === 'P' || type === 'Q') && !text.includes('pg_catalog.'))
       .map(({ text }) => text)
     seen.push(...texts)
+    if (skipping || wrong >= 0) {
+      const error = skipping
+        ? []
+        : [...replies(flight.slice(0, wrong), answers), unheardOf(flight[wrong]?.text ?? '')]
+      skipping = ending === 'H'
+      if (status === 'T' && error.length > 0) status = 'E'
+      await peer.send(...error, ...(skipping ? [] : [readyForQuery(status)]))
+      continue
+    }
     const end = flight.at(-1)?.type
     if (end === 'X') return
     const [text] = texts
@@ -146,6 +169,7 @@ function statusAfter(text: string, status: 'I' | 'T' | 'E'): 'I' | 'T' | 'E' {
 function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
   const out: Buffer[] = []
   let text = ''
+  let counter: string | undefined
   for (const frame of flight) {
     if (frame.type === 'P' || frame.type === 'Q') text = frame.text
     if (frame.type === 'B' && frame.body.includes('reprise_witness')) text = 'pg_current_xact_id'
@@ -153,7 +177,16 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
     if (frame.type === 'B') out.push(bindComplete)
     if (frame.type === 'C') out.push(closeComplete)
     if (frame.type === 'D') out.push(reads(text) ? rowDescription(['a']) : noData)
-    if (frame.type === 'E') out.push(...reply(text, answers))
+    if (frame.type === 'B' && answers.died)
+      counter = /[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f-]{21}/.exec(frame.body.toString('latin1'))?.[0]
+    if (frame.type === 'E') {
+      const row = text.startsWith('SELECT token::text') ? counter : undefined
+      out.push(
+        ...(row === undefined
+          ? reply(text, answers)
+          : [dataRow([row]), commandComplete('SELECT 1')]),
+      )
+    }
     if (text === 'BEGIN READ ONLY' && frame.type === 'E' && answers.writes) {
       // Behind an error everything is skipped up to the Sync.
       out.push(parseComplete, bindComplete, refusal)
@@ -166,6 +199,23 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
     }
   }
   return out
+}
+
+function isUnknown(text: string, { unknown }: Answers): boolean {
+  return unknown?.test(text) === true
+}
+
+/** An error of another engine's own: CockroachDB names a file of Go. */
+function unheardOf(text: string): Buffer {
+  return errorResponse({
+    S: 'ERROR',
+    V: 'ERROR',
+    C: text.includes('current_setting') ? '42704' : '42883',
+    M: 'unknown function or setting',
+    F: 'resolver.go',
+    L: '1',
+    R: 'Resolve',
+  })
 }
 
 const refusal = errorResponse({
@@ -183,7 +233,7 @@ const who = ['4711', '"2026-01-01T00:00:00+00:00"']
 const asksIdentity = (text: string): boolean =>
   text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
-const reads = (text: string): boolean => /^(SELECT|WITH)/.test(text)
+const reads = (text: string): boolean => /^(SELECT|SHOW|WITH)/.test(text)
 
 function reply(text: string, answers: Answers): Buffer[] {
   if (!reads(text) && !asksWitness(text)) {
@@ -195,7 +245,12 @@ function reply(text: string, answers: Answers): Buffer[] {
 }
 
 function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] {
-  const { statuses, incarnation, xid, restarted } = answers
+  const { statuses, incarnation, xid, restarted, standbys } = answers
+  if (text.endsWith('pg_is_in_recovery()') || text === 'SHOW transaction_read_only') {
+    const standby = standbys.length > 1 ? standbys.shift() : standbys[0]
+    const [yes, no] = text.startsWith('SHOW') ? ['on', 'off'] : ['t', 'f']
+    return [[standby ? yes : no]]
+  }
   if (text.includes('pg_xact_status')) {
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]

@@ -53,6 +53,13 @@ const said: { readonly [O in Outcome]: string } = {
   'in-doubt': 'nobody can say whether the work was committed',
 }
 
+/** Of all that ends work only a conflict with recovery may have left its connection alive. */
+function what({ condition }: Pick<Particulars, 'condition'>): string {
+  return condition === 'serialization_failure' || condition === 'deadlock_detected'
+    ? `cancelled by the recovery of a standby (${condition})`
+    : `connection lost (${condition})`
+}
+
 function also({ detail }: Pick<Particulars, 'detail'>): string {
   return detail === undefined ? '' : `; ${detail}`
 }
@@ -64,7 +71,7 @@ export class LossError extends RepriseError {
     super(
       'LossError',
       sqlstateOf(condition),
-      `connection lost (${condition}): ${said[outcome]}${also(particulars)}`,
+      `${what(particulars)}: ${said[outcome]}${also(particulars)}`,
       particulars,
     )
   }
@@ -76,7 +83,7 @@ export class InDoubtError extends RepriseError {
     super(
       'InDoubtError',
       '08007',
-      `connection lost (${particulars.condition}): ${said['in-doubt']}${also(particulars)}`,
+      `${what(particulars)}: ${said['in-doubt']}${also(particulars)}`,
       { ...particulars, outcome: 'in-doubt' },
     )
   }
@@ -91,7 +98,7 @@ export class DivergedError extends RepriseError {
     super(
       'DivergedError',
       '40001',
-      `connection lost (${particulars.condition}): the transaction was executed again but answered differently, so it was rolled back`,
+      `${what(particulars)}: the transaction was executed again but answered differently, so it was rolled back`,
       { ...particulars, outcome: 'rolled-back', reason: 'diverged' },
     )
   }

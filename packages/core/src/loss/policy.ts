@@ -59,6 +59,9 @@ const mostLosses = 20
  */
 const mostLossesOfUnknown = 3
 
+/** What a standby cancels for its recovery this often takes too long for it. */
+const mostConflicts = 3
+
 /** What was in flight when the server crashed is tried once more, in case it was not the cause. */
 const mostCrashes = 1
 
@@ -86,6 +89,9 @@ export function decide(loss: Loss, scene: Scene): Verdict {
   if (inTransaction && scene.unreplayable !== undefined) {
     return { do: 'surface', reason: scene.unreplayable }
   }
+  const conflict =
+    loss.condition === 'serialization_failure' || loss.condition === 'deadlock_detected'
+  if (conflict && scene.lostInFlight > mostConflicts) return { do: 'surface', reason: 'conflict' }
   const unknown = statement.functions.length > 0 || statement.kind === 'procedure'
   const often = scene.losses > mostLosses || scene.crashes > mostCrashes
   if (often || (unknown && scene.lostInFlight > mostLossesOfUnknown)) {

@@ -18,6 +18,8 @@ export interface Pass {
 
 interface Waiter {
   readonly admit: (pass: Pass) => void
+  /** Called in its place when the server turns out to be down, by those who do not wait for that. */
+  readonly dismiss?: () => void
 }
 
 /**
@@ -61,17 +63,39 @@ export class Gate {
    * @throws the signal's reason, when it is aborted first
    */
   enter(signal: AbortSignal): Promise<Pass> {
+    return this.#queue(signal, false) as Promise<Pass>
+  }
+
+  /**
+   * The same for whoever has another server to try: undefined as soon as this one is known to be down,
+   * unless it is time to look whether it still is.
+   * @throws the signal's reason, when it is aborted first
+   */
+  enterUnlessDown(signal: AbortSignal): Promise<Pass | undefined> {
+    return this.down ? Promise.resolve(this.enterAtOnce()) : this.#queue(signal, true)
+  }
+
+  /** A {@link Pass} that need not be waited for, or undefined where there is none. */
+  enterAtOnce(): Pass | undefined {
+    if (this.down && this.#notBefore > performance.now()) return undefined
+    if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
+    this.#inside += 1
+    return this.#pass(this.#failures)
+  }
+
+  #queue(signal: AbortSignal, impatient: boolean): Promise<Pass | undefined> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason)
         return
       }
-      const waiter: Waiter = {
-        admit: (pass) => {
-          signal.removeEventListener('abort', leave)
-          resolve(pass)
-        },
+      const settle = (pass: Pass | undefined): void => {
+        signal.removeEventListener('abort', leave)
+        resolve(pass)
       }
+      const waiter: Waiter = impatient
+        ? { admit: settle, dismiss: () => settle(undefined) }
+        : { admit: settle }
       const leave = (): void => {
         const place = this.#waiting.indexOf(waiter)
         if (place >= 0) this.#waiting.splice(place, 1)
@@ -84,14 +108,6 @@ export class Gate {
     })
   }
 
-  /** A {@link Pass} that need not be waited for, or undefined where there is none. */
-  enterAtOnce(): Pass | undefined {
-    if (this.down && this.#notBefore > performance.now()) return undefined
-    if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
-    this.#inside += 1
-    return this.#pass(this.#failures)
-  }
-
   get #room(): number {
     return this.down ? 1 : this.#concurrency
   }
@@ -99,6 +115,7 @@ export class Gate {
   #pump(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
       const wait = this.#notBefore - performance.now()
       if (this.down && wait > 0) {
@@ -107,6 +124,13 @@ export class Gate {
       }
       this.#inside += 1
       this.#waiting.shift()?.admit(this.#pass(this.#failures))
+    }
+  }
+
+  #dismiss(): void {
+    for (const waiter of this.#waiting.filter(({ dismiss }) => dismiss !== undefined)) {
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+      waiter.dismiss?.()
     }
   }
 

@@ -1,6 +1,6 @@
 import { classify, type Loss, publish, type Settings, type Statement } from '@reprise/core'
-import type { ClientConfig } from 'pg'
 import type { Connection } from '../connection/connection.ts'
+import type { HostList } from '../connection/host-list.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { ReportMessage } from '../connection/wire.ts'
 import { inquiry } from '../exchange/ask.ts'
@@ -42,11 +42,11 @@ export class Conversation
   readonly #shared: Shared
   readonly #listener: Listener
 
-  constructor(shared: Shared, config: string | ClientConfig | undefined, listener: Listener) {
+  constructor(shared: Shared, hosts: HostList, listener: Listener) {
     this.#shared = shared
     this.#listener = listener
     this.Exchange = shared.Exchange
-    this.link = new Link(this.id, shared, config, this)
+    this.link = new Link(this.id, shared, hosts, this)
     this.inquiry = new IdleInquiry(this.link, shared, this)
     this.delivery = new Delivery(this, shared, listener)
   }
@@ -111,7 +111,8 @@ export class Conversation
   }
 
   settled(exchange: Exchange, connection: Connection): void {
-    if (exchange.ending !== 'lost' || isAnswer(exchange)) this.delivery.finish(exchange, connection)
+    if (exchange.ending !== 'lost' || isAnswer(exchange, connection))
+      this.delivery.finish(exchange, connection)
     else this.rescue(exchange, connection)
   }
 
@@ -136,7 +137,7 @@ export class Conversation
   }
 
   withdraw(): boolean {
-    return this.link.server.budget.withdraw()
+    return this.link.hosts.budget.withdraw()
   }
 
   async rollBack(connection: Connection): Promise<void> {

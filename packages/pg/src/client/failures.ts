@@ -1,5 +1,6 @@
 import { conditionOf, RepriseError, surfaced } from '@reprise/core'
-import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
+import { GaveUp, Refused } from '../link/reconnect.ts'
+import { unreached } from '../link/unreached.ts'
 
 /** What a caller of connect() is told: the server's own refusal, or why nobody waits any more. */
 export function connectFailure(

@@ -1,5 +1,6 @@
 import { failsFast } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
 import { refusePipeline, type Shared } from '../exchange/shared.ts'
 import { ClientFace } from './client-face.ts'
@@ -42,7 +43,8 @@ export class Session extends ClientFace {
     super()
     refusePipeline(config)
     this.#shared = shared
-    this.#conversation = new Conversation(shared, config, {
+    const hosts = hostListOf(config, shared.settings)
+    this.#conversation = new Conversation(shared, hosts, {
       answered: () => this.#queue.answered(),
       idle: (told = false) => this.#next(!told),
       drained: () => {
@@ -66,7 +68,13 @@ export class Session extends ClientFace {
       },
     })
     this.#submittables = new Submittables(this.#conversation)
-    this.#intake = new Intake(shared, config, this.#conversation, this.#submittables, this.#queue)
+    this.#intake = new Intake(
+      shared,
+      hosts.config,
+      this.#conversation,
+      this.#submittables,
+      this.#queue,
+    )
   }
 
   /** The number of this session in the events of `node:diagnostics_channel`. */

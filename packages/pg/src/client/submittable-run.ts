@@ -158,6 +158,7 @@ export class SubmittableRun {
       tags: this.#tags,
       error: errorFrame === this.#errorBefore ? undefined : errorFrame,
       notice: connection.lastNotice,
+      standby: connection.reported.standby,
       socket: connection.socketCode,
     }
   }

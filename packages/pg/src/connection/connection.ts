@@ -4,7 +4,7 @@ import { guardParser } from './guard.ts'
 import { handshake } from './handshake.ts'
 import type { Backend } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
-import { type ParameterStatus, reported } from './reported.ts'
+import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
 import { typed } from './typed.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
@@ -53,10 +53,8 @@ export class Connection {
   preparing = true
   /** Whether the server may be asked who it is: not where it would not say. */
   identifying = true
-  /** standard_conforming_strings as last reported: it decides how a backslash is read. */
-  conformingStrings = true
-  /** in_hot_standby as last reported (since PostgreSQL 14); undefined where nobody reports it. */
-  standby: boolean | undefined
+  /** What the server reports of itself and of the session, as of now. */
+  readonly reported: Reported = unreported()
   /** Whether the server said that it gave up waiting for a synchronous standby. */
   replicationGivenUp = false
   /** The first ErrorResponse that came while nothing was in flight. */
@@ -104,7 +102,7 @@ export class Connection {
       this.errorFrame = message
       if (this.active === undefined) this.lastWords ??= message
     })
-    wire.on('parameterStatus', (message: ParameterStatus) => Object.assign(this, reported(message)))
+    wire.on('parameterStatus', (message: ParameterStatus) => report(this.reported, message))
     wire.on('end', () => {
       this.#closed = true
     })

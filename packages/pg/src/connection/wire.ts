@@ -19,6 +19,7 @@ export interface Wire extends EventEmitter {
     readonly writableLength?: number
     /** libuv's own count of what the kernel has not taken yet, as net.Socket's timeout reads it. */
     readonly _handle?: { readonly writeQueueSize?: number } | null
+    connect?: (...where: unknown[]) => unknown
     write(bytes: Buffer): unknown
     destroy(error?: Error): unknown
   }

@@ -163,6 +163,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         tags: this.tags,
         error: this.error,
         notice: connection.lastNotice,
+        standby: connection.reported.standby,
         socket: connection.socketCode,
       }
     }

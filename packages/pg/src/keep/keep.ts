@@ -96,7 +96,7 @@ export class Keeper {
   ): Promise<Keeper | undefined> {
     const { tape, witness } = lost
     const [first] = tape
-    if (first === undefined || !connection.conformingStrings) return undefined
+    if (first === undefined || !connection.reported.conformingStrings) return undefined
     if (!tape.some(isCandidate) || tape.some(redefines)) return undefined
     const parser = await loadParser()
     if (parser === undefined) return undefined

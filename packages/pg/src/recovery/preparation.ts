@@ -160,7 +160,7 @@ async function replayed(
     same = await replay(transaction, next, connection, session.settings, signal)
   } catch (error) {
     // The replay's own backend may live on, too.
-    if (connection.backend !== undefined) session.link.unfenced.add(connection.backend)
+    session.link.lostSightOf(connection)
     throw error
   }
   publish('reprise:replay', {

@@ -4,15 +4,16 @@ import type { Inquiry } from '../connection/inquiry.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 
 /**
- * Whether this session's commits wait for a standby: everything but `off` and `local` does (syncrep.c,
- * syncrep.h SyncRepRequested); and whether a function, that of a trigger say, may make one of them wait
- * otherwise.
+ * Whether this session's commits wait for a standby. Everything but `off` and `local` waits
+ * (syncrep.c, syncrep.h SyncRepRequested).
  */
 const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> '',
- pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local'),
- EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-  WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal', 'sql', 'plpgsql') OR
-  pg_catalog.concat(p.proconfig, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid)) ~* 'synchronous_commit|set_config|execute'))`
+ pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
+
+/** Whether a function, that of a trigger say, may make a transaction wait otherwise than its session. */
+const unseen = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal', 'sql', 'plpgsql') OR
+ pg_catalog.concat(p.proconfig, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid)) ~* 'synchronous_commit|set_config|execute'))`
 
 /** A transaction that writes to the log and nowhere else; an ordinary role may do it, since 9.6. */
 const commit = (setting: string): string => `BEGIN READ WRITE; ${setting}
@@ -58,9 +59,11 @@ export async function isReplicated(
   otherwise: boolean,
 ): Promise<boolean> {
   const { rows, code } = await ask(waits)
-  const [standbys, session, unseen] = rows[0] ?? []
+  const [standbys, session] = rows[0] ?? []
+  // A server without this setting is no PostgreSQL, and has no standbys of this kind.
+  if (code === '42704') return true
   if (code === undefined && standbys === 'f') return true
-  const mayDiffer = otherwise || unseen !== 'f'
+  const mayDiffer = otherwise || (await ask(unseen)).rows[0]?.[0] !== 'f'
   if (code === undefined && session === 'f' && !mayDiffer) return true
   connection.replicationGivenUp = false
   const made = await ask(commit(mayDiffer ? strongest : ''))

@@ -3,14 +3,14 @@ import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { newToken } from '../witness/token.ts'
 import type { Ride } from '../witness/witness.ts'
-import type { Transaction } from './transaction.ts'
+import { leavesRows, type Transaction } from './transaction.ts'
 
 /**
  * Judges a statement for the connection it is about to be sent on: where the server reads a
  * backslash in a plain string as an escape, the tokenizer may have seen the wrong statements.
  */
 export function judged(statement: Statement, connection: Connection): Statement {
-  if (!statement.ambiguous || connection.conformingStrings) return statement
+  if (!statement.ambiguous || connection.reported.conformingStrings) return statement
   return {
     ...statement,
     kind: 'several',
@@ -38,8 +38,9 @@ export function planWitness(
   exchange.ride = rideFor(exchange, connection, transaction, settings)
   exchange.identify = identifies(exchange, connection)
   const { witness } = settings
-  const writes =
-    transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  const writes = connection.identifying
+    ? mayLeave(exchange.statement, transaction)
+    : leavesToken(exchange.statement, transaction)
   exchange.token =
     typeof witness === 'object' && writes && commitsHere(exchange.ride)
       ? { table: witness.token, id: newToken() }
@@ -89,6 +90,7 @@ function rideFor(
   const { statement, rows } = exchange
   const { witness } = settings
   if (witness === 'off' || rows) return 'none'
+  if (!connection.identifying && !leavesToken(statement, transaction)) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
     return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
@@ -107,12 +109,20 @@ function rideFor(
   return statement.carriesWitness ? 'behind' : 'none'
 }
 
-/** What can leave a token without being a read that must not write. */
-const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
-
 /** Whether a commit follows a ride at once: a token is left only there. */
 function commitsHere(ride: Ride): boolean {
   return ride !== 'none' && ride !== 'behind'
+}
+
+/** Whether there is, or may be, something to find out about by a token. */
+function mayLeave(statement: Statement, transaction: Transaction | undefined): boolean {
+  return transaction === undefined ? leavesRows.has(statement.kind) : hasId(transaction)
+}
+
+/** The same where the server tells no ids: a transaction writes if one of its statements has. */
+function leavesToken(statement: Statement, transaction: Transaction | undefined): boolean {
+  if (transaction === undefined) return leavesRows.has(statement.kind)
+  return statement.commits && transaction.leftRows
 }
 
 function hasId({ witness }: Transaction): boolean {

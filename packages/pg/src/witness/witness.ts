@@ -83,6 +83,10 @@ export function writeWitness(wire: Wire, connection: Connection, exchange: Ridin
     wire.bind({})
     wire.execute({})
   }
+  if (!connection.identifying) {
+    settle(wire, ride)
+    return
+  }
   if (connection.witnessPrepared && !draw) {
     // The hot path: nothing in it ever changes, so it is one ready-made piece.
     if (wire.stream.writable) wire.stream.write(prepared[ride])
@@ -98,6 +102,11 @@ export function writeWitness(wire: Wire, connection: Connection, exchange: Ridin
     wire.bind({ statement: name })
   }
   wire.execute({})
+  settle(wire, ride)
+}
+
+/** Writes what a ride ends with. */
+function settle(wire: Wire, ride: Ride): void {
   if (ride !== 'behind') wire.flush()
   if (ride === 'behind' || ride === 'flushed') wire.sync()
 }
