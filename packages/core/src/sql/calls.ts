@@ -32,12 +32,7 @@ export function ofCalls(span: Span, query: Query, once: boolean): readonly State
   return changes ?? noChanges
 }
 
-function ofCall(
-  span: Span,
-  once: boolean,
-  i: number,
-  columns: Columns,
-): StateChange | undefined {
+function ofCall(span: Span, once: boolean, i: number, columns: Columns): StateChange | undefined {
   switch (nameAt(span.tokens, i)) {
     case 'pg_advisory_lock':
     case 'pg_advisory_lock_shared':

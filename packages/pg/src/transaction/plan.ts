@@ -70,16 +70,6 @@ function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boole
 /** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
 const large = 64 * 1024
 
-function isLarge({ text, values }: Exchange): boolean {
-  let size = text?.length ?? 0
-  for (const value of values ?? []) {
-    if (typeof value === 'string' || ArrayBuffer.isView(value)) {
-      size += typeof value === 'string' ? value.length : value.byteLength
-    }
-  }
-  return size > large
-}
-
 function rideFor(
   exchange: Exchange,
   connection: Connection,
@@ -91,7 +81,7 @@ function rideFor(
   if (witness === 'off' || rows) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
-    return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
+    return settings.exactlyOnce || exchange.upload > large ? 'held' : 'flushed'
   }
   if (
     connection.status !== 'T' ||
