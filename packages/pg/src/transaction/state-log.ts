@@ -108,7 +108,7 @@ function compact(log: readonly Entry[]): Entry[] {
   const kept: Entry[] = []
   /** Where, from the end, the last kept entry of each key is. */
   const last = new Map<string, number>()
-  /** What set the date style behind the entry, and may have left a part of it as it was. */
+  /** What set the date style between the entry and the next PREPARE, and may have left a part of it. */
   const texts = new Set<string>()
   const resets = undoing(dateStyle)
   let dependsOnAll = -1
@@ -124,8 +124,11 @@ function compact(log: readonly Entry[]): Entry[] {
     if (at !== undefined && needed <= at && !partial) continue
     if (key === dateStyle) texts.add(entry.undone ? resets : entry.text)
     last.set(key, kept.length)
-    if (key.startsWith('prepare:')) dependsOnAll = kept.length
-    else if (!role || key === 'role') dependsOnRole = kept.length
+    if (key.startsWith('prepare:')) {
+      dependsOnAll = kept.length
+      // It depends on each part as it was then.
+      texts.clear()
+    } else if (!role || key === 'role') dependsOnRole = kept.length
     kept.push(entry)
   }
   kept.reverse()
