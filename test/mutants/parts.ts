@@ -44,7 +44,10 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/transaction',
       'state state-log pending anchors change setting transaction-end server-errors plan transaction-after session-inquiry session-facts transaction',
     ),
-    tests: tests('packages/pg/test', 'session-state state-log pending'),
+    tests: tests(
+      'packages/pg/test',
+      'session-state state-log pending server-errors plan session-inquiry',
+    ),
     served: false,
   },
   link: {

@@ -127,7 +127,6 @@ describe('what was made of a session', () => {
         expect(again.all).toEqual(model.all)
         expect(log.size).toBe(texts(log).length)
       }),
-      { numRuns: 2000 },
     )
   })
   it.each<[string, [string, string][], string[]]>([
@@ -216,6 +215,18 @@ describe('what was made of a session', () => {
     for (const [key, text] of made) log.make(key, text)
     expect(texts(log)).toEqual(left)
     expect(log.size).toBe(left.length)
+  })
+  it('a part of the date style stays that a statement was prepared under, although it was reset behind it', () => {
+    const log = new StateLog()
+    log.make('set:datestyle', 'DMY')
+    log.make('set:datestyle', 'ISO')
+    log.make('prepare:p', 'P')
+    log.drop('set:datestyle')
+    expect(texts(log)).toEqual(['DMY', 'ISO', 'P', 'RESET "datestyle"'])
+    log.make('set:datestyle', 'SQL')
+    expect(texts(log)).toEqual(['DMY', 'ISO', 'P', 'RESET "datestyle"', 'SQL'])
+    log.drop('prepare:p')
+    expect(texts(log)).toEqual(['SQL'])
   })
   it('costs one statement each, however often it was made', () => {
     const log = new StateLog()
