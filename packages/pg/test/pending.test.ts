@@ -62,6 +62,21 @@ describe('what a statement changed in its session', () => {
       ['SET b = 2'],
     ],
     [
+      'a PREPARE TRANSACTION in their midst keeps what came before it although the rest failed',
+      [
+        [
+          "BEGIN; SET a = 1; PREPARE TRANSACTION 'x'; SET b = 2; SELECT 1/0",
+          { tags: 'BEGIN;SET;PREPARE TRANSACTION;SET', failed: true },
+        ],
+      ],
+      ['SET a = 1'],
+    ],
+    [
+      'a ROLLBACK that no text shows undoes it',
+      [begin, ['SET a = 1'], ['SELECT 1', { tags: 'SELECT;ROLLBACK' }], ['SET b = 1'], commit],
+      ['SET b = 1'],
+    ],
+    [
       'what stands behind the last tag did not happen',
       [begin, ['SET a = 1; SET b = 2', { tags: 'SET' }], commit],
       ['SET a = 1'],
@@ -94,6 +109,11 @@ describe('savepoints', () => {
       [],
     ],
     [
+      'going back to one undoes what came before those behind it, too',
+      [savepoint, set, ['SAVEPOINT t'], other, back],
+      [],
+    ],
+    [
       'going back to one takes those behind it with it',
       [savepoint, ['SAVEPOINT t'], set, back, other],
       ['SET b = 1'],
@@ -119,8 +139,10 @@ describe('savepoints', () => {
     expect(books.state.anchor).toBe(undefined)
   })
   it('that nobody saw leave unknown what is set', async () => {
-    const { books } = await after([begin, set, back])
-    expect(books.state.anchor).toBe('a setting made behind an unknown savepoint')
+    const unknown = 'a setting made behind an unknown savepoint'
+    expect((await after([begin, set, back])).books.state.anchor).toBe(unknown)
+    const beside = await after([begin, ['SAVEPOINT t'], set, back])
+    expect(beside.books.state.anchor).toBe(unknown)
   })
   it('that nobody saw leave nothing unknown where nothing was set', async () => {
     const { books } = await after([begin, back, commit])
@@ -134,6 +156,11 @@ describe('savepoints', () => {
     books.run(...savepoint)
     expect(books.pending.empty).toBe(false)
   })
+})
+
+it('the row of a message with several statements shows no value: it may be of any of them', async () => {
+  const { books } = await after([["SELECT 1; SELECT set_config('a', 'x', false)", { row: ['1'] }]])
+  expect(books.state.anchor).toBe('a setting whose value was not seen')
 })
 
 describe('what no rollback undoes', () => {
@@ -254,6 +281,26 @@ describe('what no rollback undoes', () => {
       'COMMIT',
     ])
   })
+  it('is in a transaction although something else needs none', async () => {
+    const { made } = await after([
+      ['SET z = 1'],
+      begin,
+      ['SET a = 1'],
+      ['PREPARE p AS SELECT 1'],
+      rollback,
+    ])
+    expect(made[0]).toMatch(/^BEGIN;\nSET z = 1;\nSAVEPOINT reprise;/)
+  })
+  it('is not under what sets nothing', async () => {
+    const { made } = await after([
+      begin,
+      ['UNLISTEN *'],
+      ['SET a = 1'],
+      ['PREPARE p AS SELECT 1'],
+      rollback,
+    ])
+    expect(made[0]).toContain('SAVEPOINT reprise;\nSET a = 1;\nPREPARE')
+  })
   it('under a RESET ALL is under that', async () => {
     const { made } = await after([begin, ['RESET ALL'], ['PREPARE p AS SELECT 1'], rollback])
     expect(made[0]).toContain('SAVEPOINT reprise;\nRESET ALL;\nPREPARE')
@@ -267,14 +314,18 @@ describe('a text that the server may have read otherwise', () => {
       'more tags than statements, one of which sets something',
       ['SELECT 1', { tags: 'SELECT;SET' }],
     ],
+    [
+      'a string with a backslash, in the call that sets it',
+      ["SELECT set_config('a', '\\', false)", { tags: 'SELECT', row: ['x'] }],
+    ],
     ['a string with a backslash, beside a setting', ["SET a = '\\'", { tags: 'SET' }]],
     [
       'a string with a backslash, and a tag that says so',
       ["SELECT '\\'; SET a = 1", { tags: 'SELECT;SET' }],
     ],
   ])('leaves unknown what is set: %s', async (_name, message) => {
-    const { books } = await after([['SET b = 1'], begin, ['SAVEPOINT s'], message])
-    expect(books.state.anchor).toBe(unknown)
+    expect((await after([message])).books.state.anchor).toBe(unknown)
+    expect((await after([begin, message])).books.state.anchor).toBe(unknown)
   })
   it.each<[string, Message]>([
     [
@@ -283,8 +334,8 @@ describe('a text that the server may have read otherwise', () => {
     ],
     ['a string with a backslash in a query', ["SELECT '\\'", { tags: 'SELECT' }]],
   ])('but not where nothing is: %s', async (_name, message) => {
-    const { books } = await after([begin, ['SAVEPOINT s'], message, commit])
-    expect(books.state.anchor).toBe(undefined)
+    expect((await after([message])).books.state.anchor).toBe(undefined)
+    expect((await after([begin, message, commit])).books.state.anchor).toBe(undefined)
   })
 })
 
@@ -323,6 +374,9 @@ describe('a message', () => {
     ['COMMIT; BEGIN', 'COMMIT;BEGIN', true],
     ['ROLLBACK TO s', 'ROLLBACK', false],
     ['ROLLBACK TO s; SELECT 1', 'ROLLBACK;SELECT', true],
+    ['ROLLBACK TO s; SELECT 1/0', 'ROLLBACK', true],
+    ['ROLLBACK TO s', 'ROLLBACK;ROLLBACK', true],
+    ['ROLLBACK TO s', 'ROLLBACK;SELECT', true],
     ['SELECT 1', 'SELECT', false],
     ['SAVEPOINT s', 'SAVEPOINT', false],
     ['', '', false],

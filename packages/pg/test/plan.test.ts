@@ -94,6 +94,11 @@ describe('a token', () => {
     expect(token('SELECT f()', connection())).toBe(undefined)
     expect(token('SELECT 1', connection())).toBe(undefined)
   })
+  it('is left where there is a table for it, and nowhere else', () => {
+    const one = exchange(insert)
+    planWitness(one, connection(), undefined, settings())
+    expect(one.token).toBe(undefined)
+  })
   it('is left ahead of the COMMIT of a transaction that has an id, and not before', () => {
     expect(token(insert, inside, transaction())).toBe(undefined)
     expect(token('COMMIT', inside, witnessed())).toMatchObject({ table: 'tokens' })
@@ -119,6 +124,7 @@ describe('a transaction id', () => {
     expect(draws('COMMIT', transaction('SELECT 1'))).toBe(false)
     expect(draws('COMMIT', witnessed())).toBe(false)
     expect(draws('SELECT 1', transaction('SELECT f()'))).toBe(false)
+    expect(draws('COMMIT')).toBe(false)
   })
 })
 
@@ -147,6 +153,16 @@ describe('who is at the other end is asked', () => {
   ])('with %s, where %o: %s', (text, at, asked) => {
     expect(asks(text, at)).toBe(asked)
     expect(asks(text, at, {}, { rows: 10 })).toBe(false)
+  })
+  it('ahead of a COMMIT that a witness rides ahead of', () => {
+    const commit = exchange('COMMIT')
+    planWitness(
+      commit,
+      connection({ status: 'T', ...unknown }),
+      transaction('SELECT f()'),
+      settings(),
+    )
+    expect(commit).toMatchObject({ ride: 'ahead', identify: true })
   })
   it('also where no witness is wanted', () => {
     expect(asks(insert, unknown, { witness: 'off' })).toBe(true)
@@ -191,6 +207,7 @@ describe('how much of an answer is kept', () => {
     ["SELECT set_config('a', 'b', false)", 64 << 10],
     ['SET a = 1', 0],
     ['SET a = 1; SET b = 1', 1000],
+    ["SELECT set_config('a', 'b', false), pg_advisory_lock(1)", 64 << 10],
   ])('of %s: %i bytes', (text, bytes) => {
     expect(tapeLimitOf(analyze(text), undefined, all)).toBe(bytes)
   })
@@ -269,8 +286,16 @@ describe('behind an answer', () => {
     expect(own.size).toBe(1)
     answer('SET b = 1', { tag: undefined, error: report('42704'), before: 'I' }, 'I')
     expect(own.size).toBe(1)
+    answer('SET b = 1; SELECT 1/0', { tag: 'SET', error: report('22012'), before: 'I' }, 'I')
+    expect(own.size).toBe(1)
     answer('SET b = 1', { tag: 'SET', before: 'I' }, 'I')
     expect(own.size).toBe(2)
+    answer(
+      "SELECT set_config('c', 'x', false)",
+      { tag: 'SELECT', before: 'I', taped: undefined },
+      'I',
+    )
+    expect(own.anchor).toBe('a setting whose value was not seen')
   })
   it('an opaque transaction is neither replayed nor proved', () => {
     const open = opaque(settings(), new Pending())
@@ -348,6 +373,7 @@ describe('whether a replay that may only read proves that there was nothing to c
     [['SET a = 1'], true],
     [['SAVEPOINT s', 'SELECT 1', 'ROLLBACK TO s'], true],
     [['SELECT 1; SELECT 2'], false],
+    [['SET a = 1; SET b = 1'], false],
     [["SELECT pg_notify('c', '')"], false],
     [["SELECT dblink('', '')"], false],
     [[insert], false],

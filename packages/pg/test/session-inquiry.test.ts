@@ -70,10 +70,24 @@ describe('the server is asked what the session holds', () => {
   )
   it('behind a definition only where it may undo an anchor', () => {
     const asking = new Asking()
-    for (let times = 0; times < 30; times++) asking.note('DROP TABLE t').answered()
+    for (let times = 0; times < 33; times++) asking.note('DROP TABLE t').answered()
     expect(asking.note('DROP TABLE t').due).toBe(false)
     asking.note('CREATE TEMP TABLE t (a int)').answered([['temp', 't', null]])
     expect(asking.note('DROP TABLE t').due).toBe(true)
+    asking.answered([['temp', 't', null]])
+    expect(asking.note('INSERT INTO t VALUES (1)').answered([['temp', 't', null]]).due).toBe(false)
+    expect(asking.note('INSERT INTO t VALUES (1)').answered([['temp', 't', null]]).due).toBe(false)
+    expect(asking.note('INSERT INTO t VALUES (1)').due).toBe(false)
+  })
+  it('behind each statement that shows what it did to an anchor, and not how it went', () => {
+    const asking = new Asking()
+    for (let times = 0; times < 40; times++) {
+      expect(asking.note('SELECT pg_try_advisory_lock(1)').due).toBe(true)
+      asking.answered()
+    }
+  })
+  it('not before anything ran', () => {
+    expect(new Asking().due).toBe(false)
   })
   it('where a setting was made whose value nobody saw', () => {
     const asking = new Asking()
@@ -105,6 +119,7 @@ describe('what a prepared statement hides', () => {
     ['PREPARE p AS SELECT 1', 'EXECUTE p', false],
     ['PREPARE p AS SELECT 1', '  execute P ', false],
     ['prepare p as\nSELECT f()', 'EXECUTE p', true],
+    ['PREPARE  pp  AS  SELECT 1', 'EXECUTE  pp', false],
     ['PREPARE p AS SELECT 1', 'EXECUTE q', true],
     ['PREPARE p AS SELECT 1', 'EXECUTE "p"', true],
     ['PREPARE p (int) AS SELECT 1', 'EXECUTE p(1)', true],
@@ -147,12 +162,25 @@ describe('a form of statements', () => {
     const partly = new Asking()
     for (let at = 0; at < 10; at++) partly.note('SELECT f()').note('ROLLBACK TO s').answered()
     expect(partly.note('SELECT f()').due).toBe(true)
+    const batch = new Asking()
+    for (let at = 0; at < 10; at++)
+      batch.note('SELECT f()').note('ROLLBACK TO s; SELECT 1').answered()
+    expect(batch.note('SELECT f()').due).toBe(true)
     const unclear = new Asking()
     for (let at = 0; at < 10; at++) unclear.note('SELECT f()').note('SET a = 1').answered()
     expect(unclear.note('SELECT f()').due).toBe(true)
     expect(asked(new Asking().note('SELECT f()').note('COMMIT').answered(), 'SELECT f()', 2)).toBe(
       1,
     )
+  })
+  it('is taken for harmless when it was not undone the next time', () => {
+    const asking = new Asking().note('SELECT f()', true).answered()
+    asking.note('SELECT f()').answered()
+    expect(asking.note('SELECT f()').due).toBe(false)
+    const cleared = new Asking().note('SELECT f()', true)
+    cleared.inquiry.clear()
+    cleared.note('SELECT f()').answered()
+    expect(cleared.note('SELECT f()').due).toBe(false)
   })
   it('is not remembered of a long text, which is asked after each time', () => {
     const long = `SELECT f(); SELECT '${'x'.repeat(64 << 10)}'`

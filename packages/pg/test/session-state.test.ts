@@ -233,6 +233,28 @@ describe('an anchor', () => {
   ])('is gone once it is %s', (_name, messages) => {
     expect(after(...messages).state.anchor).toBe(undefined)
   })
+  it('of another kind stays', () => {
+    const books = after('CREATE TEMP TABLE t (a int)', 'SELECT pg_advisory_unlock_all()')
+    expect(books.state.anchor).toBe('a temporary table')
+  })
+  it('is a lock of two numbers that others would spell alike', () => {
+    const books = after(['SELECT pg_advisory_lock($1, $2)', { values: [1, 23] }])
+    books.run('SELECT pg_advisory_unlock($1, $2)', { values: [12, 3] })
+    expect(books.state.anchor).toBe(lock)
+    books.run('SELECT pg_advisory_unlock($1, $2)', { values: [1, 23] })
+    expect(books.state.anchor).toBe(undefined)
+  })
+  it('is let go of without parameters as well as with none', () => {
+    const books = after(
+      ['SELECT pg_advisory_lock(1)', { values: [] }],
+      'SELECT pg_advisory_unlock(1)',
+    )
+    expect(books.state.anchor).toBe(undefined)
+  })
+  it('is a name that nobody gave', () => {
+    const books = after(['SELECT set_config($1, $2, $3)', { row: ['x'] }])
+    expect(books.state.anchor).toBe(unseen)
+  })
   it('is gone with its connection', () => {
     const books = after('SELECT pg_advisory_lock(1)', 'CREATE TEMP TABLE t (a int)')
     books.state.forget('anything')
@@ -240,7 +262,15 @@ describe('an anchor', () => {
     expect(books.state.anchor).toBe(undefined)
   })
   it('of a setting alone can be asked after', () => {
-    expect(after('SELECT pg_advisory_lock(1)').state.unsure).toBe(false)
+    const locked = after('SELECT pg_advisory_lock(1)')
+    expect(locked.state.unsure).toBe(false)
+    expect([...locked.state.names()]).toEqual([])
+    const hidden: Message = [
+      "INSERT INTO t SELECT set_config('app.a', $1, false)",
+      { values: ['x'] },
+    ]
+    expect(after(hidden).state.unsure).toBe(true)
+    expect([...after(hidden).state.names()]).toEqual(['app.a'])
     const seen: Message = ['SELECT set_config($1, $2, false)', { values: ['a', 'b'] }]
     expect(after(seen).state.unsure).toBe(true)
   })
@@ -336,6 +366,18 @@ describe('what the server says takes the place of what texts let guess', () => {
       false,
     )
   })
+  it('a value that became empty out of sight', () => {
+    const books = after(["SELECT set_config('app.a', 'x', false)", { row: ['x'] }])
+    books.state.learn(facts({ settings: { 'set:app.a': 'x' } }))
+    expect(books.state.learn(facts({ settings: { 'set:app.a': '' } }))).toBe(true)
+  })
+  it('a role that RESET ALL leaves as it was', () => {
+    const books = after(['SELECT set_config($1, $2, false)', { values: ['role', 'r'], row: ['r'] }])
+    const found = facts({ settings: { role: 'r' } })
+    books.state.learn(found)
+    books.run('RESET ALL')
+    expect(books.state.learn(found)).toBe(undefined)
+  })
   it('after a text let go of all settings at once: they were none before', () => {
     const books = after(["SELECT set_config('app.a', 'x', false)", { row: ['x'] }], 'RESET ALL')
     books.state.learn(facts({}))
@@ -368,6 +410,13 @@ describe('what the server says takes the place of what texts let guess', () => {
       { anchors: { 'advisory:0:1': lock, 'temp:t': 'a temporary table' } },
       true,
       lock,
+    ],
+    [
+      'a cursor that is gone',
+      ['DECLARE c CURSOR WITH HOLD FOR SELECT 1'],
+      {},
+      undefined,
+      undefined,
     ],
     ['a temporary table that is gone', ['CREATE TEMP TABLE t (a int)'], {}, undefined, undefined],
     ['what it cannot be asked about', ["LOAD 'x'"], {}, false, 'a loaded library'],
@@ -404,6 +453,19 @@ describe('what the server says takes the place of what texts let guess', () => {
     expect(books.state.learn(facts(found))).toBe(seen)
     expect(books.state.anchor).toBe(anchor)
     expect(books.state.unsure).toBe(false)
+  })
+  it('a lock that was known and is still there', () => {
+    const books = after('SELECT pg_advisory_lock(1)')
+    const found = facts({ anchors: { 'advisory:0:1': lock } })
+    books.state.learn(found)
+    expect(books.state.learn(found)).toBe(false)
+  })
+  it('a value that is nowhere to be seen stays unknown until all settings are reset', () => {
+    const books = after(['SELECT set_config($1, $2, false)', { values: ['app.a', 'b'] }])
+    books.state.learn(facts({}))
+    expect(books.state.anchor).toBe(unseen)
+    books.run('RESET ALL')
+    expect(books.state.anchor).toBe(undefined)
   })
   it('a lock that was known and is gone without a text', () => {
     const books = after('SELECT pg_advisory_lock(1)')

@@ -40,8 +40,9 @@ export function planWitness(
   const { witness } = settings
   const writes =
     transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  // Behind a ride a commit follows at once: inside a transaction with an id, only COMMIT has one.
   exchange.token =
-    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+    typeof witness === 'object' && writes && exchange.ride !== 'none'
       ? { table: witness.token, id: newToken() }
       : undefined
   exchange.draw =
@@ -63,8 +64,8 @@ function identifies(
 }
 
 /** Whether a statement can be pipelined behind another one. */
-function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
-  return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
+function canFollow({ kind, carriesWitness, ambiguous }: Statement): boolean {
+  return carriesWitness || (kind === 'read' && !ambiguous)
 }
 
 /** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
@@ -100,11 +101,6 @@ function rideFor(
 /** What can leave a token without being a read that must not write. */
 const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
 
-/** Whether a commit follows a ride at once: a token is left only there. */
-function commitsHere(ride: Ride): boolean {
-  return ride !== 'none' && ride !== 'behind'
-}
-
 function hasId({ witness }: Transaction): boolean {
   return typeof witness?.xid === 'string'
 }
@@ -121,6 +117,6 @@ export function tapeLimitOf(
   settings: Settings,
 ): number {
   const room = transaction?.room ?? (opensTransaction.has(kind) ? settings.maxTapeBytes : 0)
-  const shows = state.length > 0 && state.some(({ setting }) => setting !== undefined)
+  const shows = state.some(({ setting }) => setting !== undefined)
   return Math.max(room, shows ? rowOfSettings : 0)
 }

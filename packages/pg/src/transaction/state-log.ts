@@ -63,14 +63,14 @@ export class StateLog {
   amend(key: string, text: string): void {
     const at = this.#entries.findLastIndex((made) => made.key === key)
     const seen = this.#entries.findLastIndex((made) => made.key.startsWith('prepare:')) > at
-    if (at < 0 || seen || this.#entries[at]?.undone === true) this.make(key, text)
+    if (at < 0 || seen) this.make(key, text)
     else this.#entries[at] = { key, text, undone: false }
   }
 
   /** Takes note that this is not there any more. */
   drop(key: string): void {
     if (isCommand(key)) this.#entries = this.#entries.filter((entry) => entry.key !== key)
-    else if (this.#entries.some((entry) => entry.key === key)) {
+    else {
       // RESET goes back to the default of the database or role, which a new connection starts with.
       this.#entries.push({ key, text: undoing(key), undone: true })
       this.#entries = compact(this.#entries)
@@ -79,9 +79,8 @@ export class StateLog {
 
   /** Takes note that nothing whose key begins so is there any more. */
   clear(prefix: string): void {
-    if (prefix === '' || prefix === 'prepare:' || prefix === 'listen:') {
-      this.#entries = this.#entries.filter(({ key }) => !key.startsWith(prefix))
-    } else for (const key of new Set(this.keys(prefix))) this.drop(key)
+    if (prefix === '') this.#entries = []
+    else for (const key of new Set(this.keys(prefix))) this.drop(key)
   }
 }
 
