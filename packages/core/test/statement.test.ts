@@ -783,6 +783,10 @@ describe('session state', () => {
     "select set_config('a', 'b', false) || 'c'",
     "select *, set_config('a', 'b', false)",
     "select 1 union select set_config('a', 'b', false)",
+    "declare c cursor for select set_config('a', 'b', false)",
+    "execute p(set_config('a', 'b', false))",
+    "call p(set_config('a', 'b', false))",
+    "create table t as select set_config('a', 'b', false)",
   ])('a setting whose value nobody sees is an anchor: %s', (text) => {
     expect(anchors(text)).toEqual(['a setting that was made out of sight'])
   })
@@ -807,6 +811,16 @@ describe('session state', () => {
       'keep prepare:p',
       'anchor config:a',
     ])
+  })
+
+  test.each([
+    'prepare p as select pg_advisory_unlock(1), pg_advisory_unlock_all()',
+    'declare c cursor for select pg_advisory_unlock(1), pg_advisory_unlock_all()',
+    'execute p(pg_advisory_unlock(1), pg_advisory_unlock_all())',
+    'call p(pg_advisory_unlock(1), pg_advisory_unlock_all())',
+    'copy (select pg_advisory_unlock(1), pg_advisory_unlock_all()) to stdout',
+  ])('a lock is not let go of where nobody sees when, or whether: %s', (text) => {
+    expect(changes(text).filter((change) => !change.startsWith('keep prepare'))).toEqual([])
   })
 
   test('each change brings its own statement', () => {

@@ -30,8 +30,9 @@ export class Session extends ClientFace {
   readonly #shared: Shared
   readonly #queue = new WorkQueue((work) => this.#start(work))
   readonly #intake: Intake
-  /** How often in a row it could not listen again. */
+  /** How often in a row it could not listen again, and when it tries again. */
   #relistened = 0
+  #relistening: NodeJS.Timeout | undefined
   #connecting: Promise<void> | undefined
   #release: Release | undefined
   #opened = false
@@ -53,6 +54,7 @@ export class Session extends ClientFace {
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => {
+        clearTimeout(this.#relistening)
         this.#relistened = 0
         this.#queue.add('listen')
       },
@@ -182,13 +184,21 @@ export class Session extends ClientFace {
 
   #start(work: Work): void {
     if (work === 'reset') settle(this.#conversation)
-    else if (work === 'listen') {
-      void listenAgain(this.#conversation, this.keepsAlive, this.#relistened, (failures) => {
-        this.#relistened = failures
-        if (!this._ending && !this.#conversation.link.connection.usable) this.#queue.add('listen')
-      })
-    } else if (work instanceof SubmittableRun) this.#submittables.begin(work)
+    else if (work === 'listen') void this.#listenAgain()
+    else if (work instanceof SubmittableRun) this.#submittables.begin(work)
     else this.#conversation.begin(work)
+  }
+
+  async #listenAgain(): Promise<void> {
+    const wait = await listenAgain(this.#conversation, this.#relistened)
+    if (wait === undefined || this._ending) return
+    this.#relistened += 1
+    clearTimeout(this.#relistening)
+    this.#relistening = setTimeout(() => {
+      if (!this.#conversation.link.connection.usable) this.#queue.add('listen')
+    }, wait)
+    // As its socket would keep the process alive, or not.
+    if (!this.keepsAlive) this.#relistening.unref()
   }
 
   #next(drained = true): void {
@@ -198,6 +208,7 @@ export class Session extends ClientFace {
   async #close(why = closed()): Promise<void> {
     if (this._ending) return this.#closed
     this._ending = true
+    clearTimeout(this.#relistening)
     this.#shared.sessions.delete(this)
     this.#closed = (async () => {
       this.#queue.close(why)

@@ -15,6 +15,8 @@ const graceAfterLastWords = 1000
 export interface InFlight {
   /** Whether it waits for the server: a cursor may be waiting for its caller instead. */
   readonly awaitsAnswer: boolean
+  /** About how many bytes it sends. */
+  readonly upload: number
   /** ReadyForQuery was seen; pg does not know yet. */
   ready(connection: Connection): void
   /** The connection ended. */
@@ -129,9 +131,7 @@ export class Connection {
     return this.client.connection.stream.bytesRead ?? 0
   }
 
-  /**
-   * Bytes received, and bytes that the kernel has taken: while either grows, the connection is alive.
-   */
+  /** Bytes received, and bytes that the kernel has taken: while either grows, it is alive. */
   get bytesMoved(): number {
     return bytesMoved(this.client.connection.stream)
   }

@@ -118,6 +118,9 @@ export function configOf(query: PgQuery): QueryConfig {
 /** A cursor, a query stream, a COPY stream: anything that drives the wire itself. */
 export interface Submittable {
   submit(wire: Wire): unknown
+  /** What a pg.Query sends. */
+  readonly text?: string | undefined
+  readonly values?: readonly unknown[] | undefined
   callback?: unknown
   handleError?(error: Error, wire?: Wire): void
   handleCommandComplete?(message: { readonly text: string }, wire: Wire): void

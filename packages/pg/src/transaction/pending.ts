@@ -64,8 +64,6 @@ export class Pending {
   follow(answered: Answered, state: SessionState): void {
     const { statement, tags, after, failed, values, row } = answered
     const { members } = statement
-    const marks = members.length > 1 || members[0]?.savepoint !== undefined
-    if (statement.state.length === 0 && this.empty && !marks) return
     if (tags.length > members.length || statement.ambiguous) {
       if (tags.some((tag) => changesState.test(tag)) || statement.state.length > 0) {
         state.forget('a setting made by a text that can be read in two ways')
@@ -127,7 +125,6 @@ function survivors(entries: readonly (Change | Mark)[]): Change[] {
   for (const entry of entries) {
     if (!('change' in entry)) continue
     if (!survivesRollback(entry)) under.push(entry)
-    else if (under.length === 0 || entry.change.effect !== 'keep') stay.push(entry)
     else stay.push({ ...entry, under: [...under, ...(entry.under ?? [])] })
   }
   return stay

@@ -41,8 +41,9 @@ export function planWitness(
   const writes = connection.identifying
     ? mayLeave(exchange.statement, transaction)
     : leavesToken(exchange.statement, transaction)
+  // Behind a ride a commit follows at once: inside a transaction with an id, only COMMIT has one.
   exchange.token =
-    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+    typeof witness === 'object' && writes && exchange.ride !== 'none'
       ? { table: witness.token, id: newToken() }
       : undefined
   exchange.draw =
@@ -64,22 +65,12 @@ function identifies(
 }
 
 /** Whether a statement can be pipelined behind another one. */
-function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
-  return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
+function canFollow({ kind, carriesWitness, ambiguous }: Statement): boolean {
+  return carriesWitness || (kind === 'read' && !ambiguous)
 }
 
 /** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
 const large = 64 * 1024
-
-function isLarge({ text, values }: Exchange): boolean {
-  let size = text?.length ?? 0
-  for (const value of values ?? []) {
-    if (typeof value === 'string' || ArrayBuffer.isView(value)) {
-      size += typeof value === 'string' ? value.length : value.byteLength
-    }
-  }
-  return size > large
-}
 
 function rideFor(
   exchange: Exchange,
@@ -93,7 +84,7 @@ function rideFor(
   if (!connection.identifying && !leavesToken(statement, transaction)) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
-    return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
+    return settings.exactlyOnce || exchange.upload > large ? 'held' : 'flushed'
   }
   if (
     connection.status !== 'T' ||
@@ -107,11 +98,6 @@ function rideFor(
     return transaction.provable && !transaction.unwitnessed ? 'none' : 'ahead'
   }
   return statement.carriesWitness ? 'behind' : 'none'
-}
-
-/** Whether a commit follows a ride at once: a token is left only there. */
-function commitsHere(ride: Ride): boolean {
-  return ride !== 'none' && ride !== 'behind'
 }
 
 /** Whether there is, or may be, something to find out about by a token. */
@@ -141,6 +127,6 @@ export function tapeLimitOf(
   settings: Settings,
 ): number {
   const room = transaction?.room ?? (opensTransaction.has(kind) ? settings.maxTapeBytes : 0)
-  const shows = state.length > 0 && state.some(({ setting }) => setting !== undefined)
+  const shows = state.some(({ setting }) => setting !== undefined)
   return Math.max(room, shows ? rowOfSettings : 0)
 }

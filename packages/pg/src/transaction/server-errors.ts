@@ -60,9 +60,9 @@ export function isCancelledByRecovery(exchange: Exchange, { reported }: Connecti
 }
 
 /**
- * Whether a session that wrote, or wants a server that takes writes, was refused a write because its server is a standby now, as the server
- * reports itself, and nothing of the message can have been committed: the session looks for the
- * primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
+ * Whether a session that wrote, or wants a server that takes writes, was refused a write because its
+ * server is a standby now, as the server reports itself, and nothing of the message can have been
+ * committed: the session looks for the primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
  * plain answer.
  */
 export function isDemoted(

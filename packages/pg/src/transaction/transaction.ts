@@ -104,8 +104,8 @@ function lasts({ outward, state }: Statement): boolean {
 }
 
 /** Whether a READ ONLY transaction would refuse it if it wrote; it was not made to write. */
-function isRefusable({ guardable, passing, kind, count }: Statement): boolean {
-  return guardable || (count === 1 && (passing || kind === 'transaction'))
+function isRefusable({ guardable, passing, count }: Statement): boolean {
+  return guardable || (count === 1 && passing)
 }
 
 /** Whether a statement writes nothing, as far as its text shows. */
