@@ -21,6 +21,7 @@ export interface Row {
 }
 
 let counter = 0
+let fresh = 1_000_000
 const next = (): number => (counter = (counter % 1000) + 1)
 
 async function inTransaction(
@@ -57,7 +58,7 @@ export const onPg: Readonly<Record<string, Workload<pg.Pool>>> = {
   inlined: {
     kind: 'write',
     once: (pool) =>
-      pool.query(`UPDATE item SET amount = ${Math.random()} * 1000 WHERE id = ${next()}`),
+      pool.query(`UPDATE item SET amount = ${fresh++} WHERE id = ${next()}`),
   },
   'read only': {
     kind: 'read only',

@@ -125,7 +125,7 @@ function calledIn(flight: readonly ClientFrame[]): string | undefined {
   return flight
     .filter(({ type }) => type === 'B')
     .map(({ body }) => body.toString('latin1').split('\0')[1])
-    .find((name) => name !== '' && name !== 'reprise_witness')
+    .find((name) => name !== '' && !name?.startsWith('reprise_witness'))
 }
 
 /** What the client wants answered before it goes on. */
@@ -148,7 +148,7 @@ function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
   let text = ''
   for (const frame of flight) {
     if (frame.type === 'P' || frame.type === 'Q') text = frame.text
-    if (frame.type === 'B' && frame.body.includes('reprise_witness')) text = 'pg_current_xact_id'
+    if (frame.type === 'B') text = witnessCalled(frame) ?? text
     if (frame.type === 'P') out.push(parseComplete)
     if (frame.type === 'B') out.push(bindComplete)
     if (frame.type === 'C') out.push(closeComplete)
@@ -178,8 +178,17 @@ const refusal = errorResponse({
   R: 'PreventCommandIfReadOnly',
 })
 
+/** What the witness of that name asks, if it is one that a Bind calls. */
+function witnessCalled({ body }: ClientFrame): string | undefined {
+  const [, name] = body.toString('latin1').split('\0')
+  if (name === 'reprise_witness_timed') return 'pg_current_xact_id timestamptz_send'
+  return name === 'reprise_witness' ? 'pg_current_xact_id' : undefined
+}
+
 /** The process and the time that it says it has. */
 const who = ['4711', '"2026-01-01T00:00:00+00:00"']
+/** The same time as timestamptz_send() has it, in hexadecimal. */
+const began = '0002ea5b3e3e6000'
 const asksIdentity = (text: string): boolean =>
   text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
@@ -200,7 +209,10 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
     return [[status ?? null, ...incarnation]]
   }
-  if (asksWitness(text)) return [[xid, ...who]]
+  if (asksWitness(text)) {
+    const time = text.includes('timestamptz_send') ? [began] : []
+    return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]
+  }
   if (text.includes('pg_terminate_backend(pid')) return []
   if (asksIdentity(text)) return [[...who, ...usual.incarnation]]
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
