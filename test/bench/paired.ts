@@ -26,6 +26,9 @@ export interface Effort {
   readonly most: number
 }
 
+/** How long a side runs twice before it counts, in milliseconds. */
+const warmUp = 700
+
 /** Before so many rounds an interval says little. */
 const fewest = 8
 
@@ -50,7 +53,8 @@ export async function paired(
 ): Promise<Figure> {
   const { callers, roundFor } = effort
   const first = await metered()
-  for (const side of [plain, ours, plain, ours]) await turn(side, first, callers, roundFor)
+  // What runs for hours has been compiled: the compiler would count for whoever has more to compile.
+  for (const side of [plain, ours, plain, ours]) await turn(side, first, callers, warmUp)
   // Only now all connections are there.
   const meter = await metered()
   const rounds: Round[] = []

@@ -57,8 +57,7 @@ export const onPg: Readonly<Record<string, Workload<pg.Pool>>> = {
   // A text that nobody has sent before, each time.
   inlined: {
     kind: 'write',
-    once: (pool) =>
-      pool.query(`UPDATE item SET amount = ${fresh++} WHERE id = ${next()}`),
+    once: (pool) => pool.query(`UPDATE item SET amount = ${fresh++} WHERE id = ${next()}`),
   },
   'read only': {
     kind: 'read only',

@@ -38,10 +38,8 @@ export function planWitness(
   exchange.ride = rideFor(exchange, connection, transaction, settings)
   exchange.identify = identifies(exchange, connection)
   const { witness } = settings
-  const writes =
-    transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
   exchange.token =
-    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+    typeof witness === 'object' && commitsHere(exchange.ride) && leavesToken(exchange, transaction)
       ? { table: witness.token, id: newToken() }
       : undefined
   exchange.draw =
@@ -109,6 +107,10 @@ function rideFor(
 
 /** What can leave a token without being a read that must not write. */
 const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
+
+function leavesToken({ statement }: Exchange, transaction: Transaction | undefined): boolean {
+  return transaction === undefined ? leavesRows.has(statement.kind) : hasId(transaction)
+}
 
 /** Whether a commit follows a ride at once: a token is left only there. */
 function commitsHere(ride: Ride): boolean {
