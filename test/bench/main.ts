@@ -1,7 +1,11 @@
 import { command } from '../lanes/command.ts'
+import { herd } from './herd.ts'
 import { hotPath } from './hot-path.ts'
+import { memory } from './memory.ts'
 import { type BenchOptions, help, optionsOf } from './options.ts'
+import { peers } from './peers.ts'
 import { record, report } from './record.ts'
+import { recovery } from './recovery.ts'
 import type { Section } from './section.ts'
 import { texts } from './texts.ts'
 
@@ -19,6 +23,10 @@ type Measure = (
 const measures: Readonly<Record<BenchOptions['measure'], Measure>> = {
   'hot-path': hotPath,
   texts,
+  recovery,
+  herd,
+  peers,
+  memory,
 }
 
 await command(async (argv) => {

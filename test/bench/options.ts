@@ -29,7 +29,7 @@ const flags = {
 } as const
 
 /** What can be measured. */
-export const measurements = ['hot-path', 'texts'] as const
+export const measurements = ['hot-path', 'texts', 'recovery', 'herd', 'peers', 'memory'] as const
 
 /** What is to be measured, and how. */
 export interface BenchOptions {
