@@ -70,7 +70,7 @@ export function replies(
   let counter: string | undefined
   for (const frame of flight) {
     if (frame.type === 'P' || frame.type === 'Q') text = frame.text
-    if (frame.type === 'B' && frame.body.includes('reprise_witness')) text = 'pg_current_xact_id'
+    if (frame.type === 'B') text = witnessCalled(frame) ?? text
     if (frame.type === 'P') out.push(parseComplete)
     if (frame.type === 'B') out.push(bindComplete)
     if (frame.type === 'C') out.push(closeComplete)
@@ -108,6 +108,16 @@ const refusal = errorResponse({
   L: '1',
   R: 'PreventCommandIfReadOnly',
 })
+
+/** What the witness of that name asks, if it is one that a Bind calls. */
+function witnessCalled({ body }: ClientFrame): string | undefined {
+  const [, name] = body.toString('latin1').split('\0')
+  if (name === 'reprise_witness_timed') return 'pg_current_xact_id timestamptz_send'
+  return name === 'reprise_witness' ? 'pg_current_xact_id' : undefined
+}
+
+/** The time that it says it is as timestamptz_send() has it, in hexadecimal. */
+const began = '0002ea5b3e3e6000'
 
 /** Whether a text has in it what the server knows nothing of. */
 export function isUnknown(text: string, { unknown }: Answers): boolean {
@@ -158,7 +168,10 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
   }
   // The process that it says it is, and the time that it says it is.
   const who = [direct ? `${10_000 + number}` : '4711', '"2026-01-01T00:00:00+00:00"']
-  if (asksWitness(text)) return [[xid, ...who]]
+  if (asksWitness(text)) {
+    const time = text.includes('timestamptz_send') ? [began] : []
+    return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]
+  }
   if (text.includes('pg_terminate_backend(pid')) return []
   if (isLook(text)) {
     const look = looks.length > 1 ? looks.shift() : looks[0]

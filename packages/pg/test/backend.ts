@@ -141,7 +141,7 @@ function calledIn(flight: readonly ClientFrame[]): string | undefined {
   return flight
     .filter(({ type }) => type === 'B')
     .map(({ body }) => body.toString('latin1').split('\0')[1])
-    .find((name) => name !== '' && name !== 'reprise_witness')
+    .find((name) => name !== '' && !name?.startsWith('reprise_witness'))
 }
 
 /** What the client wants answered before it goes on. */

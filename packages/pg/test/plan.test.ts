@@ -10,7 +10,11 @@ import { opaque, tellUnit, transactionAfter } from '../src/transaction/transacti
 import { connection, exchange, report, server, settings } from './answers.ts'
 
 const insert = 'INSERT INTO t VALUES (1)'
-const witness = (xid: string | null) => ({ xid, pid: 1, began: '', incarnation: server })
+const witness = (xid: string | null) => ({
+  xid,
+  began: undefined,
+  backend: { pid: 1, began: '', incarnation: server },
+})
 const inside = connection({ status: 'T' })
 
 /** A transaction in which these ran. */

@@ -67,8 +67,7 @@ export class Delivery {
       return
     }
     const failed = isUnheededRollback(exchange)
-    const { witnessPrepared } = connection
-    connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
+    if (forgetsPrepared(exchange)) Object.assign(connection.prepared, { id: false, timed: false })
     const { version } = link.state
     conversation.transaction = transactionAfter(
       exchange,

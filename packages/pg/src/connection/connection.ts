@@ -45,8 +45,8 @@ export class Connection {
   active: InFlight | undefined
   /** Who is at the other end, by the server's own word, once it was asked. */
   backend: Backend | undefined
-  /** Whether the witness is prepared by name here, so that it need not be parsed again. */
-  witnessPrepared = false
+  /** Which forms of the witness are prepared by name here, so that they need not be parsed again. */
+  readonly prepared = { id: false, timed: false }
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
   direct = true
   /** Whether what it says of its session is true and allowed: not behind a pooler. */

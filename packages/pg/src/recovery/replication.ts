@@ -37,7 +37,8 @@ export function mayWaitOtherwise(
   return tape.length === 0 || tape.some((exchange) => maySet(exchange.statement))
 }
 
-function maySet({ kind, count, functions, canCommit, ambiguous }: Statement): boolean {
+function maySet({ verb, kind, count, functions, canCommit, ambiguous }: Statement): boolean {
+  if (verb === 'EXECUTE') return true
   return kind === 'state' || count !== 1 || functions.length > 0 || canCommit || ambiguous
 }
 

@@ -44,6 +44,11 @@ export function endsTransaction({ statement, tags }: Answered): boolean {
   return tags.some((tag) => endings.has(tag))
 }
 
+/** Whether a message, by its words, neither changes anything in the session nor sets or ends a savepoint. */
+export function leavesNothing({ state, members }: Statement): boolean {
+  return state.length === 0 && members.length <= 1 && members[0]?.savepoint === undefined
+}
+
 interface Mark {
   readonly savepoint: string
 }
@@ -64,6 +69,7 @@ export class Pending {
   follow(answered: Answered, state: SessionState): void {
     const { statement, tags, after, failed, values, row } = answered
     const { members } = statement
+    if (this.empty && leavesNothing(statement)) return
     if (tags.length > members.length || statement.ambiguous) {
       if (tags.some((tag) => changesState.test(tag)) || statement.state.length > 0) {
         state.forget('a setting made by a text that can be read in two ways')
