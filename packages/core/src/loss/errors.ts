@@ -9,8 +9,10 @@ export interface Particulars {
   readonly reason: Reason
   /** How often the work was tried, the first time included. */
   readonly attempts: number
-  /** What more the message says, such as which server was not reached. */
+  /** What more there is to say, such as which server was not reached: in the message where it is ours. */
   readonly detail?: string | undefined
+  /** The message, where nothing was lost yet and node-postgres has its own, which people look for. */
+  readonly told?: string | undefined
   readonly cause?: unknown
 }
 
@@ -35,15 +37,23 @@ export class RepriseError extends Error {
   readonly advice: string
 
   constructor(name: string, code: string, message: string, particulars: Particulars) {
-    super(message, particulars.cause === undefined ? undefined : { cause: particulars.cause })
+    const { outcome, condition, reason, attempts, cause, told = byOwnWish[reason] } = particulars
+    super(told || `${message}${also(particulars)}`, cause === undefined ? undefined : { cause })
     this.name = name
     this.code = code
-    this.outcome = particulars.outcome
-    this.condition = particulars.condition
-    this.reason = particulars.reason
-    this.attempts = particulars.attempts
-    this.advice = adviceFor(particulars.outcome, particulars.condition, particulars.reason)
+    this.outcome = outcome
+    this.condition = condition
+    this.reason = reason
+    this.attempts = attempts
+    const advice = adviceFor(outcome, condition, reason)
+    this.advice = told ? `${advice}${also(particulars)}` : advice
   }
+}
+
+/** What the application itself has ended is called as node-postgres calls it. */
+const byOwnWish: { readonly [R in Reason]?: string } = {
+  timeout: 'Query read timeout',
+  closed: 'Connection terminated',
 }
 
 const said: { readonly [O in Outcome]: string } = {
@@ -64,7 +74,7 @@ export class LossError extends RepriseError {
     super(
       'LossError',
       sqlstateOf(condition),
-      `connection lost (${condition}): ${said[outcome]}${also(particulars)}`,
+      `connection lost (${condition}): ${said[outcome]}`,
       particulars,
     )
   }
@@ -76,7 +86,7 @@ export class InDoubtError extends RepriseError {
     super(
       'InDoubtError',
       '08007',
-      `connection lost (${particulars.condition}): ${said['in-doubt']}${also(particulars)}`,
+      `connection lost (${particulars.condition}): ${said['in-doubt']}`,
       { ...particulars, outcome: 'in-doubt' },
     )
   }

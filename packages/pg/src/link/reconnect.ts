@@ -72,7 +72,7 @@ export async function reconnect(
       throw new Refused('the configuration is not usable', { cause: error })
     }
     const attempt = new AbortController()
-    const giveUp = (): void => attempt.abort()
+    const giveUp = (): void => attempt.abort(new Error('timeout expired'))
     const timer = setTimeout(giveUp, tryFor || longestTry)
     // Once there is a socket, a slow login may take as long as the deadline allows.
     if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
