@@ -5,9 +5,13 @@ import { freePort } from '../../../test/kit/free-port.ts'
 import {
   authenticationOk,
   backendKeyData,
+  commandComplete,
+  dataRow,
+  FakeServer,
   fatal,
   parameterStatus,
   readyForQuery,
+  rowDescription,
   Server,
   until,
 } from '../../../test/kit/index.ts'
@@ -87,6 +91,31 @@ describe('work that loses one new connection after the other', () => {
     expect(backend.fake.connections).toBe(2)
     await pool.end()
   })
+  it('and that never came to be sent is given up at the deadline, not when it was lost often', async () => {
+    // Each answers who it is, and is gone before anything else can be sent.
+    await using hasty = await FakeServer.start(async (peer) => {
+      await peer.startup()
+      if (peer.number === 1) return
+      await peer.read()
+      await peer.send(
+        rowDescription(['a']),
+        dataRow(['1']),
+        commandComplete('SELECT 1'),
+        readyForQuery('I'),
+        fatal('57P01', 'ProcessInterrupts'),
+      )
+    })
+    const pool = poolOn(hasty.url, { backoff: { base: 100, cap: 200 }, deadline: 400 })
+    using lost = listen('reprise:loss')
+    const client = await pool.connect()
+    await until(() => lost.seen.length > 0)
+    expect(await failure(client.query('SELECT 1'))).toMatchObject({
+      reason: 'deadline',
+      outcome: 'not-sent',
+    })
+    client.release()
+    await pool.end()
+  })
   it('a login without an answer behind it, as a pooler gives, is a try that failed', async () => {
     const hollow = greeting(
       authenticationOk,
@@ -114,7 +143,7 @@ describe('a server that is down', () => {
     )
     const error = await failure(pool.query('SELECT 1'))
     expect(error).toMatchObject({ code: 'ECONNREFUSED', reason: 'deadline', outcome: 'not-sent' })
-    expect(error.message).toContain(`127.0.0.1:${port} (ECONNREFUSED)`)
+    expect(error.message).toBe(`connect ECONNREFUSED 127.0.0.1:${port}`)
     expect(told.seen).toMatchObject([
       { host: '127.0.0.1', port, database: 'shop', applicationName: 'till', cause: 'ECONNREFUSED' },
     ])

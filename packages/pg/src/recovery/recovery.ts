@@ -96,7 +96,8 @@ export async function recover(
     loss = session.lossOf(work, step.connection)
     cause = causeOf(work, step.connection)
     suspect = count(work, loss, step.connection)
-    left = session.settings.deadline
+    // It may have run for long; what never began has only been waited for.
+    if (work.submitted) left = session.settings.deadline
   }
 }
 
