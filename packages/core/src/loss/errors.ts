@@ -92,18 +92,22 @@ export class InDoubtError extends RepriseError {
   }
 }
 
+/** What a {@link DivergedError} says: the one thing of it that Prisma's adapter keeps. */
+export function divergence(condition: Condition): string {
+  return `connection lost (${condition}): the transaction was executed again but answered differently, so it was rolled back`
+}
+
 /**
  * The transaction was executed again on a new connection and answered differently, so it was rolled
  * back. `code` is 40001, which says: run it again.
  */
 export class DivergedError extends RepriseError {
   constructor(particulars: Omit<Particulars, 'outcome' | 'reason'>) {
-    super(
-      'DivergedError',
-      '40001',
-      `connection lost (${particulars.condition}): the transaction was executed again but answered differently, so it was rolled back`,
-      { ...particulars, outcome: 'rolled-back', reason: 'diverged' },
-    )
+    super('DivergedError', '40001', divergence(particulars.condition), {
+      ...particulars,
+      outcome: 'rolled-back',
+      reason: 'diverged',
+    })
   }
 }
 

@@ -23,8 +23,11 @@ export function connectFailure(
       message ?? (reason === 'deadline' || reason === 'timeout' ? 'timeout expired' : undefined),
     cause,
   })
-  // ORMs tell a server that is down from a host that is unknown by Node's own code.
-  return typeof code === 'string' ? Object.assign(failure, { code }) : failure
+  // ORMs tell a server that is down from a host that is unknown by Node's own code, errno and syscall.
+  const own = Object.entries(cause ?? {}).filter(
+    ([name]) => !(name in failure) || name === 'code' || name === 'severity',
+  )
+  return Object.assign(failure, Object.fromEntries(own))
 }
 
 /** What pg calls a query that its caller no longer waits for. */
