@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { INestApplication } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Server } from '../../../test/kit/index.ts'
+import { Server, until } from '../../../test/kit/index.ts'
 import { AppModule } from '../src/app.module.ts'
 
 let server: Server
@@ -50,22 +50,24 @@ test('a transfer is made in the context of its request', async () => {
 
 test('the drill: every request is answered while the backends are terminated, each row is there once', async () => {
   const answers: { status: number; id: number; outcome?: string; advice?: string }[] = []
-  let kills = 0
-  const killer = (async () => {
-    while (kills < 60) {
-      const killed = await server.sql(
+  let over = false
+  const drill = async (): Promise<void> => {
+    for (let round = 1; round <= 30; round++) {
+      const before = answers.length
+      await until(() => answers.length > before)
+      await server.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank'",
       )
-      kills += killed.length
     }
-  })()
+    over = true
+  }
   const worker = async (from: number): Promise<void> => {
-    while (kills < 60) {
+    while (!over) {
       const response = await transfer(from, (from % 10) + 1)
       answers.push({ status: response.status, ...((await response.json()) as { id: number }) })
     }
   }
-  await Promise.all([killer, ...[1, 2, 3, 4].map(worker)])
+  await Promise.all([drill(), ...[1, 2, 3, 4].map(worker)])
   expect(answers.filter(({ status }) => status !== 201)).toEqual([])
   const rows = await server.sql(
     'SELECT id FROM transfer WHERE token::text = "requestId" ORDER BY id',
