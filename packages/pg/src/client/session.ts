@@ -5,9 +5,10 @@ import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '..
 import { refusePipeline, type Shared } from '../exchange/shared.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
-import { closed, connectedAlready, connectFailure } from './failures.ts'
+import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
 import { listenAgain, settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
+import { overlaid } from './overlaid.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import { Submittables } from './submittables.ts'
 import type { Work } from './work.ts'
@@ -88,16 +89,28 @@ export class Session extends ClientFace {
     return this.#conversation.link.connection.client
   }
 
-  /** The protocol layer of the connection there is now. pg-pool ends a slow connect through it. */
+  /** The protocol layer of the connection there is now. */
   get connection(): Wire {
-    return this.#connecting === undefined
-      ? this.held.connection
-      : new Proxy(this.held.connection, {
-          get: (wire, key) =>
-            key === 'stream'
-              ? { destroy: () => this.#conversation.halt('timeout') }
-              : Reflect.get(wire, key),
-        })
+    const wire = this.held.connection
+    return this.#connecting === undefined ? wire : this.#haltable(wire)
+  }
+
+  /** @throws TypeError for any other: a session makes its own connections */
+  set connection(wire: Wire) {
+    if (wire !== this.held.connection) throw notReplaceable()
+  }
+
+  /** Whether it is being connected, is, and was: libraries look at pg's own words for that. */
+  get _connecting(): boolean {
+    return this.#connecting !== undefined
+  }
+
+  get _connected(): boolean {
+    return this.#opened && this.#connecting === undefined
+  }
+
+  get _ended(): boolean {
+    return this.#closed !== undefined
   }
 
   connect(): Promise<this>
@@ -160,6 +173,16 @@ export class Session extends ClientFace {
       })
   }
 
+  /** pg-pool ends a slow connect by its stream, and there may be several, or none, until it is open. */
+  #haltable(wire: Wire): Wire {
+    const destroy = (error?: Error): unknown =>
+      this.#connecting === undefined
+        ? wire.stream.destroy(error)
+        : this.#conversation.halt('timeout')
+    const stream = overlaid(wire.stream, 'destroy', destroy)
+    return overlaid(wire, 'stream', stream)
+  }
+
   #open(): Promise<void> {
     if (this.#opened) return Promise.reject(connectedAlready())
     this.#opened = true
@@ -206,10 +229,15 @@ export class Session extends ClientFace {
   }
 
   async #close(why = closed()): Promise<void> {
-    if (this._ending) return this.#closed
+    if (this.#closed !== undefined) return this.#closed
     this._ending = true
     clearTimeout(this.#relistening)
     this.#shared.sessions.delete(this)
+    if (!this.#opened) {
+      // As with pg, nothing has ended: it may be connected all the same, and is ended then.
+      this.#queue.close(why)
+      return
+    }
     this.#closed = (async () => {
       this.#queue.close(why)
       if (this.#connecting !== undefined) {
@@ -222,7 +250,7 @@ export class Session extends ClientFace {
         await idle
       }
       const { connection } = this.#conversation.link
-      if (connection.usable && this.#opened) await connection.end()
+      if (connection.usable) await connection.end()
       this.emit('end')
     })()
     return this.#closed

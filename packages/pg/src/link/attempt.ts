@@ -46,7 +46,8 @@ export async function attempt(
   { tryFor, takesNo, proven, settle }: Attempt,
 ): Promise<Outcome> {
   const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(), tryFor || longestTry)
+  const giveUp = (): void => limit.abort(new Error('timeout expired'))
+  const timer = setTimeout(giveUp, tryFor || longestTry)
   // Once there is a socket, a slow login may take as long as the deadline allows.
   if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
   let opened = false
