@@ -1,0 +1,93 @@
+import { table } from '../../lanes/table.ts'
+import { type SubjectName, titles } from '../../subjects/index.ts'
+import { type Verdict, verdictOf } from '../verdict.ts'
+import type { ClusterFault } from './faults.ts'
+import type { Mode } from './patroni-cluster.ts'
+import type { Storm } from './storm.ts'
+
+/** What became of one subject in one fault: an element of `--json`. */
+export interface Cell extends Omit<Verdict, 'faults'> {
+  readonly fault: ClusterFault
+  readonly mode: Mode
+  /** Acknowledged by a primary that died with it. */
+  readonly lostByServer: number
+  /** How long the reconnect loop could not reach the primary, in milliseconds. */
+  readonly outageMs: number
+  /** How long after the loop's first success the subject's first came, in milliseconds. */
+  readonly behindMs: number
+}
+
+/** Judges what became of each subject. */
+export function cellsOf({ findings, loop, end }: Storm, fault: ClusterFault, mode: Mode): Cell[] {
+  const outage = longestGap(loop)
+  return findings.map((finding) => {
+    const { faults: _, ...verdict } = verdictOf({ finding, faults: {}, end })
+    const stall = finding.lane.history.longestStall(end)
+    return {
+      fault,
+      mode,
+      ...verdict,
+      lostByServer: finding.audit.lostByServer,
+      outageMs: Math.round(outage.to - outage.from),
+      behindMs: Math.round(stall.to - outage.to),
+    }
+  })
+}
+
+function longestGap(moments: readonly number[]): { from: number; to: number } {
+  let longest = { from: 0, to: 0 }
+  for (const [at, from] of moments.entries()) {
+    const to = moments[at + 1] ?? from
+    if (to - from > longest.to - longest.from) longest = { from, to }
+  }
+  return longest
+}
+
+const head = [
+  'fault',
+  'mode',
+  'client',
+  'acknowledged',
+  'lost',
+  'by the server',
+  'duplicated',
+  'untrue',
+  'surfaced',
+  'crashes',
+  'hung',
+  'outage',
+  'longest stall',
+  'behind the loop',
+]
+
+/** The cells as a table, and how far behind the reconnect loop they were. */
+export function cellTable(cells: readonly Cell[]): string {
+  const rows = cells.map((cell) => [
+    cell.fault,
+    cell.mode,
+    titles[cell.subject as SubjectName],
+    String(cell.acknowledged),
+    String(cell.lost),
+    String(cell.lostByServer),
+    String(cell.duplicated),
+    String(cell.dishonest),
+    Object.entries(cell.errors)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(', ') || '0',
+    String(cell.crashes),
+    String(cell.hung),
+    seconds(cell.outageMs),
+    seconds(cell.longestStallMs),
+    seconds(cell.behindMs),
+  ])
+  const behind = cells.map(({ behindMs }) => behindMs).sort((left, right) => left - right)
+  const [least, middle, most] = [0, behind.length >> 1, behind.length - 1].map((at) =>
+    seconds(behind[at] ?? 0),
+  )
+  return `${table(head, rows)}\n
+The first acknowledgement came ${middle} after that of a tight reconnect loop (median; ${least} to ${most}).`
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`
+}
