@@ -91,6 +91,12 @@ export class Member {
     this.#patroni?.kill()
   }
 
+  /** PostgreSQL goes on meanwhile. */
+  restartPatroni(): void {
+    this.killPatroni()
+    this.start()
+  }
+
   /** The power fails: everything that runs here is gone at once. */
   kill(): void {
     this.freeze()

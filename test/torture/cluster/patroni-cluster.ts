@@ -17,6 +17,8 @@ export type Mode = 'async' | 'sync'
 
 const names = ['n1', 'n2', 'n3']
 const lookAgainMs = 250
+/** A cluster that is not well by itself after so long is helped. */
+const patienceMs = 40_000
 
 interface Seen {
   readonly role: string
@@ -104,12 +106,17 @@ export class PatroniCluster {
 
   /** Waits until the whole cluster is well: every standby follows the primary, and is up to date. */
   async settled(mode: Mode): Promise<void> {
+    let patient = performance.now() + patienceMs
     const look = async (): Promise<boolean> => {
       if (await this.#isWell(mode).catch(() => false)) return true
       await sleep(lookAgainMs)
+      if (performance.now() < patient) return false
+      patient += patienceMs
+      // Patroni that was frozen may see etcd as it was for ever ("updated by someone else", 3.0.2).
+      ;(await this.primary()).restartPatroni()
       return false
     }
-    await until(look, { what: `the cluster to be well (${mode})`, timeoutMs: 120_000 })
+    await until(look, { what: `the cluster to be well (${mode})`, timeoutMs: 180_000 })
   }
 
   async dispose(): Promise<void> {

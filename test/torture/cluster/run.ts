@@ -1,6 +1,6 @@
 import { UsageError } from '../../lanes/arguments.ts'
 import type { Progress } from '../../lanes/progress.ts'
-import { type Cell, cellsOf } from './cell.ts'
+import { type Cell, cellsOf, cellTable } from './cell.ts'
 import type { ClusterOptions } from './options.ts'
 import { PatroniCluster } from './patroni-cluster.ts'
 import { programs } from './programs.ts'
@@ -24,7 +24,9 @@ export async function tortureCluster(
         signal.throwIfAborted()
         progress.phase(`starting the clients for ${fault} (${mode})`)
         const suffered = await storm(cluster, fault, mode, options, progress, signal)
-        cells.push(...cellsOf(suffered, fault, mode))
+        const judged = cellsOf(suffered, fault, mode)
+        progress.say(`\n${cellTable(judged)}\n`)
+        cells.push(...judged)
       }
     }
     return cells
