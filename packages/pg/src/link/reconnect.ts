@@ -101,7 +101,8 @@ export async function reconnect(
         throw new Refused('the server refused the connection', { cause: error })
       }
       last = opened ? (connection.errorFrame ?? connection.socketError ?? error) : error
-      pass.failed(last)
+      if (!opened && wasNobody(error, connection)) pass.unanswered(last)
+      else pass.failed(last)
     } finally {
       clearTimeout(timer)
     }
@@ -117,6 +118,13 @@ export function unreached(
   if (reason !== 'deadline' && reason !== 'down') return undefined
   const { code } = (cause ?? {}) as { code?: unknown }
   return `no connection to ${host}:${port}${typeof code === 'string' ? ` (${code})` : ''}`
+}
+
+/** Whether the socket was refused, or ended before a byte came: as by a balancer that has no server. */
+function wasNobody(error: unknown, { bytesRead, closed }: Connection): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (bytesRead > 0) return false
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || (code === undefined && closed)
 }
 
 /** Names that were resolved before in this process: not finding one of these passes by itself. */
