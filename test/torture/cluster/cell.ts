@@ -1,5 +1,6 @@
+import { type History, kindOf } from '../../lanes/history.ts'
 import { table } from '../../lanes/table.ts'
-import { type SubjectName, titles } from '../../subjects/index.ts'
+import { titles } from '../../subjects/index.ts'
 import { type Verdict, verdictOf } from '../verdict.ts'
 import type { ClusterFault } from './faults.ts'
 import type { Mode } from './patroni-cluster.ts'
@@ -9,6 +10,8 @@ import type { Storm } from './storm.ts'
 export interface Cell extends Omit<Verdict, 'faults'> {
   readonly fault: ClusterFault
   readonly mode: Mode
+  /** What the errors said, each with how often it was heard. */
+  readonly messages: Readonly<Record<string, number>>
   /** Acknowledged by a primary that died with it. */
   readonly lostByServer: number
   /** How long the reconnect loop could not reach the primary, in milliseconds. */
@@ -27,11 +30,21 @@ export function cellsOf({ findings, loop, end }: Storm, fault: ClusterFault, mod
       fault,
       mode,
       ...verdict,
+      messages: messagesOf(finding.lane.history),
       lostByServer: finding.audit.lostByServer,
       outageMs: Math.round(outage.to - outage.from),
       behindMs: Math.round(stall.to - outage.to),
     }
   })
+}
+
+function messagesOf({ failed }: History): Record<string, number> {
+  const heard = failed.map(
+    ({ failure }) => `${kindOf(failure)}: ${failure.message} (${failure.code ?? 'no code'})`,
+  )
+  return Object.fromEntries(
+    [...Map.groupBy(heard, (words) => words)].map(([words, times]) => [words, times.length]),
+  )
 }
 
 function longestGap(moments: readonly number[]): { from: number; to: number } {
@@ -65,7 +78,7 @@ export function cellTable(cells: readonly Cell[]): string {
   const rows = cells.map((cell) => [
     cell.fault,
     cell.mode,
-    titles[cell.subject as SubjectName],
+    titles[cell.subject],
     String(cell.acknowledged),
     String(cell.lost),
     String(cell.lostByServer),
