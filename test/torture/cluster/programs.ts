@@ -3,8 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Debian's packages for a cluster, as `apt-get install` takes them. */
-const packages =
-  'patroni etcd-server haproxy pgbouncer python3-etcd python3-psycopg2 postgresql'
+const packages = 'patroni etcd-server haproxy pgbouncer python3-etcd python3-psycopg2 postgresql'
 
 const versions = '/usr/lib/postgresql'
 
