@@ -58,7 +58,13 @@ export class Relay {
     near.unpipe(far).pause()
     far.unpipe(near).pause()
     if (this.#traffic === 'freeze') return
-    near.resetAndDestroy()
-    far.resetAndDestroy()
+    reset(near)
+    reset(far)
   }
+}
+
+/** One that is ending already cannot be reset (EINVAL): Node would keep it for ever, and its process alive. */
+function reset(socket: Socket): void {
+  if (socket.connecting || socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
