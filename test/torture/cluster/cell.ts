@@ -1,4 +1,4 @@
-import { type History, kindOf } from '../../lanes/history.ts'
+import { type History, kindOf, type Span } from '../../lanes/history.ts'
 import { table } from '../../lanes/table.ts'
 import { titles } from '../../subjects/index.ts'
 import { type Verdict, verdictOf } from '../verdict.ts'
@@ -16,25 +16,43 @@ export interface Cell extends Omit<Verdict, 'faults'> {
   readonly lostByServer: number
   /** How long the reconnect loop could not reach the primary, in milliseconds. */
   readonly outageMs: number
-  /** How long after the loop's first success the subject's first came, in milliseconds. */
+  /** How long after the loop's first success behind it the subject's came, in milliseconds. */
   readonly behindMs: number
 }
 
 /** Judges what became of each subject. */
-export function cellsOf({ findings, loop, end }: Storm, fault: ClusterFault, mode: Mode): Cell[] {
-  const outage = longestGap(loop)
+export function cellsOf(
+  { findings, loop, begun, end }: Storm,
+  fault: ClusterFault,
+  mode: Mode,
+): Cell[] {
+  const outage = longest(gapsOf(loop).filter(({ to }) => to > begun))
   return findings.map((finding) => {
     const { faults: _, ...verdict } = verdictOf({ finding, faults: {}, end })
-    const stall = finding.lane.history.longestStall(end)
+    const { history } = finding.lane
+    const gaps = gapsOf([...history.acknowledged, end])
+    const own = longest(gaps.filter((gap) => gap.from < outage.to && gap.to > outage.from))
     return {
       fault,
       mode,
       ...verdict,
-      messages: messagesOf(finding.lane.history),
+      messages: messagesOf(history),
       lostByServer: finding.audit.lostByServer,
       outageMs: Math.round(outage.to - outage.from),
-      behindMs: Math.round(stall.to - outage.to),
+      behindMs: Math.round(own.to - outage.to),
     }
+  })
+}
+
+function gapsOf(moments: readonly number[]): Span[] {
+  return moments.slice(1).map((to, at) => ({ from: moments[at] ?? to, to }))
+}
+
+function longest(spans: readonly Span[]): Span {
+  const length = ({ from, to }: Span): number => to - from
+  return spans.reduce((most, span) => (length(span) > length(most) ? span : most), {
+    from: 0,
+    to: 0,
   })
 }
 
@@ -45,15 +63,6 @@ function messagesOf({ failed }: History): Record<string, number> {
   return Object.fromEntries(
     [...Map.groupBy(heard, (words) => words)].map(([words, times]) => [words, times.length]),
   )
-}
-
-function longestGap(moments: readonly number[]): { from: number; to: number } {
-  let longest = { from: 0, to: 0 }
-  for (const [at, from] of moments.entries()) {
-    const to = moments[at + 1] ?? from
-    if (to - from > longest.to - longest.from) longest = { from, to }
-  }
-  return longest
 }
 
 const head = [

@@ -21,6 +21,8 @@ export interface Storm {
   readonly findings: readonly Finding[]
   /** When the reconnect loop succeeded. */
   readonly loop: readonly number[]
+  /** When the fault began, in milliseconds since the clients did. */
+  readonly begun: number
   /** How long it lasted, in milliseconds. */
   readonly end: number
 }
@@ -54,7 +56,7 @@ export async function storm(
     const end = experiment.now
     await loop.stop()
     const findings = await experiment.finish(hangMs, signal)
-    return { findings, loop: loop.successes, end }
+    return { findings, loop: loop.successes, begun: from, end }
   } finally {
     watcher.unwatch()
     await loop.stop()
