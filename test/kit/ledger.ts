@@ -40,6 +40,11 @@ export const exactAudit: Omit<Audit, 'acknowledged' | 'rejected'> = {
   explained: true,
 }
 
+/** Tokens that are somewhere. */
+export interface Tokens {
+  has(token: string): boolean
+}
+
 interface Rejection {
   readonly error: unknown
 }
@@ -104,7 +109,7 @@ export class Ledger {
    * @param dead the tokens in the table of a server that was replaced: what its successor never got is
    *   not blamed on whoever believed it
    */
-  async audit(dead: ReadonlySet<string> = new Set()): Promise<Audit> {
+  async audit(dead: Tokens = new Set()): Promise<Audit> {
     try {
       const rows = await this.#admin.sql(
         'select token::text as token, count(*)::int as times from transfer group by token',
@@ -116,10 +121,7 @@ export class Ledger {
     }
   }
 
-  #judge(
-    times: ReadonlyMap<string, number>,
-    dead: ReadonlySet<string>,
-  ): Omit<Audit, 'sumKept' | 'explained'> {
+  #judge(times: ReadonlyMap<string, number>, dead: Tokens): Omit<Audit, 'sumKept' | 'explained'> {
     let acknowledged = 0
     let lost = 0
     let lostByServer = 0

@@ -1,5 +1,5 @@
 import type { RepriseOptions } from '@reprise/core'
-import { type Audit, Ledger, Server, Proxy as WireProxy } from '../kit/index.ts'
+import { type Audit, Ledger, Server, type Tokens, Proxy as WireProxy } from '../kit/index.ts'
 import type { SubjectName } from '../subjects/index.ts'
 import { Lane } from './lane.ts'
 import type { Workload } from './messages.ts'
@@ -40,7 +40,7 @@ export interface Ground extends AsyncDisposable {
   /** The rows of one statement, as superuser. */
   sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
   /** The tokens in the `transfer` of that database on a server that was replaced, once nothing changes any more. */
-  lost?(database: string): Promise<ReadonlySet<string>>
+  lost?(database: string): Promise<Tokens>
 }
 
 /** What became of a lane. */

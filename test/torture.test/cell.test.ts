@@ -15,7 +15,8 @@ function judged(acknowledged: number[], audit: Partial<Finding['audit']> = {}): 
   const finding: Finding = { lane, audit: whole, hung: 0 }
   // A gap before the fault, as a busy machine makes it, and the one that the fault made.
   const loop = [0, 100, 4000, 4100, 7000, 7100]
-  const [cell] = cellsOf({ findings: [finding], loop, begun: 4050, end: 9000 }, 'cut', 'sync')
+  const storm = { findings: [finding], loop, begun: 4050, end: 9000, failovers: 0 }
+  const [cell] = cellsOf(storm, 'cut', 'sync')
   return cell!
 }
 

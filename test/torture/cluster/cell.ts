@@ -14,6 +14,8 @@ export interface Cell extends Omit<Verdict, 'faults'> {
   readonly messages: Readonly<Record<string, number>>
   /** Acknowledged by a primary that died with it. */
   readonly lostByServer: number
+  /** How often the cluster failed over. */
+  readonly failovers: number
   /** How long the reconnect loop could not reach the primary, in milliseconds. */
   readonly outageMs: number
   /** How long after the loop's first success behind it the subject's came, in milliseconds. */
@@ -22,7 +24,7 @@ export interface Cell extends Omit<Verdict, 'faults'> {
 
 /** Judges what became of each subject. */
 export function cellsOf(
-  { findings, loop, begun, end }: Storm,
+  { findings, loop, begun, end, failovers }: Storm,
   fault: ClusterFault,
   mode: Mode,
 ): Cell[] {
@@ -38,6 +40,7 @@ export function cellsOf(
       ...verdict,
       messages: messagesOf(history),
       lostByServer: finding.audit.lostByServer,
+      failovers,
       outageMs: Math.round(outage.to - outage.from),
       behindMs: Math.round(own.to - outage.to),
     }
@@ -77,6 +80,7 @@ const head = [
   'surfaced',
   'crashes',
   'hung',
+  'failovers',
   'outage',
   'longest stall',
   'behind the loop',
@@ -98,6 +102,7 @@ export function cellTable(cells: readonly Cell[]): string {
       .join(', ') || '0',
     String(cell.crashes),
     String(cell.hung),
+    String(cell.failovers),
     seconds(cell.outageMs),
     seconds(cell.longestStallMs),
     seconds(cell.behindMs),

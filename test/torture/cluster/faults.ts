@@ -14,6 +14,15 @@ export const clusterFaults = [
 
 export type ClusterFault = (typeof clusterFaults)[number]
 
+/** How often the cluster fails over when it happens. */
+export const failoversIn: Readonly<Record<ClusterFault, number>> = {
+  switchover: 1,
+  'kill-node': 1,
+  'freeze-node': 1,
+  'kill-patroni': 1,
+  cut: 0,
+}
+
 /** How long a primary's standbys hear nothing before it dies: what it does then is theirs no more. */
 const unheardMs = 300
 /** How long a member that was replaced stays away. */

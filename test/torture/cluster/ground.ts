@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Bouncer } from '../../kit/index.ts'
+import { Bouncer, type Tokens } from '../../kit/index.ts'
 import type { Ground } from '../../lanes/experiment.ts'
 import type { DeadServer } from './dead-server.ts'
 import type { Mode, PatroniCluster } from './patroni-cluster.ts'
@@ -9,24 +9,35 @@ export const doors = ['haproxy', 'pgbouncer'] as const
 
 export type Door = (typeof doors)[number]
 
+const none: Tokens = new Set()
+
 /** A cluster as the ground of one experiment, with databases that go with it. */
 export class ClusterGround implements Ground {
   readonly host = '127.0.0.1'
   readonly running = true
   /** Where its clients connect. */
   readonly port: number
+  /** How often the fault makes the cluster fail over. */
+  planned = 0
   /** What is left of the primary that died. */
   dead: DeadServer | undefined
   readonly #cluster: PatroniCluster
   readonly #mode: Mode
   readonly #bouncer: Bouncer | undefined
   readonly #databases: string[] = []
-  #settled: Promise<void> | undefined
+  readonly #began: number
+  #failovers: Promise<number> | undefined
 
-  private constructor(cluster: PatroniCluster, mode: Mode, bouncer: Bouncer | undefined) {
+  private constructor(
+    cluster: PatroniCluster,
+    mode: Mode,
+    bouncer: Bouncer | undefined,
+    began: number,
+  ) {
     this.#cluster = cluster
     this.#mode = mode
     this.#bouncer = bouncer
+    this.#began = began
     this.port = bouncer?.port ?? cluster.port
   }
 
@@ -34,7 +45,7 @@ export class ClusterGround implements Ground {
     const target = { host: '127.0.0.1', port: cluster.port }
     const settings = { default_pool_size: 20, server_login_retry: 1 }
     const bouncer = door === 'pgbouncer' ? await Bouncer.start(target, settings) : undefined
-    return new ClusterGround(cluster, mode, bouncer)
+    return new ClusterGround(cluster, mode, bouncer, await cluster.timeline())
   }
 
   async createDatabase(): Promise<string> {
@@ -48,12 +59,24 @@ export class ClusterGround implements Ground {
     return this.#cluster.sql(text, values)
   }
 
-  /** What a primary took with it; under synchronous replication that excuses nobody. */
-  async lost(database: string): Promise<ReadonlySet<string>> {
-    this.#settled ??= this.#cluster.settled(this.#mode)
-    await this.#settled
-    if (this.dead === undefined || this.#mode === 'sync') return new Set()
-    return await this.dead.tokens(database)
+  /** How often the cluster has failed over, once it is well again. */
+  failovers(): Promise<number> {
+    this.#failovers ??= this.#cluster
+      .settled(this.#mode)
+      .then(() => this.#cluster.timeline())
+      .then((timeline) => timeline - this.#began)
+    return this.#failovers
+  }
+
+  /**
+   * What primaries took with them; under synchronous replication that excuses nobody. Where the cluster failed over
+   * more often than it was made to, as it does on a machine that is too busy, nobody kept what the others had.
+   */
+  async lost(database: string): Promise<Tokens> {
+    const unplanned = (await this.failovers()) > this.planned
+    if (this.#mode === 'sync') return none
+    if (unplanned) return { has: () => true }
+    return (await this.dead?.tokens(database)) ?? none
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -91,12 +91,6 @@ export class Member {
     this.#patroni?.kill()
   }
 
-  /** PostgreSQL goes on meanwhile. */
-  restartPatroni(): void {
-    this.killPatroni()
-    this.start()
-  }
-
   /** The power fails: everything that runs here is gone at once. */
   kill(): void {
     this.freeze()
@@ -108,8 +102,15 @@ export class Member {
     signalAll(processesIn(this.directory), 'SIGSTOP')
   }
 
+  /**
+   * PostgreSQL goes on where it stood; Patroni is started anew. Patroni that was frozen itself (3.0.2 with etcd)
+   * takes the lead back from its successor, and the cluster throws away what was committed meanwhile, synchronous
+   * replication or not: what a watchdog is for, which resets such a machine.
+   */
   thaw(): void {
+    this.killPatroni()
     signalAll(processesIn(this.directory), 'SIGCONT')
+    this.start()
   }
 
   /** Copies the data directory as a crash at this moment would leave it. */

@@ -12,13 +12,11 @@ import { balancerTo } from './haproxy.ts'
 import { Member, ownDirectory, type Site } from './member.ts'
 import type { Programs } from './programs.ts'
 
-/** Whether a commit waits until a standby has it. */
+/** Whether a commit waits until a standby has it, and goes on waiting where there is none. */
 export type Mode = 'async' | 'sync'
 
 const names = ['n1', 'n2', 'n3']
 const lookAgainMs = 250
-/** A cluster that is not well by itself after so long is helped. */
-const patienceMs = 40_000
 
 interface Seen {
   readonly role: string
@@ -91,10 +89,17 @@ export class PatroniCluster {
 
   /** Changes whether commits wait for a standby; resolves when all members do it that way. */
   async replicate(mode: Mode): Promise<void> {
-    const body = JSON.stringify({ synchronous_mode: mode === 'sync' })
+    const on = mode === 'sync'
+    const body = JSON.stringify({ synchronous_mode: on, synchronous_mode_strict: on })
     const answer = await (await this.primary()).ask('/config', { method: 'PATCH', body })
     if (!answer.ok) throw new Error(`Patroni refused ${mode}: ${await answer.text()}`)
     await this.settled(mode)
+  }
+
+  /** The primary's timeline: one more after each failover. */
+  async timeline(): Promise<number> {
+    const leader = (await this.#members()).find(({ role }) => role === 'leader')
+    return leader?.timeline ?? 0
   }
 
   /** Has Patroni give the leadership to another member. */
@@ -106,17 +111,12 @@ export class PatroniCluster {
 
   /** Waits until the whole cluster is well: every standby follows the primary, and is up to date. */
   async settled(mode: Mode): Promise<void> {
-    let patient = performance.now() + patienceMs
     const look = async (): Promise<boolean> => {
       if (await this.#isWell(mode).catch(() => false)) return true
       await sleep(lookAgainMs)
-      if (performance.now() < patient) return false
-      patient += patienceMs
-      // Patroni that was frozen may see etcd as it was for ever ("updated by someone else", 3.0.2).
-      ;(await this.primary()).restartPatroni()
       return false
     }
-    await until(look, { what: `the cluster to be well (${mode})`, timeoutMs: 180_000 })
+    await until(look, { what: `the cluster to be well (${mode})`, timeoutMs: 120_000 })
   }
 
   async dispose(): Promise<void> {
@@ -147,9 +147,13 @@ export class PatroniCluster {
     return found.length > 0
   }
 
-  async #isWell(mode: Mode): Promise<boolean> {
+  async #members(): Promise<readonly Seen[]> {
     const answer = await (await this.primary()).ask('/cluster')
-    const { members } = (await answer.json()) as { members: readonly Seen[] }
+    return ((await answer.json()) as { members: readonly Seen[] }).members
+  }
+
+  async #isWell(mode: Mode): Promise<boolean> {
+    const members = await this.#members()
     const roles = members.map(({ role }) => role)
     const states = members.map(({ state }) => state)
     const [row] = await this.sql(

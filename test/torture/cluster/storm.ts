@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type Entry, Experiment, type Finding } from '../../lanes/experiment.ts'
 import type { Workload } from '../../lanes/messages.ts'
 import type { Watcher } from '../../lanes/progress.ts'
-import { type ClusterFault, inflict } from './faults.ts'
+import { type ClusterFault, failoversIn, inflict } from './faults.ts'
 import { ClusterGround } from './ground.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Mode, PatroniCluster } from './patroni-cluster.ts'
@@ -23,6 +23,8 @@ export interface Storm {
   readonly loop: readonly number[]
   /** When the fault began, in milliseconds since the clients did. */
   readonly begun: number
+  /** How often the cluster failed over: more often than planned where the machine is too busy. */
+  readonly failovers: number
   /** How long it lasted, in milliseconds. */
   readonly end: number
 }
@@ -39,6 +41,7 @@ export async function storm(
   const { seed, through } = options
   await cluster.settled(mode)
   const ground = await ClusterGround.on(cluster, mode, through)
+  ground.planned = failoversIn[fault]
   const url = await probed(ground)
   const setup = { entries: entriesOf(options), workload: workloadOf(options), seed }
   const experiment = await Experiment.on(ground, setup, signal)
@@ -56,7 +59,8 @@ export async function storm(
     const end = experiment.now
     await loop.stop()
     const findings = await experiment.finish(hangMs, signal)
-    return { findings, loop: loop.successes, begun: from, end }
+    const failovers = await ground.failovers()
+    return { findings, loop: loop.successes, begun: from, end, failovers }
   } finally {
     watcher.unwatch()
     await loop.stop()
