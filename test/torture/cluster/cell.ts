@@ -32,7 +32,7 @@ export function cellsOf(
   return findings.map((finding) => {
     const { faults: _, ...verdict } = verdictOf({ finding, faults: {}, end })
     const { history } = finding.lane
-    const gaps = gapsOf([...history.acknowledged, end])
+    const gaps = gapsOf([0, ...history.acknowledged, end])
     const own = longest(gaps.filter((gap) => gap.from < outage.to && gap.to > outage.from))
     return {
       fault,
