@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeadServer } from './dead-server.ts'
 import type { Member } from './member.ts'
-import type { PatroniCluster } from './patroni-cluster.ts'
+import type { Mode, PatroniCluster } from './patroni-cluster.ts'
 
 /** What can be done to a cluster. */
 export const clusterFaults = [
@@ -23,7 +23,7 @@ export const failoversIn: Readonly<Record<ClusterFault, number>> = {
   cut: 0,
 }
 
-/** How long a primary's standbys hear nothing before it dies: what it does then is theirs no more. */
+/** How long somebody hears nothing of a primary before it goes. */
 const unheardMs = 300
 /** How long a member that was replaced stays away. */
 const awayMs = 3000
@@ -36,6 +36,7 @@ const cutMs = 4000
  */
 export async function inflict(
   fault: ClusterFault,
+  mode: Mode,
   cluster: PatroniCluster,
 ): Promise<DeadServer | undefined> {
   const primary = await cluster.primary()
@@ -44,14 +45,16 @@ export async function inflict(
       await cluster.switchover(primary)
       return undefined
     case 'cut':
+      primary.front.set('mute')
+      await sleep(unheardMs)
       primary.front.set('refuse')
       await sleep(cutMs)
       primary.front.set('pass')
       return undefined
     case 'kill-node':
-      return await replace(cluster, primary, () => primary.kill(), start)
+      return await replace(mode, cluster, primary, () => primary.kill(), start)
     case 'freeze-node':
-      return await replace(cluster, primary, () => primary.freeze(), thaw)
+      return await replace(mode, cluster, primary, () => primary.freeze(), thaw)
     case 'kill-patroni':
       primary.killPatroni()
       await cluster.primary(primary)
@@ -62,20 +65,28 @@ export async function inflict(
 const start = (member: Member): void => member.start()
 const thaw = (member: Member): void => member.thaw()
 
-/** Takes a primary away whose last moments no standby hears of. */
+/**
+ * Takes a primary away. Under asynchronous replication its standbys hear nothing of its last moments: what it
+ * acknowledged then is gone with it. Under synchronous replication its clients do: what it did then is there, and
+ * nobody was told.
+ */
 async function replace(
+  mode: Mode,
   cluster: PatroniCluster,
   primary: Member,
   takeAway: () => void,
   bringBack: (member: Member) => void,
 ): Promise<DeadServer> {
-  primary.replication.set('freeze')
+  if (mode === 'async') primary.replication.set('freeze')
+  else primary.front.set('mute')
   await sleep(unheardMs)
   takeAway()
   // What was on its way never arrives.
   primary.replication.set('refuse')
+  primary.front.set('refuse')
   await cluster.primary(primary)
   primary.replication.set('pass')
+  primary.front.set('pass')
   return await comeBack(cluster, primary, bringBack)
 }
 

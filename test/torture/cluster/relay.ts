@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** What a relay does with what comes by. */
-export type Traffic = 'pass' | 'refuse' | 'freeze'
+/** What a relay does with what comes by; `mute` lets the server hear everything, and nobody hear the server. */
+export type Traffic = 'pass' | 'mute' | 'freeze' | 'refuse'
 
 /** A stretch of network between two programs of a cluster, which can be cut and frozen. */
 export class Relay {
@@ -25,7 +25,7 @@ export class Relay {
     return new Relay(listening, target)
   }
 
-  /** From now on: everything passes, or nothing does and what was open is reset, or nothing moves. */
+  /** From now on, for what is open and for what comes. Whoever is refused is reset. */
   set(traffic: Traffic): void {
     this.#traffic = traffic
     for (const pair of this.#pairs) this.#apply(pair)
@@ -50,14 +50,11 @@ export class Relay {
   }
 
   #apply([near, far]: readonly [Socket, Socket]): void {
-    if (this.#traffic === 'pass') {
-      near.pipe(far)
-      far.pipe(near)
-      return
-    }
     near.unpipe(far).pause()
     far.unpipe(near).pause()
-    if (this.#traffic === 'freeze') return
+    if (this.#traffic === 'pass' || this.#traffic === 'mute') near.pipe(far)
+    if (this.#traffic === 'pass') far.pipe(near)
+    if (this.#traffic !== 'refuse') return
     reset(near)
     reset(far)
   }

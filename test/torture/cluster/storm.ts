@@ -53,7 +53,7 @@ export async function storm(
     await sleep(warmUpMs, undefined, { signal })
     watcher.phase(`${fault} (${mode})`)
     const from = experiment.now
-    ground.dead = await inflict(fault, cluster)
+    ground.dead = await inflict(fault, mode, cluster)
     await loop.steady(from)
     await sleep(aftermathMs, undefined, { signal })
     const end = experiment.now
