@@ -1,7 +1,7 @@
 import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
 import { titles } from '../subjects/index.ts'
-import type { Experiment } from './experiment.ts'
+import type { Contestant } from './experiment.ts'
 import type { Lane } from './lane.ts'
 
 const redrawMs = 200
@@ -10,12 +10,18 @@ const sliceMs = 500
 const slices = 20
 const bars = [...' ▁▂▃▄▅▆▇█']
 
+/** What can be watched: an experiment, as far as that takes. */
+export interface Watched {
+  readonly now: number
+  readonly contestants: readonly Pick<Contestant, 'lane'>[]
+}
+
 /** Who watches an experiment. */
 export interface Watcher {
   /** What is being done now. */
   phase(text: string): void
   /** These lanes are about to begin. */
-  watch(experiment: Experiment): void
+  watch(experiment: Watched): void
   /** They are done. */
   unwatch(): void
 }
@@ -23,7 +29,7 @@ export interface Watcher {
 /** Shows what goes on: on a terminal one line per lane, drawn again and again; elsewhere a line now and then. */
 export class Progress implements Watcher {
   readonly #stream: NodeJS.WriteStream
-  #experiment: Experiment | undefined
+  #experiment: Watched | undefined
   #phase = ''
   #timer: NodeJS.Timeout | undefined
   #drawn = 0
@@ -38,7 +44,7 @@ export class Progress implements Watcher {
     else this.#stream.write(`${text}\n`)
   }
 
-  watch(experiment: Experiment): void {
+  watch(experiment: Watched): void {
     this.#experiment = experiment
     if (this.#stream.isTTY) this.#timer = setInterval(() => this.#draw(), redrawMs)
     else this.#timer = setInterval(() => this.#log(experiment), lineMs)
@@ -99,7 +105,7 @@ export class Progress implements Watcher {
       .padStart(slices)
   }
 
-  #log({ now }: Experiment): void {
+  #log({ now }: Watched): void {
     const counts = this.#lanes().map(({ order, history }) => {
       const { acknowledged, failed, crashes } = history
       const name = `${order.subject}${order.reprise === false ? '' : '+reprise'}`

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { fullJitter } from '../src/pace/backoff.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { Deadline } from '../src/pace/deadline.ts'
@@ -110,6 +110,38 @@ describe('the gate of a server', () => {
     expect(gate.down).toBe(true)
     ;(await gate.enter(never)).succeeded()
   })
+  it.each([
+    ['unanswered', undefined, 250],
+    ['unanswered', 40, 40],
+    ['failed', undefined, 1000],
+    ['failed', 40, 40],
+  ] as const)(
+    'has a prober that %s wait at the most, with a cap of %s, %s ms',
+    async (end, cap, most) => {
+      vi.useFakeTimers()
+      const random = vi.spyOn(Math, 'random').mockReturnValue(1)
+      try {
+        const gate = new Gate({}, { cap })
+        for (let failures = 1; failures <= 10; failures++) {
+          const entered = gate.enter(never)
+          await vi.advanceTimersByTimeAsync(1000)
+          ;(await entered)[end]()
+        }
+        let admitted = false
+        const next = gate.enter(never).then((pass) => {
+          admitted = true
+          pass.abandoned()
+        })
+        await vi.advanceTimersByTimeAsync(most - 1)
+        expect(admitted).toBe(false)
+        await vi.advanceTimersByTimeAsync(1)
+        await next
+      } finally {
+        random.mockRestore()
+        vi.useRealTimers()
+      }
+    },
+  )
   it('lets nobody wait past their deadline', async () => {
     const gate = new Gate({ concurrency: 1 })
     const inside = await gate.enter(never)

@@ -12,9 +12,18 @@ export interface Pass {
   succeeded(): void
   /** The server is down, starting or full; the error says which. */
   failed(error?: unknown): void
+  /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
+  unanswered(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
+
+/**
+ * The last ceiling of the waits for a server that is not there, in milliseconds. Whoever refuses a socket
+ * (a kernel, a balancer without a primary) is not the server, and a try costs it next to nothing; one that
+ * is starting or full spends a process on each.
+ */
+const unansweredCap = 250
 
 interface Waiter {
   readonly admit: (pass: Pass) => void
@@ -147,15 +156,23 @@ export class Gate {
         leave()
       },
       failed: (error) => {
-        this.#lastFailure = error
-        // Those who were inside together failed of one cause: it counts once.
-        if (this.#failures === failuresBefore) {
-          this.#failures += 1
-          this.#notBefore = performance.now() + fullJitter(this.#failures, this.#backoff)
-        }
+        this.#fail(error, failuresBefore, this.#backoff)
+        leave()
+      },
+      unanswered: (error) => {
+        const cap = Math.min(this.#backoff.cap ?? unansweredCap, unansweredCap)
+        this.#fail(error, failuresBefore, { ...this.#backoff, cap })
         leave()
       },
       abandoned: leave,
     }
+  }
+
+  #fail(error: unknown, failuresBefore: number, backoff: BackoffOptions): void {
+    this.#lastFailure = error
+    // Those who were inside together failed of one cause: it counts once.
+    if (this.#failures !== failuresBefore) return
+    this.#failures += 1
+    this.#notBefore = performance.now() + fullJitter(this.#failures, backoff)
   }
 }

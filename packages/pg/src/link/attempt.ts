@@ -37,6 +37,8 @@ export type Tried = 'connected' | 'unsuited' | 'missed' | 'refused' | 'unsettled
 export interface Outcome {
   readonly tried: Tried
   readonly error?: unknown
+  /** Whether nobody took the socket: it was refused, or ended before a byte came. */
+  readonly nobody?: boolean
 }
 
 /** Tries once to open a connection, and to settle what has to be settled on it. */
@@ -67,10 +69,18 @@ export async function attempt(
     }
     const refused = takesNo && error === connection.errorFrame
     const passing = limit.signal.aborted || isPassingFailure(error, connection, proven)
-    return { tried: refused || !passing ? 'refused' : 'missed', error }
+    if (refused || !passing) return { tried: 'refused', error }
+    return { tried: 'missed', error, nobody: wasNobody(error, connection) }
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Whether the socket was refused, or ended before a byte came: as by a balancer that has no server. */
+function wasNobody(error: unknown, { bytesRead, closed }: Connection): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (bytesRead > 0) return false
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || (code === undefined && closed)
 }
 
 /** Names that were resolved before in this process: not finding one of these passes by itself. */

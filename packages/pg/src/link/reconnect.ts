@@ -69,8 +69,9 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
       pass.abandoned()
       throw error
     })
-    if (round === undefined) {
-      pass.failed(whyNot(failures))
+    if (round.tried === 'missed') {
+      if (round.nobody) pass.unanswered(round.error)
+      else pass.failed(round.error)
     } else if (round.tried === 'given up') {
       pass.abandoned()
       throw gaveUp(String(deadline.signal.reason))
@@ -89,22 +90,24 @@ interface Round extends Outcome {
   readonly connection?: Connection
 }
 
-/** Tries each server once, until one decides; undefined where none did. */
+/** Tries each server once, until one decides; all are missed where none did. */
 async function goRound(
   search: Search,
   deadline: Deadline,
   number: number,
   failures: Failures,
-): Promise<Round | undefined> {
+): Promise<Round> {
   const stops = await unlessAborted(search.stops(), deadline.signal)
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
+  let nobody = true
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
     const place = placeOf(address)
     if (unresolved !== undefined) {
       if (!isPassingName(unresolved, address.host)) lasting += 1
       failures.set(place, { address, error: unresolved })
+      nobody = false
       continue
     }
     const share = deadline.remaining / (stops.length - at)
@@ -117,11 +120,12 @@ async function goRound(
       if (unheard && !failures.has(place)) failures.set(place, { address, error: undefined })
       return found
     }
+    nobody &&= found.nobody === true
     failures.set(place, { address, error: found.error })
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
-  return unknown ? { tried: 'refused', error: whyNot(failures) } : undefined
+  return { tried: unknown ? 'refused' : 'missed', error: whyNot(failures), nobody }
 }
 
 /** A resolver of names cannot be interrupted. */
@@ -165,8 +169,10 @@ async function visit(
     proven: (own ?? gate).proven,
     settle: (opened) => settle(opened, stop),
   })
-  if (found.tried === 'missed') pass?.failed(found.error)
-  else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
+  if (found.tried === 'missed') {
+    if (found.nobody) pass?.unanswered(found.error)
+    else pass?.failed(found.error)
+  } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
   else pass?.succeeded()
   return { ...found, connection }
 }
