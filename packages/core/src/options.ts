@@ -1,3 +1,4 @@
+import { isLog, type Log } from './log.ts'
 import { isPoolOrClient } from './misuse.ts'
 import type { BackoffOptions } from './pace/backoff.ts'
 import type { BudgetOptions } from './pace/budget.ts'
@@ -39,6 +40,8 @@ export interface RepriseOptions {
    * half-open and is given up. Default 5 000.
    */
   readonly probeAfter?: number | undefined
+  /** Where what happens to these sessions is written, one line for each incident. Default nowhere. */
+  readonly log?: Log | undefined
   readonly backoff?: BackoffOptions | undefined
   readonly budget?: BudgetOptions | undefined
   readonly gate?: GateOptions | undefined
@@ -54,6 +57,7 @@ export interface Settings {
   readonly operatorAfter: number
   readonly probeAfter: number
   readonly failFast: boolean
+  readonly log: Log | undefined
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -87,6 +91,8 @@ const group =
     )
     return good ? undefined : wanted
   }
+const log: Check = (value) =>
+  isLog(value) ? undefined : 'an object with info (or log), warn and error, such as console'
 const witness: Check = (value) => {
   if (value === 'xid' || value === 'off') return undefined
   const token = (value as { token?: unknown } | null)?.token
@@ -104,6 +110,7 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   operatorAfter: amount,
   probeAfter: milliseconds,
   failFast: flag,
+  log,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -148,6 +155,7 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     operatorAfter: options.operatorAfter ?? 10_000,
     probeAfter: options.probeAfter ?? 5000,
     failFast: options.failFast ?? false,
+    log: options.log,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},

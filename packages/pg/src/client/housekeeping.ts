@@ -1,5 +1,5 @@
 import { analyze, fullJitter } from '@reprise/core'
-import { recover } from '../recovery/recovery.ts'
+import { recoverAndTell } from '../recovery/account.ts'
 import type { Conversation } from './conversation.ts'
 
 /*
@@ -64,12 +64,16 @@ export async function listenAgain(
   if (!keepsAlive) timer.unref()
 }
 
-/** Puts a connection, and the open transaction, in place for work that cannot be sent again. */
-export async function mend(conversation: Conversation): Promise<Error | undefined> {
+/**
+ * Puts a connection, and the open transaction, in place for work that cannot be sent again.
+ * @param mark that of the work, if it is somebody's
+ */
+export async function mend(conversation: Conversation, mark?: object): Promise<Error | undefined> {
   const probe = new conversation.Exchange('SELECT 1')
   probe.statement = analyze('SELECT 1')
   probe.muted = true
-  const { failure } = await recover(conversation, probe, conversation.link.connection)
+  probe.mark = mark
+  const { failure } = await recoverAndTell(conversation, probe, conversation.link.connection)
   conversation.link.arrived()
   return failure
 }

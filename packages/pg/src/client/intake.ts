@@ -1,4 +1,4 @@
-import { analyze } from '@reprise/core'
+import { analyze, isHeard, publish } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import {
   configOf,
@@ -89,6 +89,7 @@ export class Intake {
 
   #ask(exchange: Exchange, timeout: number | undefined): void {
     limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
+    exchange.mark = this.#mark()
     const once = this.#queue.free && this.#conversation.isFinal
     const failure = ready(exchange, this.#shared.mapper, this.#named, once)
     this.#shared.abandon(processToKill(exchange))
@@ -124,9 +125,18 @@ export class Intake {
     const told = values ?? callback
     if (!submittable.callback && typeof told === 'function') submittable.callback = told
     const run = new SubmittableRun(submittable, analyze(textOf(submittable)), this.#submittables)
+    run.mark = this.#mark()
     run.limit(this.#timeoutOf(submittable), () => this.#expire(run))
     this.#queue.add(run)
     return submittable
+  }
+
+  /** Says that a statement was asked for, to whoever wants to know in which context. */
+  #mark(): object | undefined {
+    if (!isHeard('reprise:statement')) return undefined
+    const statement = {}
+    publish('reprise:statement', { session: this.#conversation.id, statement })
+    return statement
   }
 
   #timeoutOf(config: unknown): number {

@@ -37,6 +37,8 @@ export class SubmittableRun {
   failed = false
   /** What it was told of a loss. */
   loss: Error | undefined
+  /** By which whoever heard of the statement knows it again; undefined where nobody listened. */
+  mark: object | undefined
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner

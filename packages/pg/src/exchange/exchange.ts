@@ -78,6 +78,10 @@ export interface Exchange extends PgQuery, InFlight {
   lostInFlight: number
   /** How often the server crashed while it was in flight. */
   crashes: number
+  /** How many statements of its transaction were executed again for it, the last time. */
+  replayed: number
+  /** By which whoever heard of the statement knows it again; undefined where nobody listened. */
+  mark: object | undefined
   /** For a COMMIT: the re-runnable callback that it ends. */
   unit: Unit | undefined
   /** Puts it in the hands of a connection. */

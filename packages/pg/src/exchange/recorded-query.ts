@@ -47,6 +47,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     losses = 0
     lostInFlight = 0
     crashes = 0
+    replayed = 0
+    mark: object | undefined = undefined
     unit: Unit | undefined = undefined
     ownFailed = false
     /** Whether anything was written behind its end. */
@@ -197,6 +199,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.losses = this.losses
       copy.lostInFlight = this.lostInFlight
       copy.crashes = this.crashes
+      copy.replayed = this.replayed
+      copy.mark = this.mark
       copy.unit = this.unit
       copy.guarded = this.guarded
       copy.muted = this.muted

@@ -72,13 +72,14 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     refuseWitness(server) {
       if (server.witnessRefused) return
       server.witnessRefused = true
-      if (settings.witness !== 'off') publish('reprise:advice', { advice: noWitness })
+      const { log } = settings
+      if (settings.witness !== 'off') publish('reprise:advice', { advice: noWitness }, log)
     },
     Base,
     Exchange: exchangeClassOf(Query),
     wrapper: wrapperOf(Base),
     mapper: valueMapperOf(Query),
-    reaper: new Reaper(),
+    reaper: new Reaper(settings.log),
     preparing: true,
     histories: new FormHistories(),
     names(host, port, database) {

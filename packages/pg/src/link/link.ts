@@ -133,7 +133,8 @@ export class Link {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    const announced = announceWaiting(this.from, this.server, deadline)
+    const { log } = this.#shared.settings
+    const announced = announceWaiting(this.from, this.server, deadline, log)
     const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
       const duration = performance.now() - from

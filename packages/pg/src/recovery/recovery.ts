@@ -6,7 +6,6 @@ import {
   isGenuine,
   type Loss,
   type Outcome,
-  publish,
   type Reason,
   surfaced,
   suspendedSince,
@@ -20,6 +19,7 @@ import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
 import { StateNotRestored } from '../transaction/state.ts'
 import { mayHide, type Transaction } from '../transaction/transaction.ts'
 import { prepare, type Recoverable, type Step } from './preparation.ts'
+import { tellSurfaced } from './surface.ts'
 
 /** How the work ended after all: with its own answer, or with a failure to surface. */
 export interface Settlement {
@@ -33,16 +33,16 @@ export interface Settlement {
  *
  * @param first the work, in flight or never sent
  * @param lost the connection that it was on, or would have been sent on
- * @param known what is known of the loss, when it is not what the evidence says
+ * @param known what the evidence says of the loss, or is known besides
  */
 export async function recover(
   session: Recoverable,
   first: Exchange,
   lost: Connection,
-  known?: Loss,
+  known: Loss,
 ): Promise<Settlement> {
   let work = first
-  let loss = known ?? session.lossOf(work, lost)
+  let loss = known
   let cause: unknown = causeOf(work, lost)
   let left = session.settings.deadline
   let suspect = count(work, loss, lost)
@@ -221,14 +221,7 @@ function surface(
     detail: unreached(reason, session.link.connection.client, cause),
     cause,
   })
-  publish('reprise:surface', {
-    ...session.link.from,
-    condition: failure.condition,
-    outcome: failure.outcome,
-    code: failure.code,
-    attempts: failure.attempts,
-    advice: failure.advice,
-  })
+  tellSurfaced(session, failure)
   return { work, failure }
 }
 
