@@ -28,24 +28,14 @@ export interface LossEvent extends FromSession {
 
 /** What each channel of `node:diagnostics_channel` carries. Durations are milliseconds. */
 export interface Events {
-  /**
-   * A statement was asked for; it is not sent yet. Said of each, in the asker's own asynchronous
-   * context, so that whoever traces can tell later in which one its recovery belongs.
-   */
-  'reprise:statement': {
-    readonly session: number
-    /** Stands for this statement, and only for it: the same object as in its `reprise:recovery`. */
-    readonly statement: object
-  }
   /** A connection ended that was not told to. */
   'reprise:loss': LossEvent
   /**
    * Work that was lost, or found its connection lost, was carried to its end: one for each such work,
-   * when it is over.
+   * when it is over. Said in the asynchronous context in which the work was asked for, if somebody
+   * listened to this channel then.
    */
   'reprise:recovery': LossEvent & {
-    /** As in `reprise:statement`; undefined for the session's own, and where nobody listened to that. */
-    readonly statement: object | undefined
     /**
      * What mended it: a `replay` of its transaction, a `repeat` of the statement alone, a new
      * connection for what had not been sent (`reconnect`), or an `answer` that was known or found out.

@@ -4,7 +4,6 @@ import type { Events } from './events.ts'
 import { type Log, write } from './log.ts'
 
 const channels: { readonly [N in keyof Events]: Channel } = {
-  'reprise:statement': channel('reprise:statement'),
   'reprise:loss': channel('reprise:loss'),
   'reprise:recovery': channel('reprise:recovery'),
   'reprise:reconnect': channel('reprise:reconnect'),

@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Logger } from '@nestjs/common'
 import { counters, type Log, type RepriseOptions, reprise } from '@reprise/pg'
-import pg from 'pg'
+import Cursor from 'pg-cursor'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import { freePort } from '../../../test/kit/free-port.ts'
@@ -250,39 +252,61 @@ describe('counters()', () => {
 })
 
 describe('what is told of a recovery', () => {
-  it('is one event, with the statement that was asked for in its own context', async () => {
-    using statements = listen('reprise:statement')
-    using recoveries = listen('reprise:recovery')
+  it('is one event, in the context of whoever asked', async () => {
+    const asker = new AsyncLocalStorage<string>()
+    const told: unknown[] = []
+    const hear = (event: unknown): unknown => told.push([asker.getStore(), event])
+    subscribe('reprise:recovery', hear)
     await withClient(server.url, async (client) => {
-      await client.query('BEGIN')
-      await client.query('SELECT 1')
+      await asker.run('first', async () => {
+        await client.query('BEGIN')
+        await client.query('SELECT 1')
+      })
       await kill(server, client)
-      await client.query('SELECT 2')
+      await asker.run('second', () => client.query('SELECT 2'))
       await client.query('COMMIT')
     })
-    expect(statements.seen).toHaveLength(4)
-    expect(recoveries.seen).toEqual([
-      {
-        session: expect.any(Number),
-        host: server.host,
-        port: server.port,
-        database: 'postgres',
-        applicationName: undefined,
-        condition: 'admin_shutdown',
-        sqlstate: '57P01',
-        evidence: 'frame',
-        outcome: 'rolled-back',
-        idle: true,
-        inTransaction: true,
-        statement: statements.seen[2]?.statement,
-        by: 'replay',
-        surfaced: undefined,
-        code: undefined,
-        attempts: 1,
-        statements: 2,
-        duration: expect.any(Number),
-      },
+    unsubscribe('reprise:recovery', hear)
+    expect(told).toEqual([
+      [
+        'second',
+        {
+          session: expect.any(Number),
+          host: server.host,
+          port: server.port,
+          database: 'postgres',
+          applicationName: undefined,
+          condition: 'admin_shutdown',
+          sqlstate: '57P01',
+          evidence: 'frame',
+          outcome: 'rolled-back',
+          idle: true,
+          inTransaction: true,
+          by: 'replay',
+          surfaced: undefined,
+          code: undefined,
+          attempts: 1,
+          statements: 2,
+          duration: expect.any(Number),
+        },
+      ],
     ])
+  })
+  it('in that of a cursor as well, which waits for the connection that carries it', async () => {
+    const asker = new AsyncLocalStorage<string>()
+    const told: unknown[] = []
+    const hear = (): unknown => told.push(asker.getStore())
+    subscribe('reprise:recovery', hear)
+    await withClient(server.url, async (client) => {
+      await kill(server, client)
+      await asker.run('reader', async () => {
+        const cursor = client.query(new Cursor('SELECT 1 AS one'))
+        expect(await cursor.read(1)).toEqual([{ one: 1 }])
+        await cursor.close()
+      })
+    })
+    unsubscribe('reprise:recovery', hear)
+    expect(told).toEqual(['reader'])
   })
   it('and a loss while nothing was in flight says that the open transaction is gone', async () => {
     using losses = listen('reprise:loss')
@@ -298,15 +322,5 @@ describe('what is told of a recovery', () => {
       [true, false, 'not-sent'],
       [true, true, 'rolled-back'],
     ])
-  })
-  it('has no statement where nobody listened when it was asked for', async () => {
-    using recoveries = listen('reprise:recovery')
-    const pool = new pg.Pool({ connectionString: server.url, max: 1, ...reprise() })
-    const client = await pool.connect()
-    await kill(server, client)
-    await client.query('SELECT 1')
-    client.release()
-    await pool.end()
-    expect(recoveries.seen).toMatchObject([{ by: 'reconnect', statement: undefined }])
   })
 })

@@ -1,4 +1,5 @@
 import { analyze, fullJitter } from '@reprise/core'
+import type { Within } from '../exchange/exchange.ts'
 import { recoverAndTell } from '../recovery/account.ts'
 import type { Conversation } from './conversation.ts'
 
@@ -66,13 +67,16 @@ export async function listenAgain(
 
 /**
  * Puts a connection, and the open transaction, in place for work that cannot be sent again.
- * @param mark that of the work, if it is somebody's
+ * @param within the context of the work, if it is known
  */
-export async function mend(conversation: Conversation, mark?: object): Promise<Error | undefined> {
+export async function mend(
+  conversation: Conversation,
+  within?: Within,
+): Promise<Error | undefined> {
   const probe = new conversation.Exchange('SELECT 1')
   probe.statement = analyze('SELECT 1')
   probe.muted = true
-  probe.mark = mark
+  probe.within = within
   const { failure } = await recoverAndTell(conversation, probe, conversation.link.connection)
   conversation.link.arrived()
   return failure

@@ -98,7 +98,7 @@ export class Submittables implements SubmittableOwner {
 
   /** It cannot be sent again, but what comes before it can be put in place. */
   async #beginLater(run: SubmittableRun): Promise<void> {
-    const failure = await mend(this.#conversation, run.mark)
+    const failure = await mend(this.#conversation, run.within)
     const conversation = this.#conversation
     const { transaction, link } = conversation
     if (failure === undefined && link.connection.usable) {

@@ -16,7 +16,7 @@ import {
   type Wire,
 } from '../connection/wire.ts'
 import { escortedClassOf, isOpen } from './escorted-query.ts'
-import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
+import type { Ending, Exchange, ExchangeClass, ExchangeOwner, Within } from './exchange.ts'
 import { tapeEnd, tapeNotice, tapeRow } from './tape.ts'
 
 const nobody: ExchangeOwner = { settled: () => undefined }
@@ -48,7 +48,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     lostInFlight = 0
     crashes = 0
     replayed = 0
-    mark: object | undefined = undefined
+    within: Within | undefined = undefined
     unit: Unit | undefined = undefined
     ownFailed = false
     /** Whether anything was written behind its end. */
@@ -200,7 +200,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.lostInFlight = this.lostInFlight
       copy.crashes = this.crashes
       copy.replayed = this.replayed
-      copy.mark = this.mark
+      copy.within = this.within
       copy.unit = this.unit
       copy.guarded = this.guarded
       copy.muted = this.muted

@@ -1,9 +1,9 @@
-import { Budget, Gate, type Settings } from '@reprise/core'
+import { Budget, Gate, type KnownServer, remember, type Settings } from '@reprise/core'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
 
 /** What all sessions of this process with one server share, whichever call made them. */
-export interface ServerShare {
+export interface ServerShare extends KnownServer {
   readonly budget: Budget
   readonly gate: Gate
   /** Whether the server would not answer a witness: none is sent to it any more. */
@@ -71,10 +71,17 @@ export function sharedWith(
   const { base, cap } = backoff
   const door = [host, port, gate.concurrency, base, cap]
   const name = JSON.stringify([database, user, capacity, deposit, perSecond, witness, ...door])
-  return servers.of(name, () => ({
-    budget: new Budget(budget),
-    gate: gates.of(JSON.stringify(door), () => new Gate(gate, backoff)),
-    witnessRefused: false,
-    probe: new SharedResource(),
-  }))
+  return servers.of(name, () => {
+    const share = {
+      host,
+      port,
+      database,
+      budget: new Budget(budget),
+      gate: gates.of(JSON.stringify(door), () => new Gate(gate, backoff)),
+      witnessRefused: false,
+      probe: new SharedResource<ProbeConnection>(),
+    }
+    remember(share)
+    return share
+  })
 }

@@ -13,8 +13,22 @@ export function lossAs({ condition, sqlstate, outcome, evidence }: Loss, found: 
   return { condition, sqlstate, outcome: gone ? 'rolled-back' : outcome, evidence, ...found }
 }
 
-/** Carries work to its end as {@link recover} does, and gives account of it when it is over. */
-export async function recoverAndTell(
+/**
+ * Carries work to its end as {@link recover} does, and gives account of it when it is over: both in the
+ * context in which it was asked for, where that is known.
+ */
+export function recoverAndTell(
+  session: Recoverable,
+  first: Exchange,
+  lost: Connection,
+  known?: Loss,
+): Promise<Settlement> {
+  const { within } = first
+  if (within === undefined) return accounted(session, first, lost, known)
+  return within(() => accounted(session, first, lost, known))
+}
+
+async function accounted(
   session: Recoverable,
   first: Exchange,
   lost: Connection,
@@ -33,7 +47,6 @@ export async function recoverAndTell(
     {
       ...session.link.from,
       ...lossAs(loss, found),
-      statement: first.mark,
       by: meansOf(first, work),
       surfaced: told?.outcome,
       code: told?.code,
