@@ -20,7 +20,7 @@ beforeAll(() => {
   execFileSync(process.execPath, ['packages/build.ts'], { cwd: root, stdio: 'inherit' })
 })
 
-test.each(['core', 'pg', 'opentelemetry', ...doors])(
+test.each(['core', 'pg', 'opentelemetry', 'drill', ...doors])(
   'import and require of %s are one instance',
   (name) => {
     const same = run(
@@ -71,7 +71,7 @@ test.each([
   }
 })
 
-test.each(['core', 'pg', 'opentelemetry', ...doors])('%s can be required', (name) => {
+test.each(['core', 'pg', 'opentelemetry', 'drill', ...doors])('%s can be required', (name) => {
   expect(run('commonjs', `console.log(JSON.stringify(typeof require('@reprise/${name}')))`)).toBe(
     'object',
   )
