@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 
 /** Where a drill is watched: what a process has. */
@@ -46,10 +47,11 @@ export async function confirmed(
 ): Promise<boolean | undefined> {
   if (!stdin.isTTY) return undefined
   const asking = createInterface({ input: stdin, output: stdout })
+  // Ctrl-C and Ctrl-D close it, and whoever asked would wait for ever.
+  const left = once(asking, 'close').then(() => '')
   try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `, { signal })).trim())
-  } catch {
-    return false
+    const answer = asking.question(`${question} [y/N] `, { signal }).catch(() => '')
+    return /^y(es)?$/i.test((await Promise.race([answer, left])).trim())
   } finally {
     asking.close()
   }

@@ -60,3 +60,22 @@ export async function telling(
     },
   }
 }
+
+/** Runs the command on a terminal, types an answer to its question, and gives what is to be read there. */
+export async function onTerminal(args: readonly string[], typed: string): Promise<string> {
+  const quoted = [process.execPath, '--conditions=@reprise/source', main, ...args].map(
+    (word) => `'${word}'`,
+  )
+  const child = spawn('script', ['-qec', quoted.join(' '), '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  let printed = ''
+  child.stdout.on('data', (text) => {
+    const asked = printed.includes('[y/N]')
+    printed += text
+    if (!asked && printed.includes('[y/N]')) child.stdin.write(typed)
+  })
+  await once(child, 'close')
+  return printed
+}

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { counters } from '@reprise/pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { until } from '../../../test/kit/index.ts'
-import { Command, run, telling } from './cli.ts'
+import { Command, onTerminal, run, telling } from './cli.ts'
 import { Load, Staging } from './staging.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -140,6 +141,35 @@ describe('what is not asked for is not touched', () => {
     await held.client.end()
   })
 })
+
+// `script` of util-linux runs a command on a terminal.
+describe.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'))(
+  'on a terminal',
+  () => {
+    it.each([
+      ['a no', 'n\n'],
+      ['nothing', '\n'],
+      ['Ctrl-C', '\x03'],
+      ['Ctrl-D', '\x04'],
+    ])('it asks, and takes %s for a no', async (_, typed) => {
+      const held = await staging.client('other', 'shop')
+      const printed = await onTerminal(on('signaller', '--for', '1s'), typed)
+      expect(printed).toContain('Nothing was touched.')
+      expect(held.ended).toBe(false)
+      await held.client.end()
+    })
+    it('it goes on after a yes, with progress on one line', async () => {
+      const held = await staging.client('other', 'shop')
+      const printed = await onTerminal(on('signaller', '--for', '1s'), 'y\n')
+      expect(printed).toContain('1 backend terminated in 1 s')
+      expect(held.ended).toBe(true)
+      const lines = printed.split('\u001b[2K').slice(1)
+      expect(lines.length).toBeGreaterThan(1)
+      expect(lines[0]).toMatch(/^0 of 1 s · \d terminated · 1 backend\r$/)
+      await held.client.end()
+    })
+  },
+)
 
 describe('--only', () => {
   it.each([

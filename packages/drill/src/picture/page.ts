@@ -31,7 +31,7 @@ export function page(drilled: Drilled): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <link rel="icon" href="data:,">
 <title>Fire drill: ${order.applicationName}</title>
 <style>${new Markup(style)}</style>
@@ -48,7 +48,7 @@ ${strips(drilled).map(drawn)}
 <h2>What was hit</h2>
 ${whoWasHit(history)}
 ${told && outcomesOf(told)}
-<footer>${startedAt.toISOString()}${troubles(history)}</footer>
+<footer>${startedAt.toISOString().replace('T', ' ').slice(0, 19)} UTC${troubles(history)}</footer>
 </main>
 </body>
 </html>

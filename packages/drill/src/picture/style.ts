@@ -13,7 +13,7 @@ export const style = `
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
+  margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: break-word;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   font-variant-numeric: tabular-nums;
 }
@@ -36,7 +36,8 @@ h2 { font-size: 18px; margin: 36px 0 12px; }
 .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: 13px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 7px 8px; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:last-child, th:last-child { text-align: right; white-space: nowrap; }
+th, td:last-child { white-space: nowrap; }
+th:first-child { padding-left: 0; } th:last-child, td:last-child { text-align: right; padding-right: 0; }
 tbody th { font-weight: 600; } td { color: var(--soft); } td:last-child { color: var(--ink); font-weight: 600; }
 code { font-size: 13px; background: var(--card); padding: 1px 5px; border-radius: 4px; }
 footer { margin-top: 36px; color: var(--soft); font-size: 13px; }
