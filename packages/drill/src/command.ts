@@ -82,6 +82,7 @@ async function exercise(
   await writeFile(report, page({ order, history, place: server.place }))
   const lines = [...summary(order, history), `The same as a picture: ${report}`]
   stdout.write(`${lines.join('\n')}\n`)
+  if (history.refusal !== undefined) return 2
   return history.counted !== undefined && surfacedIn(history.counted) > 0 ? 1 : 0
 }
 

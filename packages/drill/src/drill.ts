@@ -31,13 +31,16 @@ export async function drill(
   const looked = look(server, order, history, watch, looking.signal)
   let due = 1
   let before = performance.now()
-  while (history.lasted < order.lasting && !signal.aborted) {
+  while (history.lasted < order.lasting && !signal.aborted && history.refusal === undefined) {
     const now = performance.now()
     // What could not be hit in time is not made up for later.
     due = Math.min(due + ((now - before) / 1000) * order.rate, Math.max(1, order.rate / 4))
     before = now
     if (due >= 1) {
-      const hits = await hit(server, order, Math.floor(due)).catch(whenGone)
+      const hits = await hit(server, order, Math.floor(due)).catch((error) => {
+        history.refusal = refusalIn(error)
+        return []
+      })
       history.note(hits)
       due -= hits.length
     }
@@ -78,11 +81,11 @@ async function lookOnce(
 }
 
 /**
- * A server that is down hits nobody. What it refuses for good, such as a right that was taken away, ends
- * the drill.
+ * A server that is down hits nobody, and comes back. What it refuses for good, such as a right that was
+ * taken away, ends the drill.
  */
-function whenGone(error: unknown): [] {
-  const { code, severity } = error as { code?: unknown; severity?: unknown }
-  if (typeof severity !== 'string' || /^(?:57|08|53)/.test(String(code))) return []
-  throw error
+function refusalIn(error: unknown): string | undefined {
+  const { code, severity, message } = error as Partial<Record<string, unknown>>
+  const passing = typeof severity !== 'string' || /^(?:57|08|53)/.test(String(code))
+  return passing ? undefined : `${message} (${code})`
 }

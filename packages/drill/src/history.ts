@@ -24,6 +24,8 @@ export class History {
   /** Seconds in which the server did not answer the drill. */
   unreachable = 0
   hits = 0
+  /** What the server said when it would not have it any more. */
+  refusal: string | undefined
   /** Whether somebody ended it before its time. */
   interrupted = false
   readonly #from = performance.now()

@@ -71,6 +71,9 @@ export function summary(order: DrillOrder, history: History): string[] {
   const lines = [
     `${interrupted ? 'Stopped. ' : ''}${counted(hits, 'backend')} ${done(order)} in ${lasted} s${split === '' ? '' : `: ${split}`}.`,
   ]
+  if (history.refusal !== undefined) {
+    lines.push(`The server would not have it any longer: ${history.refusal}.`)
+  }
   if (hits === 0) lines.push('Nobody was there to be hit: start the load of the application first.')
   if (order.counters === undefined) {
     lines.push(

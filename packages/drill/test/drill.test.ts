@@ -95,7 +95,7 @@ describe('what is not asked for is not touched', () => {
   it('superusers, replication, other names, other databases', async () => {
     await staging.server.sql('CREATE DATABASE elsewhere')
     const spared = await Promise.all([
-      staging.client('postgres', 'shop'),
+      staging.client('boss', 'shop'),
       staging.client('replicator', 'shop'),
       staging.client('other', 'shop', 'elsewhere'),
       staging.client('other', 'shopping'),
@@ -253,6 +253,21 @@ it('Ctrl-C ends it, and it says what it did', async () => {
   await held.client.end()
 })
 
+it('a right that is taken away meanwhile ends it, and it says so', async () => {
+  const held = await staging.client('other', 'shop')
+  const started = new Command(...on('signaller', '--kill', '50/s', '--for', '10m', '--yes'))
+  await until(() => held.ended)
+  await staging.server.sql('REVOKE pg_signal_backend FROM signaller')
+  const next = await staging.client('other', 'shop')
+  const ended = await started.ended
+  await staging.server.sql('GRANT pg_signal_backend TO signaller')
+  expect(ended).toMatchObject({ code: 2, stderr: '' })
+  expect(ended.stdout).toContain('The server would not have it any longer:')
+  expect(ended.stdout).toContain('(42501)')
+  expect(next.ended).toBe(false)
+  await next.client.end()
+})
+
 it('a server that restarts meanwhile is waited for', async () => {
   const pool = staging.pool({})
   const load = new Load(pool, 2)
@@ -280,8 +295,8 @@ describe('what cannot be done is said in one sentence, before anything is touche
     await held.client.end()
   })
   it('only such as are never touched', async () => {
-    const held = await staging.client('postgres', 'shop')
-    expect(await refused(...on('postgres', '--yes'))).toContain('the drill touches none of these')
+    const held = await staging.client('boss', 'shop')
+    expect(await refused(...on('boss', '--yes'))).toContain('the drill touches none of these')
     await held.client.end()
   })
   it('a role without the right', async () => {

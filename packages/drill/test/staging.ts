@@ -16,6 +16,7 @@ export class Staging {
       'CREATE ROLE app LOGIN',
       'CREATE ROLE other LOGIN',
       'CREATE ROLE replicator LOGIN REPLICATION',
+      'CREATE ROLE boss LOGIN SUPERUSER NOREPLICATION',
       'CREATE ROLE signaller LOGIN IN ROLE pg_signal_backend',
       'CREATE ROLE observer LOGIN IN ROLE pg_signal_backend, pg_read_all_stats',
       'CREATE ROLE nobody LOGIN',

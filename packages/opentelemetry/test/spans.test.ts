@@ -10,8 +10,8 @@ import { RepriseInstrumentation } from '@reprise/opentelemetry'
 import { type RepriseOptions, reprisePool } from '@reprise/pg'
 import type { Pool, PoolClient } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest'
-import { Server } from '../../../test/kit/index.ts'
-import { failure, kill } from '../../pg/test/support.ts'
+import { Server, until } from '../../../test/kit/index.ts'
+import { failure, kill, pidOf } from '../../pg/test/support.ts'
 import { Telemetry } from './telemetry.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
@@ -108,6 +108,23 @@ describe('a recovery', () => {
     })
     const [seconds, nanoseconds] = recovery.duration
     expect(seconds + nanoseconds / 1e9).toBeGreaterThan(0)
+  })
+  it('of what was in flight belongs to whoever asked for it, and not to the socket', async () => {
+    instrument()
+    await withClient(async (client) => {
+      const pid = pidOf(client)
+      await telemetry.under('ask', async () => {
+        const asked = client.query('SELECT pg_sleep(0.5)')
+        const active = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
+        await until(async () => (await server.sql(active, [pid])).length === 1)
+        await server.terminate(pid)
+        await asked
+      })
+    })
+    const spans = telemetry.take()
+    const recovery = only(spans, 'reprise.recovery')
+    expect(recovery.attributes).toMatchObject({ 'reprise.mended_by': 'repeat' })
+    expect(recovery.parentSpanContext?.spanId).toBe(only(spans, 'ask').spanContext().spanId)
   })
   it('that surfaces is an error, with the outcome and the SQLSTATE that the caller was told', async () => {
     instrument()
