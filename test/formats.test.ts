@@ -20,19 +20,22 @@ beforeAll(() => {
   execFileSync(process.execPath, ['packages/build.ts'], { cwd: root, stdio: 'inherit' })
 })
 
-test.each(['core', 'pg', ...doors])('import and require of %s are one instance', (name) => {
-  const same = run(
-    'module',
-    `import { createRequire } from 'node:module'
+test.each(['core', 'pg', 'opentelemetry', 'drill', ...doors])(
+  'import and require of %s are one instance',
+  (name) => {
+    const same = run(
+      'module',
+      `import { createRequire } from 'node:module'
      import * as imported from '@reprise/${name}'
      const required = createRequire(process.cwd() + '/x.js')('@reprise/${name}')
      const names = new Set([...Object.keys(imported), ...Object.keys(required)])
      names.delete('default')
      names.delete('module.exports')
      console.log(JSON.stringify([...names].filter((name) => imported[name] !== required[name])))`,
-  )
-  expect(same).toEqual([])
-})
+    )
+    expect(same).toEqual([])
+  },
+)
 
 test('a mark, a unit and a gate made by require are known to import, through every door', () => {
   const known = run(
@@ -68,7 +71,7 @@ test.each([
   }
 })
 
-test.each(['core', 'pg', ...doors])('%s can be required', (name) => {
+test.each(['core', 'pg', 'opentelemetry', 'drill', ...doors])('%s can be required', (name) => {
   expect(run('commonjs', `console.log(JSON.stringify(typeof require('@reprise/${name}')))`)).toBe(
     'object',
   )

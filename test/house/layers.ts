@@ -22,6 +22,9 @@ function allowed(layer: Layer): ReadonlySet<string> {
       return new Set()
     case 'pg':
       return new Set(['@reprise/core', 'pg', 'pgsql-deparser'])
+    case 'drill':
+      // A command, which brings its own pg.
+      return new Set(['@reprise/core', '@reprise/pg', 'pg'])
     default:
       return new Set([
         '@reprise/pg',

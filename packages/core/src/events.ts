@@ -1,4 +1,3 @@
-import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Outcome } from './loss/outcome.ts'
 import type { Condition } from './loss/sqlstate.ts'
 
@@ -12,17 +11,45 @@ export interface FromSession {
   readonly applicationName: string | undefined
 }
 
+/** How the end of a connection found the work of its session. */
+export interface LossEvent extends FromSession {
+  readonly condition: Condition
+  readonly sqlstate: string
+  /**
+   * What the loss proves of the work in flight; of all of the transaction where one was open.
+   * `not-sent` where there was neither.
+   */
+  readonly outcome: Outcome
+  readonly evidence: 'frame' | 'socket'
+  /** Whether nothing was in flight. */
+  readonly idle: boolean
+  readonly inTransaction: boolean
+}
+
 /** What each channel of `node:diagnostics_channel` carries. Durations are milliseconds. */
 export interface Events {
   /** A connection ended that was not told to. */
-  'reprise:loss': FromSession & {
-    readonly condition: Condition
-    readonly sqlstate: string
-    /** Of the work in flight; `not-sent` when there was none. */
-    readonly outcome: Outcome
-    readonly evidence: 'frame' | 'socket'
-    readonly idle: boolean
-    readonly inTransaction: boolean
+  'reprise:loss': LossEvent
+  /**
+   * Work that was lost, or found its connection lost, was carried to its end: one for each such work,
+   * when it is over. Said in the asynchronous context in which the work was asked for, if somebody
+   * listened to this channel then.
+   */
+  'reprise:recovery': LossEvent & {
+    /**
+     * What mended it: a `replay` of its transaction, a `repeat` of the statement alone, a new
+     * connection for what had not been sent (`reconnect`), or an `answer` that was known or found out.
+     */
+    readonly by: 'replay' | 'repeat' | 'reconnect' | 'answer'
+    /** What the caller was told, by an error, became of the work; undefined where it was mended. */
+    readonly surfaced: Outcome | undefined
+    /** The SQLSTATE of that error. */
+    readonly code: string | undefined
+    /** How often the work, or its preparation, was lost. */
+    readonly attempts: number
+    /** How many statements of its transaction were executed again and compared, the last time. */
+    readonly statements: number
+    readonly duration: number
   }
   /** A new connection carries the session on. */
   'reprise:reconnect': FromSession & { readonly attempts: number; readonly duration: number }
@@ -57,21 +84,4 @@ export interface Events {
   }
   /** Something the operator should know, said once. */
   'reprise:advice': { readonly session?: number; readonly advice: string }
-}
-
-const channels: { readonly [N in keyof Events]: Channel } = {
-  'reprise:loss': channel('reprise:loss'),
-  'reprise:reconnect': channel('reprise:reconnect'),
-  'reprise:waiting': channel('reprise:waiting'),
-  'reprise:replay': channel('reprise:replay'),
-  'reprise:resolve': channel('reprise:resolve'),
-  'reprise:rerun': channel('reprise:rerun'),
-  'reprise:surface': channel('reprise:surface'),
-  'reprise:advice': channel('reprise:advice'),
-}
-
-/** Publishes an event, at the price of one property read when nobody listens. */
-export function publish<N extends keyof Events>(name: N, event: Events[N]): void {
-  const to = channels[name]
-  if (to.hasSubscribers) to.publish(event)
 }

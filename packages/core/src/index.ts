@@ -1,4 +1,5 @@
-export { type Events, type FromSession, publish } from './events.ts'
+export { type Counters, counters } from './counters.ts'
+export type { Events, FromSession, LossEvent } from './events.ts'
 export {
   type Host,
   isPort,
@@ -8,6 +9,7 @@ export {
   type Target,
   targets,
 } from './hosts.ts'
+export type { Log } from './log.ts'
 export { adviceFor, type Reason } from './loss/advice.ts'
 export { classify, type Decision, decisions, type Loss } from './loss/classify.ts'
 export { type Diagnosis, diagnose } from './loss/diagnose.ts'
@@ -50,7 +52,9 @@ export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
+export { type KnownServer, knownServers, remember } from './pace/known-servers.ts'
 export { suspendedSince } from './pace/suspension.ts'
+export { isHeard, publish } from './publish.ts'
 export { analyze } from './sql/analyze.ts'
 export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {

@@ -1,4 +1,5 @@
 import { type LoadBalance, loadBalances, readHost, type Target, targets } from './hosts.ts'
+import { isLog, type Log } from './log.ts'
 import { isPoolOrClient } from './misuse.ts'
 import type { BackoffOptions } from './pace/backoff.ts'
 import type { BudgetOptions } from './pace/budget.ts'
@@ -49,6 +50,8 @@ export interface RepriseOptions {
   readonly target?: Target | undefined
   /** `'random'` tries them in another order each time, as libpq does. Default `'disable'`. */
   readonly loadBalanceHosts?: LoadBalance | undefined
+  /** Where what happens to these sessions is written, one line for each incident. Default nowhere. */
+  readonly log?: Log | undefined
   readonly backoff?: BackoffOptions | undefined
   readonly budget?: BudgetOptions | undefined
   readonly gate?: GateOptions | undefined
@@ -68,6 +71,7 @@ export interface Settings {
   readonly hosts: readonly string[] | undefined
   readonly target: Target | undefined
   readonly loadBalanceHosts: LoadBalance | undefined
+  readonly log: Log | undefined
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -101,6 +105,8 @@ const group =
     )
     return good ? undefined : wanted
   }
+const log: Check = (value) =>
+  isLog(value) ? undefined : 'an object with info (or log), warn and error, such as console'
 const witness: Check = (value) => {
   if (value === 'xid' || value === 'off') return undefined
   const token = (value as { token?: unknown } | null)?.token
@@ -125,6 +131,7 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   hosts,
   target: oneOf(...targets),
   loadBalanceHosts: oneOf(...loadBalances),
+  log,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -172,6 +179,7 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     hosts: options.hosts,
     target: options.target,
     loadBalanceHosts: options.loadBalanceHosts,
+    log: options.log,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},

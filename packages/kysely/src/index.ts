@@ -1,8 +1,12 @@
 export {
+  type Counters,
+  counters,
   DivergedError,
   diagnose,
+  type Events,
   failFast,
   InDoubtError,
+  type Log,
   LossError,
   type RepriseOptions,
   RolledBackError,

@@ -7,6 +7,7 @@ import { checkedDriverOptions, checkedReplicas } from './driver-options.ts'
 import { checkVersion } from './version.ts'
 
 export {
+  counters,
   DivergedError,
   diagnose,
   failFast,
@@ -15,7 +16,7 @@ export {
   RolledBackError,
   rerunnable,
 } from '@reprise/core'
-export type { RepriseOptions } from '@reprise/pg'
+export type { Counters, Events, Log, RepriseOptions } from '@reprise/pg'
 export { isReprised } from './is-reprised.ts'
 export { RepriseSubscriber } from './subscriber.ts'
 

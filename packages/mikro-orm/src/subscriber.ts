@@ -3,7 +3,7 @@ import type { EventSubscriber, FlushEventArgs, Logger, TransactionEventArgs } fr
 import type { Events } from '@reprise/core'
 
 type Level = 'log' | 'warn' | 'error'
-type Reports = { readonly [N in keyof Events]: (event: Events[N]) => readonly [Level, string] }
+type Reports = { readonly [N in keyof Events]?: (event: Events[N]) => readonly [Level, string] }
 
 const reports: Reports = {
   'reprise:loss': ({ session, condition, outcome, idle, inTransaction }) => {

@@ -11,8 +11,9 @@ import { sessionClass } from './client/pool.ts'
 import type { PgClientClass } from './connection/wire.ts'
 import { refusePipeline } from './exchange/shared.ts'
 
-export type { Events, RepriseOptions } from '@reprise/core'
+export type { Counters, Events, Log, RepriseOptions } from '@reprise/core'
 export {
+  counters,
   DivergedError,
   diagnose,
   failFast,

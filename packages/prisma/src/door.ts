@@ -111,7 +111,7 @@ export class Door {
     unit.committed = true
     if (this.#advised) return
     this.#advised = true
-    publish('reprise:advice', { advice: wroteOutside })
+    publish('reprise:advice', { advice: wroteOutside }, this.#settings.log)
   }
 }
 

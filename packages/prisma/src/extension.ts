@@ -72,7 +72,7 @@ function extend(client: unknown, given: Settings | undefined): unknown {
   }
   const under = settingsUnder(client._engineConfig?.adapter)
   if (under === undefined) {
-    publish('reprise:advice', { advice: noAdapter })
+    publish('reprise:advice', { advice: noAdapter }, given?.log)
     process.emitWarning(noAdapter, 'RepriseWarning')
   }
   const door = new Door(given ?? under ?? settingsOf(), version)

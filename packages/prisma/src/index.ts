@@ -1,9 +1,13 @@
 export {
+  type Counters,
+  counters,
   type Diagnosis,
   DivergedError,
   diagnose,
+  type Events,
   failFast,
   InDoubtError,
+  type Log,
   LossError,
   type Outcome,
   type RepriseOptions,

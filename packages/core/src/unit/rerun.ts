@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { publish } from '../events.ts'
 import { nodesOf } from '../loss/chain.ts'
 import { isOutcome, type Outcome } from '../loss/outcome.ts'
 import { type Condition, conditionOf } from '../loss/sqlstate.ts'
 import type { Settings } from '../options.ts'
 import { fullJitter } from '../pace/backoff.ts'
 import type { Budget } from '../pace/budget.ts'
+import { publish } from '../publish.ts'
 import { currentUnit, inUnit, isRerunnable, type Unit } from './unit.ts'
 
 /** More runs than this do not end a conflict that the first ones did not. */
@@ -57,7 +57,7 @@ export async function rerun<T>(
       const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
       const late = performance.now() - from > settings.deadline
       if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
-      publish('reprise:rerun', { attempt: attempt + 1, ...kept })
+      publish('reprise:rerun', { attempt: attempt + 1, ...kept }, settings.log)
       await pause(fullJitter(attempt, settings.backoff))
     }
   }

@@ -8,8 +8,8 @@ import type { Exchange, ExchangeClass, ExchangeOwner } from '../exchange/exchang
 import type { Shared } from '../exchange/shared.ts'
 import { unfollowable } from '../keep/keep.ts'
 import { type Halt, Link, type LinkOwner } from '../link/link.ts'
+import { recoverAndTell } from '../recovery/account.ts'
 import type { Recoverable } from '../recovery/preparation.ts'
-import { recover } from '../recovery/recovery.ts'
 import { judged, planWitness, tapeLimitOf } from '../transaction/plan.ts'
 import { idleEvidence, isAnswer } from '../transaction/server-errors.ts'
 import type { Transaction } from '../transaction/transaction.ts'
@@ -100,7 +100,7 @@ export class Conversation
   }
 
   missedNotifications(): void {
-    publish('reprise:advice', { session: this.id, advice: missed })
+    publish('reprise:advice', { session: this.id, advice: missed }, this.settings.log)
     this.#listener.missedNotifications()
   }
 
@@ -204,7 +204,7 @@ export class Conversation
   }
 
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void {
-    void recover(this, exchange, lost, known).then(({ work, failure }) => {
+    void recoverAndTell(this, exchange, lost, known).then(({ work, failure }) => {
       this.link.arrived()
       if (failure === undefined) this.delivery.finish(work, this.link.connection)
       else this.delivery.fail(work, failure)

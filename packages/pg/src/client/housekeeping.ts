@@ -1,5 +1,6 @@
 import { analyze, fullJitter } from '@reprise/core'
-import { recover } from '../recovery/recovery.ts'
+import type { Within } from '../exchange/exchange.ts'
+import { recoverAndTell } from '../recovery/account.ts'
 import type { Conversation } from './conversation.ts'
 
 /*
@@ -59,12 +60,19 @@ export async function listenAgain(
   return relisten.base + fullJitter(failures + 1, relisten)
 }
 
-/** Puts a connection, and the open transaction, in place for work that cannot be sent again. */
-export async function mend(conversation: Conversation): Promise<Error | undefined> {
+/**
+ * Puts a connection, and the open transaction, in place for work that cannot be sent again.
+ * @param within the context of the work, if it is known
+ */
+export async function mend(
+  conversation: Conversation,
+  within?: Within,
+): Promise<Error | undefined> {
   const probe = new conversation.Exchange('SELECT 1')
   probe.statement = analyze('SELECT 1')
   probe.muted = true
-  const { failure } = await recover(conversation, probe, conversation.link.connection)
+  probe.within = within
+  const { failure } = await recoverAndTell(conversation, probe, conversation.link.connection)
   conversation.link.arrived()
   return failure
 }

@@ -1,4 +1,5 @@
-import { analyze } from '@reprise/core'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { analyze, isHeard } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import {
   configOf,
@@ -7,7 +8,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from '../connection/wire.ts'
-import type { Exchange } from '../exchange/exchange.ts'
+import type { Exchange, Within } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
 import type { Conversation } from './conversation.ts'
 import { SubmittableRun } from './submittable-run.ts'
@@ -15,6 +16,11 @@ import type { Submittables } from './submittables.ts'
 import { limit, processToKill, ready, textOf } from './work.ts'
 import type { WorkQueue } from './work-queue.ts'
 import { WrappedClient } from './wrapped-client.ts'
+
+/** The asynchronous context of whoever asks now, for those who hear of a recovery. */
+function context(): Within | undefined {
+  return isHeard('reprise:recovery') ? AsyncLocalStorage.snapshot() : undefined
+}
 
 /** Takes in what the application asks of a client by query(), whatever its form, and queues it. */
 export class Intake {
@@ -90,6 +96,7 @@ export class Intake {
   #ask(exchange: Exchange, timeout: number | undefined): void {
     const after = timeout ?? this.#queryTimeout
     if (after > 0) this.#limit(exchange, after)
+    exchange.within = context()
     const once = this.#queue.free && this.#conversation.isFinal
     const failure = ready(exchange, this.#shared.mapper, this.#named, once)
     this.#shared.abandon(processToKill(exchange))
@@ -129,6 +136,7 @@ export class Intake {
     const told = values ?? callback
     if (!submittable.callback && typeof told === 'function') submittable.callback = told
     const run = new SubmittableRun(submittable, analyze(textOf(submittable)), this.#submittables)
+    run.within = context()
     run.limit(this.#timeoutOf(submittable), () => this.#expire(run))
     this.#queue.add(run)
     return submittable

@@ -1,5 +1,6 @@
 import { type FromSession, type Loss, publish, surfaced } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
+import { lossAs } from '../recovery/account.ts'
 
 /** Where a loss found the session. */
 export interface LossScene {
@@ -13,9 +14,8 @@ export interface LossScene {
 export function tellLoss(loss: Loss, connection: Connection, scene: LossScene): void {
   if (connection.told) return
   connection.told = true
-  const { condition, sqlstate, outcome, evidence } = loss
-  const { from, idle, inTransaction } = scene
-  publish('reprise:loss', { ...from, condition, sqlstate, outcome, evidence, idle, inTransaction })
+  const { from, ...found } = scene
+  publish('reprise:loss', { ...from, ...lossAs(loss, found) })
 }
 
 /** What the holder of a session hears that loses an anchor while nothing is under way. */

@@ -1,8 +1,9 @@
-import { failsFast } from '@reprise/core'
+import { failsFast, RepriseError } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
 import { refusePipeline, type Shared } from '../exchange/shared.ts'
+import { tellSurfaced } from '../recovery/surface.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
@@ -197,6 +198,9 @@ export class Session extends ClientFace {
       (error) => {
         this.#connecting = undefined
         const failure = connectFailure(error, this.held)
+        if (failure instanceof RepriseError && failure.reason !== 'closed') {
+          tellSurfaced(this.#conversation, failure)
+        }
         // As with pg, whoever connects is told first.
         setImmediate(() => void this.#close(failure as Error))
         throw failure

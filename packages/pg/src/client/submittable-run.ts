@@ -8,6 +8,7 @@ import {
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
+import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
 
 /** Who hears that a submittable has left the wire. */
@@ -38,6 +39,8 @@ export class SubmittableRun {
   failed = false
   /** What it was told of a loss. */
   loss: Error | undefined
+  /** The asynchronous context in which it was asked for, where somebody wants to know. */
+  within: Within | undefined
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner

@@ -2,13 +2,13 @@ import {
   classify,
   endsConnection,
   type Outcome,
-  publish,
   type Reason,
   RolledBackError,
   surfaced,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { unfollowable } from '../keep/keep.ts'
+import { tellSurfaced } from '../recovery/surface.ts'
 import { endsTransaction, Pending, tagsOf } from '../transaction/pending.ts'
 import { opaque } from '../transaction/transaction-after.ts'
 import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
@@ -74,14 +74,7 @@ export class Submittables implements SubmittableOwner {
     const { outcome, condition } = classify(run.evidence(connection))
     const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
     const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
-    publish('reprise:surface', {
-      ...this.#conversation.link.from,
-      condition,
-      outcome,
-      code: failure.code,
-      attempts: failure.attempts,
-      advice: failure.advice,
-    })
+    tellSurfaced(this.#conversation, failure)
     return failure
   }
 
@@ -111,7 +104,7 @@ export class Submittables implements SubmittableOwner {
 
   /** It cannot be sent again, but what comes before it can be put in place. */
   async #beginLater(run: SubmittableRun): Promise<void> {
-    const failure = await mend(this.#conversation)
+    const failure = await mend(this.#conversation, run.within)
     const conversation = this.#conversation
     const { transaction, link } = conversation
     if (failure === undefined && link.connection.usable) {

@@ -1,4 +1,4 @@
-import { type Loss, publish } from '@reprise/core'
+import { type Log, type Loss, publish } from '@reprise/core'
 import type { Connection } from './connection.ts'
 
 /** So many idle connections must be ended from outside before it is a habit of somebody's. */
@@ -16,7 +16,12 @@ const advice =
 /** Notices a reaper: a process outside that ends idle connections again and again. */
 export class Reaper {
   readonly #ended: number[] = []
+  readonly #log: Log | undefined
   #told = false
+
+  constructor(log: Log | undefined) {
+    this.#log = log
+  }
 
   /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
   noticed(loss: Loss, connection: Connection): void {
@@ -27,6 +32,6 @@ export class Reaper {
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()
     if (this.#ended.length < habit) return
     this.#told = true
-    publish('reprise:advice', { advice })
+    publish('reprise:advice', { advice }, this.#log)
   }
 }

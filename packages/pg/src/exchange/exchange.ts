@@ -11,6 +11,9 @@ export interface ExchangeOwner {
   settled(exchange: Exchange, connection: Connection): void
 }
 
+/** Runs a function in the asynchronous context of something else. */
+export type Within = <R>(run: () => R) => R
+
 /**
  * How an exchange ended: by ReadyForQuery, with its connection, or before it was sent because pg
  * refused it.
@@ -78,6 +81,10 @@ export interface Exchange extends PgQuery, InFlight {
   lostInFlight: number
   /** How often the server crashed while it was in flight. */
   crashes: number
+  /** How many statements of its transaction were executed again for it, the last time. */
+  replayed: number
+  /** The asynchronous context in which it was asked for, where somebody wants to know. */
+  within: Within | undefined
   /** For a COMMIT: the re-runnable callback that it ends. */
   unit: Unit | undefined
   /** Puts it in the hands of a connection. */

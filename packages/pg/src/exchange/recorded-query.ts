@@ -16,7 +16,7 @@ import {
   type Wire,
 } from '../connection/wire.ts'
 import { escortedClassOf, isOpen } from './escorted-query.ts'
-import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
+import type { Ending, Exchange, ExchangeClass, ExchangeOwner, Within } from './exchange.ts'
 import { tapeEnd, tapeNotice, tapeRow } from './tape.ts'
 import { uploadOf } from './upload.ts'
 
@@ -48,6 +48,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     losses = 0
     lostInFlight = 0
     crashes = 0
+    replayed = 0
+    within: Within | undefined = undefined
     unit: Unit | undefined = undefined
     ownFailed = false
     /** Whether anything was written behind its end. */
@@ -203,6 +205,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       copy.losses = this.losses
       copy.lostInFlight = this.lostInFlight
       copy.crashes = this.crashes
+      copy.replayed = this.replayed
+      copy.within = this.within
       copy.unit = this.unit
       copy.guarded = this.guarded
       copy.muted = this.muted

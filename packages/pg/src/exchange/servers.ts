@@ -1,4 +1,4 @@
-import { Budget, Gate, type Settings, type Target } from '@reprise/core'
+import { Budget, Gate, type KnownServer, remember, type Settings, type Target } from '@reprise/core'
 import { type Address, placeOf } from '../connection/address.ts'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
@@ -19,6 +19,8 @@ export interface HostsShare {
   readonly gate: Gate
   /** What is known of them, whatever is wanted of them. */
   readonly known: KnownHosts
+  /** Held, so that whoever measures finds it. */
+  readonly measured: KnownServer
 }
 
 /** What is known of a list of hosts. */
@@ -72,6 +74,7 @@ interface Registry {
   readonly gates: Shares<Gate>
   readonly budgets: Shares<Budget>
   readonly hosts: Shares<KnownHosts>
+  readonly measured: Shares<KnownServer>
 }
 
 function shares(): Registry {
@@ -81,6 +84,7 @@ function shares(): Registry {
     gates: new Shares(),
     budgets: new Shares(),
     hosts: new Shares(),
+    measured: new Shares(),
   }
   return held[registry]
 }
@@ -136,9 +140,17 @@ export function sharedAmong(
   const list = places.length === 1 ? only : JSON.stringify([...places].sort())
   const own = places.length === 1 && target === 'any'
   const limits = JSON.stringify([list, limitsOf(identity, settings)])
+  const budget = shares().budgets.of(limits, () => new Budget(settings.budget))
+  const gate = gateOf(own ? only : JSON.stringify([list, target]), settings)
   return {
-    budget: shares().budgets.of(limits, () => new Budget(settings.budget)),
-    gate: gateOf(own ? only : JSON.stringify([list, target]), settings),
+    budget,
+    gate,
+    measured: shares().measured.of(JSON.stringify([target, limits]), () => {
+      const [{ host = '', port = 0 } = {}] = hosts
+      const server = { host, port, database: identity.database, budget, gate }
+      remember(server)
+      return server
+    }),
     known: shares().hosts.of(list, () => ({ primary: undefined })),
   }
 }

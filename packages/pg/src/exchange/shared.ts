@@ -86,13 +86,17 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       server.witnessRefused = true
       if (settings.witness === 'off') return
       const refused = code === '42883' ? unlogged : untold
-      publish('reprise:advice', { advice: refused + (byTokens ? onlyTokens : orTokens) })
+      publish(
+        'reprise:advice',
+        { advice: refused + (byTokens ? onlyTokens : orTokens) },
+        settings.log,
+      )
     },
     Base,
     Exchange: exchangeClassOf(Query),
     wrapper: wrapperOf(Base),
     mapper: valueMapperOf(Query),
-    reaper: new Reaper(),
+    reaper: new Reaper(settings.log),
     preparing: true,
     database(host, port, database) {
       const key = `${host}:${port}/${database}`

@@ -1,4 +1,4 @@
-import { DivergedError, type Statement } from '@reprise/core'
+import { DivergedError, type Log, type Statement } from '@reprise/core'
 import type { FieldDef } from 'pg'
 import type { Connection } from '../connection/connection.ts'
 import { sameIncarnation } from '../connection/incarnation.ts'
@@ -93,12 +93,13 @@ export class Keeper {
     lost: Lost,
     connection: Connection,
     signal: AbortSignal,
+    log: Log | undefined,
   ): Promise<Keeper | undefined> {
     const { tape, witness } = lost
     const [first] = tape
     if (first === undefined || !connection.reported.conformingStrings) return undefined
     if (!tape.some(isCandidate) || tape.some(redefines)) return undefined
-    const parser = await loadParser()
+    const parser = await loadParser(log)
     if (parser === undefined) return undefined
     const oids = new Set<number>()
     for (const { shape } of tape) for (const field of shape ?? []) oids.add(field.tableID)

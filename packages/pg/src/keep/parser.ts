@@ -1,4 +1,4 @@
-import { publish } from '@reprise/core'
+import { type Log, publish } from '@reprise/core'
 import type { Memory } from '../../libpg-query/index.cjs'
 import { type Node, sameTree } from './tree.ts'
 
@@ -30,14 +30,15 @@ let loading: Promise<Parser | undefined> | undefined
  * Loads the parser when it is first asked for: the replay of a transaction is the only thing that
  * needs it, and the first use takes about 0.1 s, 0.05 s of that to unpack what a bundler can carry.
  * Where it cannot be loaded there is none, and an advice says so, once.
+ * @param log where that is written
  */
-export function loadParser(): Promise<Parser | undefined> {
+export function loadParser(log?: Log): Promise<Parser | undefined> {
   loading ??= Promise.all([import('../../libpg-query/index.cjs'), import('pgsql-deparser')])
     .then(async ([libpgQuery, deparser]) =>
       parserOf(await libpgQuery.load(), deparser.deparseSync as Deparse),
     )
     .catch((error) => {
-      publish('reprise:advice', { advice: unloadable(error) })
+      publish('reprise:advice', { advice: unloadable(error) }, log)
       return undefined
     })
   return loading

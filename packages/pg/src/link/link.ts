@@ -157,6 +157,7 @@ export class Link {
       () => this.from,
       () => this.hosts.gate,
       deadline,
+      this.#shared.settings.log,
     )
     const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {

@@ -1,4 +1,4 @@
-import { type Deadline, type FromSession, type Gate, publish } from '@reprise/core'
+import { type Deadline, type FromSession, type Gate, type Log, publish } from '@reprise/core'
 
 /** How long a session waits in silence for its server, and between two words of it, in milliseconds. */
 const silence = 2000
@@ -13,11 +13,12 @@ export function announceWaiting(
   from: () => FromSession,
   gate: () => Gate,
   deadline: Deadline,
+  log: Log | undefined,
 ): () => void {
   const tell = (): void => {
     const { code } = (gate().lastFailure ?? {}) as { code?: unknown }
     const cause = typeof code === 'string' ? code : undefined
-    publish('reprise:waiting', { ...from(), cause, left: Math.round(deadline.remaining) })
+    publish('reprise:waiting', { ...from(), cause, left: Math.round(deadline.remaining) }, log)
     timer = setTimeout(tell, between).unref()
   }
   let timer = setTimeout(tell, silence).unref()

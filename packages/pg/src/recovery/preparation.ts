@@ -99,6 +99,7 @@ export async function prepare(
   }
   const { transaction } = session
   if (transaction === undefined) return { next: 'send', connection }
+  work.replayed = transaction.tape.length
   return (await replayed(session, transaction, connection, signal))
     ? { next: 'send', connection }
     : { next: 'surface', reason: 'diverged' }

@@ -26,16 +26,16 @@ import { complete, type Settlement, surface } from './settlement.ts'
  *
  * @param first the work, in flight or never sent
  * @param lost the connection that it was on, or would have been sent on
- * @param known what is known of the loss, when it is not what the evidence says
+ * @param known what the evidence says of the loss, or is known besides
  */
 export async function recover(
   session: Recoverable,
   first: Exchange,
   lost: Connection,
-  known?: Loss,
+  known: Loss,
 ): Promise<Settlement> {
   let work = first
-  let loss = known ?? session.lossOf(work, lost)
+  let loss = known
   let cause: unknown = causeOf(work, lost)
   let left = session.settings.deadline
   let suspect = count(work, loss, lost)

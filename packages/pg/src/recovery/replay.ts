@@ -25,7 +25,7 @@ export async function replay(
   signal: AbortSignal,
 ): Promise<boolean> {
   const ask = inquiry(lost.tape[0]?.constructor as ExchangeClass, connection, signal)
-  const keeper = await Keeper.for(lost, connection, signal)
+  const keeper = await Keeper.for(lost, connection, signal, settings.log)
   // Statements that followed a time that was kept have it written in them.
   const followed = lost.keeper?.instant
   if (followed !== undefined && keeper?.keeps(followed) !== true) return false

@@ -1,7 +1,8 @@
-import { type Loss, type Outcome, publish, type Reason, surfaced } from '@reprise/core'
+import { type Loss, type Outcome, type Reason, surfaced } from '@reprise/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import { unreached } from '../link/unreached.ts'
 import type { Recoverable } from './preparation.ts'
+import { tellSurfaced } from './surface.ts'
 
 /** How the work ended after all: with its own answer, or with a failure to surface. */
 export interface Settlement {
@@ -45,14 +46,7 @@ export function surface(
     detail: unreached(reason, session.link.connection.client, cause),
     cause,
   })
-  publish('reprise:surface', {
-    ...session.link.from,
-    condition: failure.condition,
-    outcome: failure.outcome,
-    code: failure.code,
-    attempts: failure.attempts,
-    advice: failure.advice,
-  })
+  tellSurfaced(session, failure)
   return { work, failure }
 }
 

@@ -1,0 +1,2 @@
+export { command } from './command.ts'
+export type { Terminal } from './terminal.ts'

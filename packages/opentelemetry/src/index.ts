@@ -1,0 +1,1 @@
+export { type Options, RepriseInstrumentation } from './instrumentation.ts'

@@ -1,0 +1,35 @@
+import type { Attributes } from '@opentelemetry/api'
+import type { FromSession, LossEvent } from '@reprise/core'
+
+/** The name of the tracer and of the meter. */
+export const scope = '@reprise/opentelemetry'
+
+/** That of the package. */
+export const version = '0.1.0'
+
+/*
+ * OpenTelemetry's stable conventions for PostgreSQL name what they have a name for: db.system.name,
+ * db.namespace, db.response.status_code, server.address, server.port, error.type. All else is reprise.*.
+ */
+
+/** Which server something is about. */
+export function serverOf({
+  host,
+  port,
+  database,
+}: Omit<FromSession, 'session' | 'applicationName'>): Attributes {
+  return {
+    'db.system.name': 'postgresql',
+    ...(database !== undefined && { 'db.namespace': database }),
+    'server.address': host,
+    'server.port': port,
+  }
+}
+
+/** What the server said of a loss: only what came in a frame of its own is its status code. */
+export function lossOf({ condition, sqlstate, evidence }: LossEvent): Attributes {
+  return {
+    'reprise.condition': condition,
+    ...(evidence === 'frame' && { 'db.response.status_code': sqlstate }),
+  }
+}
