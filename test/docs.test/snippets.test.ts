@@ -1,0 +1,102 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { pages, root, type Snippet, snippetsOf } from '../docs/snippets.ts'
+import { Server } from '../kit/index.ts'
+import { generate } from '../subjects/prisma/generate.ts'
+
+const snippets = pages.flatMap(snippetsOf)
+const programs = snippets.filter(({ runs }) => runs)
+/** Beside the pages, where all packages that they name are found. */
+let folder: string
+let server: Server
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(root, 'docs/.snippets-'))
+  mkdirSync(join(folder, 'generated/prisma'), { recursive: true })
+  const client = relative(join(folder, 'generated/prisma'), await generate())
+  writeFileSync(
+    join(folder, 'generated/prisma/client.ts'),
+    `export * from '${client.replaceAll('\\', '/')}'\n`,
+  )
+  for (const snippet of snippets) writeFileSync(fileOf(snippet), `${snippet.code}\nexport {}\n`)
+  server = await Server.start()
+})
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  await server?.dispose()
+})
+
+test('all code on all pages is code for what it imports, by the compiler', () => {
+  const said = [
+    compile('ts', {}),
+    // Some modules that plain JavaScript imports have no types.
+    compile('js', { allowJs: true, checkJs: true, noImplicitAny: false }),
+  ].join('')
+  expect(said.replaceAll(/^\S*?([^\s/]+__\d+)\.[tj]s/gm, (_, name) => placeOf(name))).toBe('')
+})
+
+test.each(programs)('the program of $place prints what the page says', async (program) => {
+  const DATABASE_URL = await server.createDatabase()
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--conditions=@reprise/source', fileOf(program)],
+    { env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', DATABASE_URL } },
+  )
+  expect(stdout).toBe(program.prints ?? '')
+})
+
+test('the pages have programs, and pages without any code are no accident', () => {
+  expect(programs.length).toBeGreaterThan(10)
+  expect(snippets.length).toBeGreaterThan(programs.length)
+})
+
+/** As an application would be compiled, with the decorators that Nest wants. */
+const compilerOptions = {
+  noEmit: true,
+  composite: false,
+  declaration: false,
+  declarationMap: false,
+  isolatedDeclarations: false,
+  rewriteRelativeImportExtensions: false,
+  allowImportingTsExtensions: true,
+  erasableSyntaxOnly: false,
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+  exactOptionalPropertyTypes: false,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+  noUncheckedIndexedAccess: false,
+  verbatimModuleSyntax: false,
+  lib: ['es2025'],
+}
+
+/** What the compiler says of all snippets in a language; nothing where it is content. */
+function compile(language: Snippet['language'], more: object): string {
+  const config = join(folder, `tsconfig.${language}.json`)
+  const include = [`*.${language}`]
+  const extending = { extends: '../../tsconfig.base.json', include }
+  writeFileSync(
+    config,
+    JSON.stringify({ ...extending, compilerOptions: { ...compilerOptions, ...more } }),
+  )
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const run = [tsc, '--project', config]
+  return spawnSync(process.execPath, run, { encoding: 'utf8', cwd: folder }).stdout
+}
+
+function fileOf({ place, language }: Snippet): string {
+  return join(folder, `${nameOf(place)}.${language}`)
+}
+
+/** `docs/start/pg.md:10` as the name of a module. */
+function nameOf(place: string): string {
+  return place.replaceAll(/[^\w]+/g, '_').replace(/_(\d+)$/, '__$1')
+}
+
+function placeOf(name: string): string {
+  return snippets.find(({ place }) => nameOf(place) === name)?.place ?? name
+}
