@@ -63,7 +63,9 @@ describe.skipIf(findBrowser() === undefined)(
       await served?.close()
     })
 
-    test('no page is wider than a phone or has its console complain', async () => {
+    test('no page is wider than a phone or has its console complain', {
+      timeout: 180_000,
+    }, async () => {
       const found: Record<string, unknown> = {}
       const page = await browser.open(`${served.url}/`, { width: 390 })
       for (const file of files.filter((name) => name !== '404.html')) {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { repriseAdapter, reprise as throughDoor } from '@reprise/prisma'
-import { door } from './door.ts'
+import { declared, door } from './door.ts'
 import { generate } from './prisma/generate.ts'
 import type { Account, Operations, Row, Subject, Transfer } from './subject.ts'
 import { withTransfer } from './transfer.ts'
@@ -36,7 +36,7 @@ export const prisma: Subject = {
   async prepare() {
     await generate()
   },
-  async open({ url, reprise, max = 10, through = 'line' }) {
+  async open({ url, reprise, max = 10, through = 'line', rerunnable }) {
     const { PrismaClient } = (await import(pathToFileURL(await generate()).href)) as Generated
     const config = { connectionString: url, max }
     const client =
@@ -45,7 +45,8 @@ export const prisma: Subject = {
         : throughDoor(reprise)(new PrismaClient({ adapter: repriseAdapter(config, reprise) }))
     return withTransfer({
       ...operations(client),
-      transaction: (work) => client.$transaction((tx) => work(operations(tx))),
+      transaction: (work) =>
+        client.$transaction(declared(rerunnable, (tx) => work(operations(tx)))),
       close: () => client.$disconnect(),
     })
   },

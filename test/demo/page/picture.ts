@@ -1,0 +1,55 @@
+import { kindTitles } from '../../lanes/kind.ts'
+import type { LaneData, ReportData } from './data.ts'
+import { Html, html } from './html.ts'
+import { chart, colours } from './style.ts'
+import { height, Timeline, width } from './timeline.ts'
+
+const left = 132
+const right = 168
+const drawn = 560
+const tall = (drawn / width) * height
+const between = tall + 6
+const above = 30
+
+/** The timelines as a picture of their own, for a README: SVG that needs nothing else. */
+export function picture(data: ReportData): string {
+  const timeline = new Timeline(data)
+  const clients = [...Map.groupBy(data.lanes, ({ title }) => title).values()]
+  const heights = clients.map((lanes) => above + lanes.length * between + 10)
+  const bottom = heights.reduce((sum, high) => sum + high, 0)
+  const starts = heights.map((_, at) => heights.slice(0, at).reduce((sum, high) => sum + high, 0))
+  const all = left + drawn + right
+  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${all} ${Math.ceil(bottom + 26)}" role="img" aria-label="Transfers acknowledged by each client, second by second, under fire">
+<style>${new Html(`${colours}\n.paper { fill: var(--paper); } text { font: 13px system-ui, "Segoe UI", Roboto, Arial, sans-serif; fill: var(--soft); } text.client { font-weight: 650; font-size: 15px; fill: var(--ink); } text.kind { font-weight: 600; fill: var(--tone); } .bad { fill: var(--bad); font-weight: 600; } .rule { stroke: var(--line); }${chart}\n.axis text, text.stall { font-size: 17px; }`)}</style>
+<rect class="paper" width="100%" height="100%" rx="10"/>
+${clients.map((lanes, at) => client(lanes, timeline, at, starts[at] ?? 0))}
+${timeline.axis(html`x="${left}" y="${bottom}" width="${drawn}" height="20" overflow="visible"`)}
+</svg>
+`.text
+}
+
+function client(lanes: readonly LaneData[], timeline: Timeline, at: number, from: number): Html {
+  return html`<path class="rule" d="M16 ${from}H${left + drawn + right - 16}"${new Html(at === 0 ? ' opacity="0"' : '')}/>
+<text class="client" x="16" y="${from + 21}">${lanes[0]?.title ?? ''}</text>
+${lanes.map((lane, which) => {
+  const top = Math.round(from + above + which * between)
+  const { acknowledged } = lane.result
+  return html`<text class="kind ${lane.kind}" x="16" y="${top + 26}">${kindTitles[lane.kind]}</text>
+${timeline.lane(lane, `picture-${at}-${which}`, html`x="${left}" y="${top}" width="${drawn}" height="${tall}" overflow="visible"`)}
+<text x="${left + drawn + 14}" y="${top + 18}">${acknowledged} acknowledged</text>
+<text x="${left + drawn + 14}" y="${top + 34}">${troubles(lane)}</text>`
+})}
+`
+}
+
+function troubles({ result }: LaneData): Html {
+  const { errors, lost, duplicated, crashes, hung } = result
+  const all = [
+    errors > 0 && `${errors} errors`,
+    crashes > 0 && `${crashes} crashes`,
+    duplicated > 0 && `${duplicated} twice`,
+    lost > 0 && `${lost} lost`,
+    hung > 0 && `${hung} hung`,
+  ].filter((words) => words !== false)
+  return all.length === 0 ? html`no error` : html`<tspan class="bad">${all.join(', ')}</tspan>`
+}
