@@ -91,7 +91,7 @@ test('the picture is one file that needs nothing else, and shows every lane', ()
     /https?:|<script|@import|url\(/i,
   )
   expect(text.match(/role="img" aria-labelledby/g)).toHaveLength(3)
-  expect(text).toContain('7 twice')
+  expect(text).toContain('7 duplicated')
 })
 
 test.skipIf(findBrowser() === undefined)(

@@ -3,6 +3,7 @@ import type { LaneData, ReportData } from './data.ts'
 import { Html, html } from './html.ts'
 import { style } from './style.ts'
 import { seconds, Timeline } from './timeline.ts'
+import { troubles } from './troubles.ts'
 
 const bad = (count: number): Html =>
   count > 0 ? html`<span class="bad">${count}</span>` : html`${count}`
@@ -84,17 +85,6 @@ ${lanes.map((lane, which) => {
 </section>`
 }
 
-function troubles({ result }: LaneData): Html {
-  const all = [
-    counted(result.errors, 'error', 'errors'),
-    counted(result.crashes, 'crash', 'crashes'),
-    counted(result.hung, 'hung', 'hung'),
-    counted(result.lost, 'lost', 'lost'),
-    counted(result.duplicated, 'duplicated', 'duplicated'),
-  ].filter((text) => text !== undefined)
-  return all.length === 0 ? html`no error` : html`<span class="bad">${all.join(', ')}</span>`
-}
-
 /** The load is paced: whoever waits begins less, and whoever fails at once begins the next at once. */
 function fewer({ lanes }: ReportData): Html {
   const titles = lanes
@@ -113,10 +103,6 @@ function capital(text: string): string {
 
 function number(count: number): string {
   return count.toLocaleString('en')
-}
-
-function counted(count: number, one: string, many: string): string | undefined {
-  return count === 0 ? undefined : `${count} ${count === 1 ? one : many}`
 }
 
 function results({ lanes }: ReportData): Html {

@@ -3,9 +3,10 @@ import type { LaneData, ReportData } from './data.ts'
 import { Html, html } from './html.ts'
 import { chart, colours } from './style.ts'
 import { height, Timeline, width } from './timeline.ts'
+import { troubles } from './troubles.ts'
 
-const left = 132
-const right = 168
+const left = 152
+const right = 196
 const drawn = 560
 const tall = (drawn / width) * height
 const between = tall + 6
@@ -37,19 +38,7 @@ ${lanes.map((lane, which) => {
   return html`<text class="kind ${lane.kind}" x="16" y="${top + 26}">${kindTitles[lane.kind]}</text>
 ${timeline.lane(lane, `picture-${at}-${which}`, html`x="${left}" y="${top}" width="${drawn}" height="${tall}" overflow="visible"`)}
 <text x="${left + drawn + 14}" y="${top + 18}">${acknowledged} acknowledged</text>
-<text x="${left + drawn + 14}" y="${top + 34}">${troubles(lane)}</text>`
+<text x="${left + drawn + 14}" y="${top + 34}">${troubles(lane, 'tspan')}</text>`
 })}
 `
-}
-
-function troubles({ result }: LaneData): Html {
-  const { errors, lost, duplicated, crashes, hung } = result
-  const all = [
-    errors > 0 && `${errors} errors`,
-    crashes > 0 && `${crashes} crashes`,
-    duplicated > 0 && `${duplicated} twice`,
-    lost > 0 && `${lost} lost`,
-    hung > 0 && `${hung} hung`,
-  ].filter((words) => words !== false)
-  return all.length === 0 ? html`no error` : html`<tspan class="bad">${all.join(', ')}</tspan>`
 }
