@@ -6,10 +6,10 @@ export function decisionsPage(): string {
 
 What the end of a connection proves of the work that was in flight: the first row that matches. It is generated from \`decisions\` of \`@reprise/core\`, and a test fails where this page says something else.
 
-| | what was seen | outcome | where PostgreSQL makes it so |
-|--:|---|---|---|
-${decisions.map(({ row, outcome, source }, at) => `| ${at + 1} | ${row} | \`${outcome}\` | ${source.replaceAll('|', '\\|')} |`).join('\n')}
-| | anything else | \`in-doubt\` | no proof |
+| what was seen | outcome | where PostgreSQL makes it so |
+|---|---|---|
+${decisions.map(({ row, outcome, source }) => `| ${row} | \`${outcome}\` | ${source.replaceAll('|', '\\|')} |`).join('\n')}
+| anything else | \`in-doubt\` | no proof |
 
 Evidence is frames, codes, the server's own routine and the end of the socket; never the text of a message. Each row has tests against a scripted server and, where a real server can be brought to it, against that.
 
