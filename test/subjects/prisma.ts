@@ -22,13 +22,16 @@ interface Client {
 }
 
 interface PrismaClient extends Client {
-  $transaction<T>(work: (tx: Client) => Promise<T>): Promise<T>
+  $transaction<T>(work: (tx: Client) => Promise<T>, limits?: typeof patient): Promise<T>
   $disconnect(): Promise<void>
 }
 
 interface Generated {
   PrismaClient: new (options: { adapter: unknown }) => PrismaClient
 }
+
+/** As the README asks of those who would wait for a restart. */
+const patient = { maxWait: 30_000, timeout: 30_000 }
 
 /** Prisma on `@prisma/adapter-pg`, with interactive transactions. */
 export const prisma: Subject = {
@@ -46,7 +49,10 @@ export const prisma: Subject = {
     return withTransfer({
       ...operations(client),
       transaction: (work) =>
-        client.$transaction(declared(rerunnable, (tx) => work(operations(tx)))),
+        client.$transaction(
+          declared(rerunnable, (tx) => work(operations(tx))),
+          rerunnable ? patient : undefined,
+        ),
       close: () => client.$disconnect(),
     })
   },
