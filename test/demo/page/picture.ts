@@ -6,7 +6,7 @@ import { height, Timeline, width } from './timeline.ts'
 import { troubles } from './troubles.ts'
 
 const left = 152
-const right = 196
+const right = 240
 const drawn = 560
 const tall = (drawn / width) * height
 const between = tall + 6
@@ -48,7 +48,7 @@ ${timeline.lane(lane, `picture-${at}-${which}`, html`x="${left}" y="${y}" width=
 }
 
 const legend = html`<g class="with"><path class="bars" d="M16 26v-8h4v8zM21 26v-12h4v12zM26 26v-6h4v6z"/></g><text x="38" y="25">acknowledged per 100 ms</text>
-<path class="kills" d="M212 18v6m5 -6v6m5 -6v6"/><text x="230" y="25">a connection killed or cut</text>
-<rect class="outage" x="406" y="12" width="12" height="16"/><text x="426" y="25">the server restarts</text>
-<circle class="error" cx="562" cy="21" r="3"/><text x="572" y="25">an error</text>
-<g class="crash"><path d="M642 17l8 8m0 -8l-8 8"/></g><text x="658" y="25">the process crashes, and is started again</text>`
+<path class="kills" d="M232 18v6m5 -6v6m5 -6v6"/><text x="250" y="25">a connection killed or cut</text>
+<rect class="outage" x="446" y="12" width="12" height="16"/><text x="466" y="25">the server restarts</text>
+<circle class="error" cx="618" cy="21" r="3"/><text x="628" y="25">an error</text>
+<g class="crash"><path d="M702 17l8 8m0 -8l-8 8"/></g><text x="718" y="25">the process crashes</text>`
