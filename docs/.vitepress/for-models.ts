@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pages } from './pages.ts'
 
@@ -20,8 +20,9 @@ export function forModels({ title, description, srcDir, outDir }: Site): void {
       const file = fileOf(item.link)
       const to = join(outDir, file)
       mkdirSync(dirname(to), { recursive: true })
-      copyFileSync(join(srcDir, file), to)
-      return `- [${item.text}](${file}): ${summaryOf(readFileSync(to, 'utf8'))}`
+      const page = whole(join(srcDir, file))
+      writeFileSync(to, page)
+      return `- [${item.text}](${file}): ${summaryOf(page)}`
     }),
     '',
   ])
@@ -33,6 +34,13 @@ export function forModels({ title, description, srcDir, outDir }: Site): void {
 
 function fileOf(link: string): string {
   return `${link.endsWith('/') ? `${link}index` : link}.md`.slice(1)
+}
+
+/** A page with those that it includes. */
+function whole(file: string): string {
+  return readFileSync(file, 'utf8').replace(/<!--@include: (\S+)-->/g, (_, path: string) =>
+    readFileSync(join(dirname(file), path), 'utf8'),
+  )
 }
 
 /** The first sentence below the heading. */

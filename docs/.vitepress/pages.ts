@@ -32,6 +32,16 @@ export const pages: readonly Part[] = [
     ],
   },
   {
+    text: 'Packages',
+    items: [
+      { text: '@reprise/pg', link: '/reference/pg' },
+      { text: '@reprise/prisma', link: '/reference/prisma' },
+      { text: '@reprise/kysely', link: '/reference/kysely' },
+      { text: '@reprise/typeorm', link: '/reference/typeorm' },
+      { text: '@reprise/mikro-orm', link: '/reference/mikro-orm' },
+    ],
+  },
+  {
     text: 'Recipes',
     items: [
       { text: 'NestJS', link: '/recipes/nestjs' },
