@@ -23,14 +23,16 @@ beforeAll(async () => {
   )
   for (const snippet of snippets) writeFileSync(fileOf(snippet), `${snippet.code}\nexport {}\n`)
   server = await Server.start()
-})
+}, 300_000)
 
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
   await server?.dispose()
 })
 
-test('all code on all pages is code for what it imports, by the compiler', () => {
+test('all code on all pages is code for what it imports, by the compiler', {
+  timeout: 300_000,
+}, () => {
   const said = [
     compile('ts', {}),
     // Some modules that plain JavaScript imports have no types.
