@@ -9,24 +9,25 @@ import { generate } from '../subjects/prisma/generate.ts'
 
 const snippets = pages.flatMap(snippetsOf)
 const programs = snippets.filter(({ runs }) => runs)
-/** Beside the pages, where all packages that they name are found. */
-let folder: string
+/** For each folder with a manifest one below it, where all packages that its pages name are found. */
+const folders = new Map<string, string>()
 let server: Server
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(root, 'docs/.snippets-'))
-  mkdirSync(join(folder, 'generated/prisma'), { recursive: true })
-  const client = relative(join(folder, 'generated/prisma'), await generate())
-  writeFileSync(
-    join(folder, 'generated/prisma/client.ts'),
-    `export * from '${client.replaceAll('\\', '/')}'\n`,
-  )
+  const generated = await generate()
+  for (const home of new Set(snippets.map(homeOf))) {
+    const folder = mkdtempSync(join(root, home, '.snippets-'))
+    folders.set(home, folder)
+    mkdirSync(join(folder, 'generated/prisma'), { recursive: true })
+    const client = relative(join(folder, 'generated/prisma'), generated).replaceAll('\\', '/')
+    writeFileSync(join(folder, 'generated/prisma/client.ts'), `export * from '${client}'\n`)
+  }
   for (const snippet of snippets) writeFileSync(fileOf(snippet), `${snippet.code}\nexport {}\n`)
   server = await Server.start()
 }, 300_000)
 
 afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders.values()) rmSync(folder, { recursive: true, force: true })
   await server?.dispose()
 })
 
@@ -78,20 +79,27 @@ const compilerOptions = {
 
 /** What the compiler says of all snippets in a language; nothing where it is content. */
 function compile(language: Snippet['language'], more: object): string {
-  const config = join(folder, `tsconfig.${language}.json`)
-  const include = [`*.${language}`]
-  const extending = { extends: '../../tsconfig.base.json', include }
+  const files = snippets.filter((snippet) => snippet.language === language).map(fileOf)
+  const config = join(folders.get('docs') ?? '', `tsconfig.${language}.json`)
+  const extending = { extends: '../../tsconfig.base.json', files }
   writeFileSync(
     config,
     JSON.stringify({ ...extending, compilerOptions: { ...compilerOptions, ...more } }),
   )
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   const run = [tsc, '--project', config]
-  return spawnSync(process.execPath, run, { encoding: 'utf8', cwd: folder }).stdout
+  return spawnSync(process.execPath, run, { encoding: 'utf8', cwd: root }).stdout
 }
 
-function fileOf({ place, language }: Snippet): string {
-  return join(folder, `${nameOf(place)}.${language}`)
+/** A package's or an example's page finds what its own manifest names; all others what that of the site does. */
+function homeOf({ place }: Snippet): string {
+  const [top = '', name = ''] = place.split('/')
+  return top === 'packages' || top === 'examples' ? `${top}/${name}` : 'docs'
+}
+
+function fileOf(snippet: Snippet): string {
+  const { place, language } = snippet
+  return join(folders.get(homeOf(snippet)) ?? '', `${nameOf(place)}.${language}`)
 }
 
 /** `docs/start/pg.md:10` as the name of a module. */
