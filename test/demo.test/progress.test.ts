@@ -1,7 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
-import type { Experiment } from '../lanes/experiment.ts'
 import { Lane } from '../lanes/lane.ts'
 import { Progress } from '../lanes/progress.ts'
 import { subjectNames } from '../subjects/index.ts'
@@ -32,7 +31,7 @@ test('what is drawn on a terminal is labelled and fits into 80 columns', () => {
   })
   const progress = new Progress(stream as unknown as NodeJS.WriteStream)
   const contestants = lanes().map((lane) => ({ lane }))
-  progress.watch({ now: 12_400, contestants } as unknown as Experiment)
+  progress.watch({ now: 12_400, contestants })
   progress.phase('under fire')
   progress.unwatch()
   stream.end()

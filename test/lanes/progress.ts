@@ -1,7 +1,7 @@
 import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
 import { titles } from '../subjects/index.ts'
-import type { Experiment } from './experiment.ts'
+import type { Contestant } from './experiment.ts'
 import { kindTitles, type LaneKind, laneKind, laneKinds } from './kind.ts'
 import type { Lane } from './lane.ts'
 
@@ -13,12 +13,18 @@ const labels = `${'client'.padEnd(13)} ${'Reprise'.padEnd(7)}  ${'the last ten s
 const colours = { without: 'yellow', retry: 'magenta', with: 'green' } as const
 const bars = [...' ▁▂▃▄▅▆▇█']
 
+/** What can be watched: an experiment, as far as that takes. */
+export interface Watched {
+  readonly now: number
+  readonly contestants: readonly Pick<Contestant, 'lane'>[]
+}
+
 /** Who watches an experiment. */
 export interface Watcher {
   /** What is being done now. */
   phase(text: string): void
   /** These lanes are about to begin. */
-  watch(experiment: Experiment): void
+  watch(experiment: Watched): void
   /** They are done. */
   unwatch(): void
 }
@@ -29,7 +35,7 @@ export interface Watcher {
  */
 export class Progress implements Watcher {
   readonly #stream: NodeJS.WriteStream
-  #experiment: Experiment | undefined
+  #experiment: Watched | undefined
   #phase = ''
   #timer: NodeJS.Timeout | undefined
   #drawn = 0
@@ -44,7 +50,7 @@ export class Progress implements Watcher {
     else this.#stream.write(`${text}\n`)
   }
 
-  watch(experiment: Experiment): void {
+  watch(experiment: Watched): void {
     this.#experiment = experiment
     if (this.#stream.isTTY) this.#timer = setInterval(() => this.#draw(), redrawMs)
     else this.#timer = setInterval(() => this.#log(experiment), lineMs)
@@ -108,7 +114,7 @@ export class Progress implements Watcher {
       .padStart(slices)
   }
 
-  #log({ now }: Experiment): void {
+  #log({ now }: Watched): void {
     const kinds = Map.groupBy(this.#lanes(), ({ order }) => laneKind(order))
     const rows = laneKinds.flatMap((kind) => this.#sum(kind, kinds.get(kind) ?? []))
     this.#stream.write(`${(now / 1000).toFixed(0)} s\n${rows.join('')}`)
