@@ -40,6 +40,7 @@ export default defineConfig({
         .filter((name) => name.endsWith('.test'))
         .map((name) => alone(name.slice(0, -'.test'.length), `test/${name}/**/*.test.ts`)),
       served('cases', 'test/cases/**/*.test.ts'),
+      alone('nest', 'examples/nest/test/*.test.ts'),
     ],
   },
 })

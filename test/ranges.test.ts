@@ -30,3 +30,15 @@ test.each(globSync('packages/*/src/version.ts', { cwd: root }).filter((f) => !f.
     }
   },
 )
+
+test.each(globSync('packages/*/package.json', { cwd: root }))(
+  '%s pins nothing that is installed with it: an application that has it already has it once',
+  (file) => {
+    const { dependencies = {}, peerDependencies = {} } = JSON.parse(read(file))
+    const wanted: [string, string][] = Object.entries({ ...dependencies, ...peerDependencies })
+    for (const [name, spec] of wanted) {
+      const range = spec === 'catalog:peers' ? peers.get(name) : spec
+      expect(range, name).toMatch(/^(workspace:)?\^/)
+    }
+  },
+)

@@ -8,6 +8,7 @@ import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSuite } from
  */
 export default class Tally implements Reporter {
   readonly #running = new Set<TestCase>()
+  readonly #skipped: string[] = []
   #passed = 0
   #failed = 0
   #reason: TestRunEndReason | undefined
@@ -18,6 +19,7 @@ export default class Tally implements Reporter {
       const broken = code !== 0 || this.#reason !== 'passed'
       if (broken && this.#failed === 0) this.#failed = 1
       if (this.#failed > 0) process.exitCode = code || 1
+      for (const reason of this.#skipped) process.stdout.write(`Skipped: ${reason}\n`)
       for (const test of this.#running) process.stdout.write(`Not finished: ${test.fullName}\n`)
       process.stdout.write(`${this.#passed} passed, ${this.#failed} failed\n`)
     })
@@ -25,6 +27,7 @@ export default class Tally implements Reporter {
 
   onTestRunStart(): void {
     this.#running.clear()
+    this.#skipped.length = 0
     this.#passed = 0
     this.#failed = 0
     this.#reason = undefined
@@ -36,9 +39,12 @@ export default class Tally implements Reporter {
 
   onTestCaseResult(test: TestCase): void {
     this.#running.delete(test)
-    const { state } = test.result()
-    if (state === 'passed') this.#passed++
-    if (state === 'failed') this.#failed++
+    const result = test.result()
+    if (result.state === 'passed') this.#passed++
+    if (result.state === 'failed') this.#failed++
+    if (result.state === 'skipped' && result.note) {
+      this.#skipped.push(`${test.fullName}: ${result.note}`)
+    }
   }
 
   /** A suite fails by itself where its hooks do. */

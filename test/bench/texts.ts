@@ -2,7 +2,10 @@ import { analyze } from '@reprise/core'
 import { reprise } from '@reprise/pg'
 import pg from 'pg'
 import { Server } from '../kit/index.ts'
-import { median } from './paired.ts'
+import { machine } from './machine.ts'
+import type { BenchOptions } from './options.ts'
+import type { Section } from './section.ts'
+import { median } from './statistics.ts'
 
 /** What a text of one size and sort costs. */
 export interface TextFigure {
@@ -39,11 +42,12 @@ const mostStatements = 100_000
 
 /** Measures texts that were never sent before, from 10 characters to 20 million, one at a time. */
 export async function texts(
-  milliseconds: number,
-  told: (figure: TextFigure) => void,
-): Promise<readonly TextFigure[]> {
+  { seconds = 1 }: BenchOptions,
+  told: (cells: readonly string[]) => void,
+): Promise<{ figures: readonly TextFigure[]; section: Section }> {
   const server = await Server.start({ settings: { fsync: 'off' } })
   const figures: TextFigure[] = []
+  told(head)
   try {
     const connectionString = await server.createDatabase()
     const plain = new pg.Client({ connectionString })
@@ -56,17 +60,61 @@ export async function texts(
     for (const [sort, make] of Object.entries(sorts)) {
       for (const size of sizes) {
         if (sort === 'statements' && size > mostStatements) continue
-        const figure = await measure(plain, ours, sort, size, make, milliseconds)
+        const figure = await measure(plain, ours, sort, size, make, seconds * 1000)
         figures.push(figure)
-        told(figure)
+        told(cellsOf(figure))
       }
     }
     await ours.end()
     await plain.end()
+    return { figures, section: sectionOf(figures, await machine(server)) }
   } finally {
     await server.dispose()
   }
-  return figures
+}
+
+const head = [
+  'text',
+  'characters',
+  'judged, us',
+  'ns a character',
+  'plain blocks, ms',
+  'reprise blocks, ms',
+  'ratio of time',
+]
+
+function cellsOf({ sort, size, judging, blocksPlain, blocksReprise, ratio }: TextFigure): string[] {
+  return [
+    sort,
+    String(size),
+    (judging / 1000).toFixed(1),
+    (judging / size).toFixed(2),
+    blocksPlain.toFixed(2),
+    blocksReprise.toFixed(2),
+    ratio.toFixed(2),
+  ]
+}
+
+function sectionOf(figures: readonly TextFigure[], where: Section['machine']): Section {
+  return {
+    name: 'texts',
+    title: 'Texts that were never sent before',
+    words:
+      'One at a time, over one connection. What judging a text costs alone, how long the call of query() blocks the loop, and how much longer than by plain pg its answer takes (median of the rounds; goal: at most 1.1, and 5 million characters judged in under 25 ms).',
+    machine: where,
+    head,
+    rows: figures.map(cellsOf),
+    plots: [
+      {
+        kind: 'bars',
+        title: 'Judging about 5 million characters',
+        unit: 'ms',
+        bars: figures
+          .filter(({ size }) => size > 4_000_000 && size < 6_000_000)
+          .map(({ sort, judging }) => ({ name: sort, value: judging / 1e6, tone: 'with' })),
+      },
+    ],
+  }
 }
 
 async function measure(

@@ -52,15 +52,21 @@ describe('demo', () => {
 })
 
 describe('torture', () => {
+  const ofOne = (argv: string[]): torture.TortureOptions => {
+    const asked = torture.optionsOf(argv)
+    if (asked === undefined || !('one' in asked)) throw new Error('no torture of one server')
+    return asked.one
+  }
+
   test('draws a seed where none is given', () => {
-    const seeds = [torture.optionsOf([]), torture.optionsOf([])].map((options) => options?.seed)
+    const seeds = [ofOne([]), ofOne([])].map(({ seed }) => seed)
     expect(seeds[0]).not.toBe(seeds[1])
-    expect(torture.optionsOf(['--seed', '7'])?.seed).toBe(7)
+    expect(ofOne(['--seed', '7']).seed).toBe(7)
   })
 
   test('takes what is said', () => {
     const argv = '--subject prisma --faults freeze,kill --seconds 5 --workers 2 --exactly-once'
-    expect(torture.optionsOf(argv.split(' '))).toMatchObject({
+    expect(ofOne(argv.split(' '))).toMatchObject({
       subjects: ['prisma'],
       faults: ['kill', 'freeze'],
       seconds: 5,
@@ -69,11 +75,30 @@ describe('torture', () => {
       control: false,
       json: false,
     })
-    expect(torture.optionsOf(['--subject', 'all'])?.subjects).toEqual(subjectNames)
+    expect(ofOne(['--subject', 'all']).subjects).toEqual(subjectNames)
   })
 
   test('has raw pg for its control', () => {
-    expect(torture.optionsOf(['--control'])?.subjects).toEqual(['pg'])
+    expect(ofOne(['--control']).subjects).toEqual(['pg'])
+  })
+
+  test('takes a cluster', () => {
+    const argv = '--cluster patroni --faults cut,switchover --mode sync --subject pg'
+    expect(torture.optionsOf(argv.split(' '))).toMatchObject({
+      cluster: { subjects: ['pg'], faults: ['switchover', 'cut'], modes: ['sync'] },
+    })
+    expect(torture.optionsOf(['--cluster', 'patroni'])).toMatchObject({
+      cluster: { subjects: subjectNames, modes: ['async', 'sync'], through: 'haproxy' },
+    })
+  })
+
+  test.each([
+    ['--cluster repmgr', "--cluster knows no 'repmgr': use patroni."],
+    ['--cluster patroni --seconds 5', '--seconds says nothing with --cluster'],
+    ['--cluster patroni --faults restart', "--faults knows no 'restart'"],
+    ['--mode sync', '--mode and --through are for --cluster patroni.'],
+  ])('%s is refused', (argv, message) => {
+    expect(() => torture.optionsOf(argv.split(' '))).toThrow(message)
   })
 })
 

@@ -53,6 +53,15 @@ test('a write that was lost, by success or by a false word of an error', async (
   expect(await ledger.audit()).toEqual({ ...clean, acknowledged: 1, rejected: 2, lost: 2 })
 })
 
+test('a write that went down with its server', async () => {
+  const [there, gone] = [await transfer(), randomUUID()]
+  ledger.acknowledged(there)
+  ledger.acknowledged(gone)
+  ledger.rejected(randomUUID(), { outcome: 'committed' })
+  const expected = { ...clean, acknowledged: 2, rejected: 1, lost: 1, lostByServer: 1 }
+  expect(await ledger.audit(new Set([there, gone]))).toEqual(expected)
+})
+
 test('a write that was done although its client was told otherwise', async () => {
   ledger.rejected(await transfer(), new Error('x', { cause: { outcome: 'in-doubt' } }))
   ledger.rejected(await transfer(), { outcome: 'committed' })

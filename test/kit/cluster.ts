@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, chown, mkdtemp } from 'node:fs/promises'
+import { appendFile, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Account, openToAll, serverAccount, usableBinaries, type Version } from './binaries.ts'
 import type { Log } from './log.ts'
 import { Watchdog } from './watchdog.ts'
@@ -45,6 +46,27 @@ export class Cluster {
     }
   }
 
+  /** The same data with a life of its own: of a server that runs, while it is in backup mode. */
+  static async copyOf(original: Cluster, version: Version): Promise<Cluster> {
+    const { account } = original
+    const base = await mkdtemp(join(dirname(original.base), 'reprise-'))
+    const watchdog = new Watchdog(base)
+    try {
+      if (account.uid !== undefined && account.gid !== undefined) {
+        await chown(base, account.uid, account.gid)
+      }
+      const bin = await usableBinaries(version, account, base)
+      const copy = new Cluster(base, bin, account, watchdog)
+      // cp keeps the owner of each file.
+      await promisify(execFile)('cp', ['-a', original.data, copy.data])
+      await rm(join(copy.data, 'postmaster.pid'))
+      return copy
+    } catch (error) {
+      await watchdog.cleanUp()
+      throw error
+    }
+  }
+
   /** The path of one of the server's programs. */
   program(name: 'initdb' | 'postgres'): string {
     return join(this.#bin, name)
@@ -56,6 +78,14 @@ export class Cluster {
       ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
     )
     await appendFile(join(this.data, 'postgresql.conf'), lines.join(''))
+  }
+
+  /** Makes a file in the data directory that the server may read and remove. */
+  async write(name: string, text: string): Promise<void> {
+    const path = join(this.data, name)
+    await writeFile(path, text)
+    const { uid, gid } = this.account
+    if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
   }
 
   /** Removes everything, stopping a server that still runs in it. */

@@ -33,19 +33,23 @@ export class Lane {
   #running = false
   #closed = false
 
-  constructor(from: Side, source: Socket, sink: Socket, traffic: Traffic) {
+  constructor(from: Side, source: Socket, sink: Socket, traffic: Traffic, latency = 0) {
     this.#from = from
     this.#source = source
     this.#sink = sink
     this.#traffic = traffic
     this.reader = new FrameReader(from)
-    source.on('data', (chunk: Buffer) => {
-      if (this.#closed) return
-      for (const frame of this.reader.read(chunk)) this.#queue.push({ frame })
-      void this.run()
-    })
-    source.on('end', () => this.#arrive('end'))
-    source.on('error', () => this.#arrive('gone'))
+    // Timers of one length fire in the order in which they were set.
+    const later = (work: () => void): unknown => (latency > 0 ? setTimeout(work, latency) : work())
+    source.on('data', (chunk: Buffer) =>
+      later(() => {
+        if (this.#closed) return
+        for (const frame of this.reader.read(chunk)) this.#queue.push({ frame })
+        void this.run()
+      }),
+    )
+    source.on('end', () => later(() => this.#arrive('end')))
+    source.on('error', () => later(() => this.#arrive('gone')))
   }
 
   /** From now on whatever comes is thrown away. What was delivered before still arrives. */

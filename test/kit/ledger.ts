@@ -10,6 +10,8 @@ export interface Audit {
   readonly rejected: number
   /** Said to be made (by success, or by an error with outcome `committed`), yet not in the table. */
   readonly lost: number
+  /** Said to be made and not in the table, but in that of the server which said so and died of it. */
+  readonly lostByServer: number
   /** In the table more than once. */
   readonly duplicated: number
   /** Said to have failed, yet in the table. */
@@ -30,11 +32,17 @@ export interface Audit {
 /** What an audit says when every word was kept, apart from how many transfers there were. */
 export const exactAudit: Omit<Audit, 'acknowledged' | 'rejected'> = {
   lost: 0,
+  lostByServer: 0,
   duplicated: 0,
   appliedThoughRejected: { honest: 0, dishonest: 0 },
   unreported: 0,
   sumKept: true,
   explained: true,
+}
+
+/** Tokens that are somewhere. */
+export interface Tokens {
+  has(token: string): boolean
 }
 
 interface Rejection {
@@ -56,7 +64,7 @@ export class Ledger {
   readonly #admin: Admin
   readonly #told: Map<string, 'acknowledged' | Rejection> = new Map()
 
-  private constructor(server: Server, url: string, accounts: number) {
+  private constructor(server: Pick<Server, 'running'>, url: string, accounts: number) {
     this.url = url
     this.accounts = accounts
     this.#admin = new Admin(url, () => server.running)
@@ -68,7 +76,7 @@ export class Ledger {
    * amount int)`.
    */
   static async create(
-    server: Server,
+    server: Pick<Server, 'running'>,
     databaseUrl: string,
     { accounts = 10 }: { accounts?: number | undefined } = {},
   ): Promise<Ledger> {
@@ -95,22 +103,28 @@ export class Ledger {
     this.#told.set(token.toLowerCase(), { error })
   }
 
-  /** Compares what was told with what is in the database. Nothing may be running any more. */
-  async audit(): Promise<Audit> {
+  /**
+   * Compares what was told with what is in the database. Nothing may be running any more.
+   *
+   * @param dead the tokens in the table of a server that was replaced: what its successor never got is
+   *   not blamed on whoever believed it
+   */
+  async audit(dead: Tokens = new Set()): Promise<Audit> {
     try {
       const rows = await this.#admin.sql(
         'select token::text as token, count(*)::int as times from transfer group by token',
       )
       const times = new Map(rows.map((row) => [String(row.token), Number(row.times)]))
-      return { ...this.#judge(times), ...(await this.#balances()) }
+      return { ...this.#judge(times, dead), ...(await this.#balances()) }
     } finally {
       await this.#admin.close()
     }
   }
 
-  #judge(times: ReadonlyMap<string, number>): Omit<Audit, 'sumKept' | 'explained'> {
+  #judge(times: ReadonlyMap<string, number>, dead: Tokens): Omit<Audit, 'sumKept' | 'explained'> {
     let acknowledged = 0
     let lost = 0
+    let lostByServer = 0
     let honest = 0
     let dishonest = 0
     for (const [token, told] of this.#told) {
@@ -119,12 +133,15 @@ export class Ledger {
       if (told === 'acknowledged') acknowledged++
       else if (present && (claim === 'in-doubt' || claim === 'committed')) honest++
       else if (present) dishonest++
-      if (claim === 'committed' && !present) lost++
+      if (claim !== 'committed' || present) continue
+      if (dead.has(token)) lostByServer++
+      else lost++
     }
     return {
       acknowledged,
       rejected: this.#told.size - acknowledged,
       lost,
+      lostByServer,
       duplicated: [...times.values()].filter((count) => count > 1).length,
       appliedThoughRejected: { honest, dishonest },
       unreported: [...times.keys()].filter((token) => !this.#told.has(token)).length,

@@ -27,6 +27,7 @@ export class Peer {
   #over = false
   #awake: () => void = () => {}
   #size = Number.POSITIVE_INFINITY
+  #appetite = Number.POSITIVE_INFINITY
   #sending: Promise<void> = Promise.resolve()
 
   constructor(number: number, socket: Socket) {
@@ -34,6 +35,8 @@ export class Peer {
     this.#socket = socket
     const reader = new FrameReader('client')
     socket.on('data', (chunk: Buffer) => {
+      this.#appetite -= chunk.length
+      if (this.#appetite <= 0) socket.pause()
       for (const raw of reader.read(chunk)) {
         this.#frames.push({ type: raw.type, text: textOf('client', raw), body: raw.body })
       }
@@ -101,6 +104,18 @@ export class Peer {
   /** All that is sent from now on arrives in pieces of so many bytes. */
   chunked(size: number): void {
     this.#size = size
+  }
+
+  /**
+   * From now on takes about so many bytes from the client, and leaves the rest to the kernel. Resolves
+   * when it has taken them, or when all that the client wants to send may come.
+   */
+  async takes(bytes: number): Promise<void> {
+    this.#appetite = bytes
+    this.#socket.resume()
+    while (this.#appetite > 0 && bytes < Number.POSITIVE_INFINITY && !this.#over) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   /** A FIN, behind all that was sent. What the client sends can still be read. */

@@ -3,6 +3,13 @@ import { type Action, type Frame, type Side, textOf } from './frame.ts'
 import type { RawFrame } from './frame-reader.ts'
 import { Lane, type Traffic } from './lane.ts'
 
+/** Where it leads to, and how many milliseconds later than at once what comes back is passed on. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly latency: number
+}
+
 /** What a connection tells the proxy that it belongs to. */
 export interface ProxyHost {
   judge(frame: Frame): Action | Promise<Action>
@@ -26,11 +33,11 @@ export class ProxyConnection {
   #spoke: Side = 'server'
   #ended = false
 
-  constructor(id: number, client: Socket, target: { host: string; port: number }, host: ProxyHost) {
+  constructor(id: number, client: Socket, target: Target, host: ProxyHost) {
     this.id = id
     this.#host = host
     this.#client = client
-    const { host: address, port } = target
+    const { host: address, port, latency } = target
     this.#server = connect({ host: address, port, allowHalfOpen: true, noDelay: true })
     const traffic: Traffic = {
       judge: (from, frame) => this.#judge(from, frame),
@@ -40,7 +47,7 @@ export class ProxyConnection {
     }
     this.#lanes = {
       client: new Lane('client', client, this.#server, traffic),
-      server: new Lane('server', this.#server, client, traffic),
+      server: new Lane('server', this.#server, client, traffic, latency),
     }
     for (const [one, other] of [
       [client, this.#server],

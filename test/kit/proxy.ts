@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server as Listening, type Socket } from 'node:net'
 import type { Action, Frame, Listener } from './frame.ts'
-import { ProxyConnection } from './proxy-connection.ts'
+import { ProxyConnection, type Target } from './proxy-connection.ts'
 
 /** What has passed through a proxy. */
 export class Counts {
@@ -20,6 +20,12 @@ export class Counts {
   }
 }
 
+/** How a proxy behaves. */
+export interface ProxyOptions {
+  /** Milliseconds that it adds to each round trip, on the way back. Default 0. */
+  readonly latency?: number
+}
+
 /**
  * A loopback proxy in front of a server that understands the protocol: faults happen at a chosen
  * frame and not at a chosen time.
@@ -30,7 +36,7 @@ export class Proxy {
   /** What has passed so far. */
   readonly counts: Counts = new Counts()
   readonly #listening: Listening
-  readonly #target: { host: string; port: number }
+  readonly #target: Target
   readonly #connections: Set<ProxyConnection> = new Set()
   // Those that were cut are no longer live, yet a peer may keep its end open.
   readonly #all: Set<ProxyConnection> = new Set()
@@ -38,18 +44,21 @@ export class Proxy {
   #refusing = false
   #accepted = 0
 
-  private constructor(listening: Listening, target: { host: string; port: number }) {
+  private constructor(listening: Listening, target: Target) {
     this.#listening = listening
     this.#target = target
     this.port = (listening.address() as AddressInfo).port
   }
 
   /** Starts a proxy on a port of its own in front of that server. */
-  static async start(target: { host: string; port: number }): Promise<Proxy> {
+  static async start(
+    target: { host: string; port: number },
+    { latency = 0 }: ProxyOptions = {},
+  ): Promise<Proxy> {
     const listening = createServer({ allowHalfOpen: true, noDelay: true })
     listening.listen(0, '127.0.0.1')
     await once(listening, 'listening')
-    const proxy = new Proxy(listening, { host: target.host, port: target.port })
+    const proxy = new Proxy(listening, { host: target.host, port: target.port, latency })
     listening.on('connection', (socket) => {
       // Whatever becomes of a socket must not become of the test.
       socket.on('error', () => {})

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import pg from 'pg'
 import { Admin } from './admin.ts'
+import { backUp } from './backup.ts'
 import type { Version } from './binaries.ts'
 import { Cluster } from './cluster.ts'
 import { freePort } from './free-port.ts'
@@ -44,6 +47,7 @@ export class Server {
   readonly url: string
   /** The data directory. */
   readonly directory: string
+  readonly #version: Version
   readonly #cluster: Cluster
   readonly #log: Log
   readonly #admin: Admin
@@ -51,7 +55,14 @@ export class Server {
   #postmaster: Postmaster
   #disposed: Promise<void> | undefined
 
-  private constructor(cluster: Cluster, port: number, postmaster: Postmaster, log: Log) {
+  private constructor(
+    version: Version,
+    cluster: Cluster,
+    port: number,
+    postmaster: Postmaster,
+    log: Log,
+  ) {
+    this.#version = version
     this.#cluster = cluster
     this.#postmaster = postmaster
     this.#log = log
@@ -64,13 +75,24 @@ export class Server {
   /** Makes a new cluster and starts its server; resolves when it accepts connections. */
   static async start(options: ServerOptions = {}): Promise<Server> {
     const log = new Log(options.log)
-    const cluster = await Cluster.create(options.version ?? '18', options.initdb ?? [], log)
+    const version = options.version ?? '18'
+    const cluster = await Cluster.create(version, options.initdb ?? [], log)
+    return Server.#launch(version, cluster, { ...defaults, ...options.settings }, log)
+  }
+
+  static async #launch(
+    version: Version,
+    cluster: Cluster,
+    settings: Record<string, string>,
+    log: Log,
+  ): Promise<Server> {
     try {
-      await cluster.configure({ ...defaults, ...options.settings })
+      await cluster.configure(settings)
       for (let tries = 1; ; tries++) {
         const port = await freePort()
         try {
-          return new Server(cluster, port, await Postmaster.start(cluster, port, log), log)
+          const postmaster = await Postmaster.start(cluster, port, log)
+          return new Server(version, cluster, port, postmaster, log)
         } catch (error) {
           // Between our look and its bind, somebody else may have taken the port.
           if (tries === 5 || !String(error).includes('could not bind')) throw error
@@ -80,6 +102,25 @@ export class Server {
       await cluster.remove()
       throw error
     }
+  }
+
+  /** Makes a hot standby that streams from this server; resolves when it accepts connections. */
+  async standby(options: Pick<ServerOptions, 'settings' | 'log'> = {}): Promise<Server> {
+    const cluster = await backUp(this.#cluster, this.#version, (text) => this.sql(text))
+    const primary_conninfo = `host=${this.host} port=${this.port} user=postgres`
+    return Server.#launch(
+      this.#version,
+      cluster,
+      { primary_conninfo, ...options.settings },
+      new Log(options.log),
+    )
+  }
+
+  /** Makes a primary of a standby; resolves when it takes writes. */
+  async promote(): Promise<void> {
+    await this.sql('select pg_promote(true, 60)')
+    // A restart would make it one again.
+    await rm(join(this.directory, 'standby.signal'), { force: true })
   }
 
   /** Whether its main process is there (it may still be recovering from a crash). */

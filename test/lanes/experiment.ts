@@ -1,5 +1,5 @@
 import type { RepriseOptions } from '@reprise/core'
-import { type Audit, Ledger, Server, Proxy as WireProxy } from '../kit/index.ts'
+import { type Audit, Ledger, Server, type Tokens, Proxy as WireProxy } from '../kit/index.ts'
 import type { SubjectName } from '../subjects/index.ts'
 import { Lane } from './lane.ts'
 import type { Workload } from './messages.ts'
@@ -31,6 +31,19 @@ export interface Contestant {
   readonly proxy: WireProxy | undefined
 }
 
+/** What an experiment takes place on: a server, or a cluster of them. */
+export interface Ground extends AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  readonly running: boolean
+  /** Creates a database with a random name and returns its url. */
+  createDatabase(): Promise<string>
+  /** The rows of one statement, as superuser. */
+  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** The tokens in the `transfer` of that database on a server that was replaced, once nothing changes any more. */
+  lost?(database: string): Promise<Tokens>
+}
+
 /** What became of a lane. */
 export interface Finding {
   readonly lane: Lane
@@ -40,12 +53,12 @@ export interface Finding {
 }
 
 /** One real server, and lanes that work on it side by side, each in a process and a database of its own. */
-export class Experiment {
-  readonly server: Server
+export class Experiment<G extends Ground = Server> {
+  readonly server: G
   readonly contestants: readonly Contestant[]
   readonly #clock: Clock
 
-  private constructor(server: Server, contestants: readonly Contestant[], clock: Clock) {
+  private constructor(server: G, contestants: readonly Contestant[], clock: Clock) {
     this.server = server
     this.contestants = contestants
     this.#clock = clock
@@ -53,8 +66,17 @@ export class Experiment {
 
   /** Starts the server and every lane; when it resolves, all clients are open and none has begun. */
   static async prepare(options: ExperimentOptions, signal: AbortSignal): Promise<Experiment> {
-    const { entries } = options
     const server = await Server.start({ settings: { max_connections: '300' } })
+    return Experiment.on(server, options, signal)
+  }
+
+  /** The same on ground that is there already; it is disposed of with the experiment. */
+  static async on<G extends Ground>(
+    server: G,
+    options: ExperimentOptions,
+    signal: AbortSignal,
+  ): Promise<Experiment<G>> {
+    const { entries } = options
     const clock = new Clock()
     const contestants: Contestant[] = []
     const experiment = new Experiment(server, contestants, clock)
@@ -91,7 +113,7 @@ export class Experiment {
   async dispose(): Promise<void> {
     await Promise.all(this.contestants.map(({ lane }) => lane.dispose()))
     await Promise.all(this.contestants.map(({ proxy }) => proxy?.close()))
-    await this.server.dispose()
+    await this.server[Symbol.asyncDispose]()
   }
 
   async #finish(limitMs: number): Promise<Finding[]> {
@@ -99,8 +121,9 @@ export class Experiment {
     await Promise.all(this.contestants.map(({ lane }) => lane.dispose()))
     const findings: Finding[] = []
     for (const [at, { lane, ledger, database }] of this.contestants.entries()) {
+      const dead = await this.server.lost?.(database)
       await this.#throwOut(database)
-      findings.push({ lane, audit: await ledger.audit(), hung: hung[at] ?? 0 })
+      findings.push({ lane, audit: await ledger.audit(dead), hung: hung[at] ?? 0 })
     }
     return findings
   }
@@ -131,7 +154,7 @@ async function enter(
   entry: Entry,
   at: number,
   { workload, seed, proxied }: ExperimentOptions,
-  server: Server,
+  server: Ground,
   clock: () => number,
 ): Promise<Contestant> {
   const databaseUrl = await server.createDatabase()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Opened } from '../subjects/index.ts'
 
-const attempts = 20
+const attempts = 60
 const lossCodes = /^(08|57P|ECONN|EPIPE)/
 const lossTexts = /terminat|not queryable|timeout|connection/i
 

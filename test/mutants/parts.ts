@@ -38,18 +38,24 @@ export const parts: Readonly<Record<string, Part>> = {
     tests: [...wire, ...tests('packages/pg/test', 'transaction hidden-write')],
     served: true,
   },
-  state: {
+  // What is left of a session: no server, so that each mutant costs a second.
+  books: {
     sources: under(
       'packages/pg/src/transaction',
-      'state state-log pending transaction-end server-errors',
+      'state state-log pending anchors change setting transaction-end server-errors plan transaction-after session-inquiry session-facts transaction',
     ),
-    tests: [
-      ...wire,
-      ...tests(
-        'packages/pg/test',
-        'transaction state state-unseen submittable-books submittable-unknown',
-      ),
-    ],
-    served: true,
+    tests: tests(
+      'packages/pg/test',
+      'session-state state-log pending server-errors plan session-inquiry',
+    ),
+    served: false,
+  },
+  link: {
+    sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),
+    tests: tests(
+      'packages/pg/test',
+      'wire-probe watch wire-patience wire-connect wire-autocommit wire-transaction wire-witness',
+    ),
+    served: false,
   },
 }

@@ -1,4 +1,13 @@
 export { type Events, type FromSession, publish } from './events.ts'
+export {
+  type Host,
+  isPort,
+  type LoadBalance,
+  loadBalances,
+  readHost,
+  type Target,
+  targets,
+} from './hosts.ts'
 export { adviceFor, type Reason } from './loss/advice.ts'
 export { classify, type Decision, decisions, type Loss } from './loss/classify.ts'
 export { type Diagnosis, diagnose } from './loss/diagnose.ts'
@@ -12,7 +21,13 @@ export {
   RolledBackError,
   surfaced,
 } from './loss/errors.ts'
-export { type Evidence, isGenuine, type Report, type TransactionStatus } from './loss/evidence.ts'
+export {
+  type Evidence,
+  isGenuine,
+  isRecoveryConflict,
+  type Report,
+  type TransactionStatus,
+} from './loss/evidence.ts'
 export { isOutcome, type Outcome, outcomes } from './loss/outcome.ts'
 export { decide, type Scene, type Verdict } from './loss/policy.ts'
 export {
@@ -24,16 +39,21 @@ export {
   sqlstateOf,
 } from './loss/sqlstate.ts'
 export { isPoolOrClient, notToBeSpread } from './misuse.ts'
-export { optionAmong, type RepriseOptions, type Settings, settingsOf } from './options.ts'
+export {
+  optionAmong,
+  type RepriseOptions,
+  refuseHosts,
+  type Settings,
+  settingsOf,
+} from './options.ts'
 export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
 export { suspendedSince } from './pace/suspension.ts'
 export { analyze } from './sql/analyze.ts'
-export { fingerprint } from './sql/fingerprint.ts'
+export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {
-  Hides,
   Kind,
   Member,
   Savepoint,

@@ -1,3 +1,4 @@
+import { type LoadBalance, loadBalances, readHost, type Target, targets } from './hosts.ts'
 import { isPoolOrClient } from './misuse.ts'
 import type { BackoffOptions } from './pace/backoff.ts'
 import type { BudgetOptions } from './pace/budget.ts'
@@ -39,6 +40,15 @@ export interface RepriseOptions {
    * half-open and is given up. Default 5 000.
    */
   readonly probeAfter?: number | undefined
+  /**
+   * Servers of which one is wanted, each as `host` or `host:port`. They count instead of the host and
+   * port of the pool's own configuration, which says all the rest. Default: what that says.
+   */
+  readonly hosts?: readonly string[] | undefined
+  /** Which of them will do, as libpq's `target_session_attrs`. Default `'any'`. */
+  readonly target?: Target | undefined
+  /** `'random'` tries them in another order each time, as libpq does. Default `'disable'`. */
+  readonly loadBalanceHosts?: LoadBalance | undefined
   readonly backoff?: BackoffOptions | undefined
   readonly budget?: BudgetOptions | undefined
   readonly gate?: GateOptions | undefined
@@ -54,6 +64,10 @@ export interface Settings {
   readonly operatorAfter: number
   readonly probeAfter: number
   readonly failFast: boolean
+  /** Undefined where the configuration says it. */
+  readonly hosts: readonly string[] | undefined
+  readonly target: Target | undefined
+  readonly loadBalanceHosts: LoadBalance | undefined
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -73,7 +87,7 @@ const amount: Check = (value) =>
     : 'a number that is not negative'
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false')
 const oneOf =
-  (...words: string[]): Check =>
+  (...words: readonly string[]): Check =>
   (value) =>
     words.includes(value as string) ? undefined : words.map((word) => `'${word}'`).join(' or ')
 const group =
@@ -94,6 +108,10 @@ const witness: Check = (value) => {
     ? undefined
     : "'xid', 'off' or { token: 'schema.table' }"
 }
+const hosts: Check = (value) =>
+  Array.isArray(value) && value.length > 0 && value.every((host) => readHost(host) !== undefined)
+    ? undefined
+    : "a list of hosts such as ['a.example:5432', 'b.example:5432'], at least one, each with a port from 1 to 65535 or none"
 
 const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   deadline: milliseconds,
@@ -104,6 +122,9 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   operatorAfter: amount,
   probeAfter: milliseconds,
   failFast: flag,
+  hosts,
+  target: oneOf(...targets),
+  loadBalanceHosts: oneOf(...loadBalances),
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -148,8 +169,28 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     operatorAfter: options.operatorAfter ?? 10_000,
     probeAfter: options.probeAfter ?? 5000,
     failFast: options.failFast ?? false,
+    hosts: options.hosts,
+    target: options.target,
+    loadBalanceHosts: options.loadBalanceHosts,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},
   }
+}
+
+/**
+ * Refuses options that say which servers are wanted, where an ORM has pools of its own for replicas:
+ * they would count for all of those pools.
+ *
+ * @param place where the ORM is told of its replicas
+ * @throws TypeError with one sentence that says what to do
+ */
+export function refuseHosts(options: RepriseOptions | undefined, place: string): void {
+  const name = (['hosts', 'target', 'loadBalanceHosts'] as const).find(
+    (each) => options?.[each] !== undefined,
+  )
+  if (name === undefined) return
+  throw new TypeError(
+    `Reprise option '${name}' would count for every server of ${place} alike: leave it out, and name the hosts of each there, as host: 'a.example,b.example'.`,
+  )
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { classify, decisions } from '../src/loss/classify.ts'
-import { type Evidence, isGenuine, type Report } from '../src/loss/evidence.ts'
+import { type Evidence, isGenuine, isRecoveryConflict, type Report } from '../src/loss/evidence.ts'
 import { analyze } from '../src/sql/analyze.ts'
 
 const fatal: Report = {
@@ -412,5 +412,25 @@ describe('the condition of a loss', () => {
   })
   it('is not taken as announced from a frame that no backend sent', () => {
     expect(classify(evidence(insert, { error: pooler })).announced).toBe(false)
+  })
+})
+
+describe('a conflict with recovery', () => {
+  const conflict: Report = { code: '40001', file: 'postgres.c', routine: 'ProcessInterrupts' }
+  it.each<[string, Report, boolean | undefined, boolean]>([
+    ['of a standby', conflict, true, true],
+    ['of a standby in its buffers', { ...conflict, code: '40P01', file: 'standby.c' }, true, true],
+    ['cannot be on a primary', conflict, false, false],
+    ['is not believed of a server that does not say what it is', conflict, undefined, false],
+    ['is no serialization failure', { ...conflict, file: 'predicate.c' }, true, false],
+    ['is no RAISE', { ...conflict, file: 'pl_exec.c', routine: 'exec_stmt_raise' }, true, false],
+    ['is no deadlock', { ...conflict, code: '40P01', file: 'deadlock.c' }, true, false],
+    ['is told by a server, not by a pooler', { code: '40001' }, true, false],
+    ['is no cancel', { ...conflict, code: '57014' }, true, false],
+  ])('%s', (_name, error, standby, expected) => {
+    expect(isRecoveryConflict(error, standby)).toBe(expected)
+    const seen = classify(evidence('SELECT 1', { error, standby }))
+    expect(seen.condition !== 'connection_failure').toBe(expected)
+    expect(seen.announced).toBe(expected)
   })
 })

@@ -179,4 +179,14 @@ describe('policy', () => {
       })
     },
   )
+  it('does again what a standby cancelled for its recovery, three times', () => {
+    for (const condition of ['serialization_failure', 'deadlock_detected'] as const) {
+      const cancelled = loss({ condition })
+      expect(decide(cancelled, scene('SELECT 1', { lostInFlight: 3 }))).toEqual(repeat)
+      expect(decide(cancelled, scene('SELECT 1', { lostInFlight: 4 }))).toEqual({
+        do: 'surface',
+        reason: 'conflict',
+      })
+    }
+  })
 })

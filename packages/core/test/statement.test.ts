@@ -303,15 +303,20 @@ describe('transactions', () => {
   })
 
   test.each([
+    'create database d',
+    'drop database d',
+    "create tablespace s location '/x'",
+    'drop tablespace s',
+  ])('is one transaction, beside which nothing can stand: %s', (text) => {
+    expect(analyze(text)).toMatchObject({ canCommit: false, carriesWitness: false })
+  })
+
+  test.each([
     ['call p()'],
     ['do $$ begin end $$'],
     ['vacuum t'],
     ['vacuum (full, analyze) t'],
-    ['create database d'],
-    ['drop database d'],
     ['alter database d set tablespace s'],
-    ["create tablespace s location '/x'"],
-    ['drop tablespace s'],
     ['alter system set a = 1'],
     ['reindex table t'],
     ['reindex database d'],
@@ -599,7 +604,6 @@ describe('the witness', () => {
     ['commit'],
     ['vacuum'],
     ['analyze'],
-    ['create database d'],
     ['create index concurrently i on t (a)'],
     [''],
   ])('does not ride on %s', (text) => {
@@ -779,6 +783,10 @@ describe('session state', () => {
     "select set_config('a', 'b', false) || 'c'",
     "select *, set_config('a', 'b', false)",
     "select 1 union select set_config('a', 'b', false)",
+    "declare c cursor for select set_config('a', 'b', false)",
+    "execute p(set_config('a', 'b', false))",
+    "call p(set_config('a', 'b', false))",
+    "create table t as select set_config('a', 'b', false)",
   ])('a setting whose value nobody sees is an anchor: %s', (text) => {
     expect(anchors(text)).toEqual(['a setting that was made out of sight'])
   })
@@ -803,6 +811,16 @@ describe('session state', () => {
       'keep prepare:p',
       'anchor config:a',
     ])
+  })
+
+  test.each([
+    'prepare p as select pg_advisory_unlock(1), pg_advisory_unlock_all()',
+    'declare c cursor for select pg_advisory_unlock(1), pg_advisory_unlock_all()',
+    'execute p(pg_advisory_unlock(1), pg_advisory_unlock_all())',
+    'call p(pg_advisory_unlock(1), pg_advisory_unlock_all())',
+    'copy (select pg_advisory_unlock(1), pg_advisory_unlock_all()) to stdout',
+  ])('a lock is not let go of where nobody sees when, or whether: %s', (text) => {
+    expect(changes(text).filter((change) => !change.startsWith('keep prepare'))).toEqual([])
   })
 
   test('each change brings its own statement', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { fullJitter } from '../src/pace/backoff.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { Deadline } from '../src/pace/deadline.ts'
@@ -110,6 +110,38 @@ describe('the gate of a server', () => {
     expect(gate.down).toBe(true)
     ;(await gate.enter(never)).succeeded()
   })
+  it.each([
+    ['unanswered', undefined, 250],
+    ['unanswered', 40, 40],
+    ['failed', undefined, 1000],
+    ['failed', 40, 40],
+  ] as const)(
+    'has a prober that %s wait at the most, with a cap of %s, %s ms',
+    async (end, cap, most) => {
+      vi.useFakeTimers()
+      const random = vi.spyOn(Math, 'random').mockReturnValue(1)
+      try {
+        const gate = new Gate({}, { cap })
+        for (let failures = 1; failures <= 10; failures++) {
+          const entered = gate.enter(never)
+          await vi.advanceTimersByTimeAsync(1000)
+          ;(await entered)[end]()
+        }
+        let admitted = false
+        const next = gate.enter(never).then((pass) => {
+          admitted = true
+          pass.abandoned()
+        })
+        await vi.advanceTimersByTimeAsync(most - 1)
+        expect(admitted).toBe(false)
+        await vi.advanceTimersByTimeAsync(1)
+        await next
+      } finally {
+        random.mockRestore()
+        vi.useRealTimers()
+      }
+    },
+  )
   it('lets nobody wait past their deadline', async () => {
     const gate = new Gate({ concurrency: 1 })
     const inside = await gate.enter(never)
@@ -119,5 +151,51 @@ describe('the gate of a server', () => {
     await expect(waiting).rejects.toBe('closed')
     inside.succeeded()
     ;(await gate.enter(never)).succeeded()
+  })
+})
+
+describe('a gate to one server of several', () => {
+  const slow = { base: 2 ** 30, cap: 2 ** 30 }
+
+  it('lets in as the others do while the server is up', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const first = await gate.enterUnlessDown(never)
+    const second = gate.enterUnlessDown(never)
+    first?.succeeded()
+    ;(await second)?.succeeded()
+    expect(await second).toBeDefined()
+  })
+  it('dismisses those who have another as soon as it is known to be down, and nobody else', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const prober = (await gate.enter(never)) as Pass
+    const leave = new AbortController()
+    const patient = gate.enter(leave.signal).catch((reason) => reason)
+    const others = [gate.enterUnlessDown(never), gate.enterUnlessDown(never)]
+    prober.failed(new Error('down'))
+    expect(await Promise.all(others)).toEqual([undefined, undefined])
+    expect(await gate.enterUnlessDown(never)).toBeUndefined()
+    leave.abort('enough')
+    expect(await patient).toBe('enough')
+  })
+  it('lets one of them look whether it still is, when it is time', async () => {
+    const gate = new Gate({ concurrency: 8 }, { base: 1, cap: 1 })
+    ;((await gate.enter(never)) as Pass).failed()
+    let looks: Pass | undefined
+    while (looks === undefined) {
+      looks = await gate.enterUnlessDown(never)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await gate.enterUnlessDown(never)).toBeUndefined()
+    looks.succeeded()
+  })
+  it('is left when its signal is aborted', async () => {
+    const gate = new Gate({ concurrency: 1 }, slow)
+    const inside = (await gate.enter(never)) as Pass
+    const leave = new AbortController()
+    const waits = gate.enterUnlessDown(leave.signal).catch((reason) => reason)
+    leave.abort('enough')
+    expect(await waits).toBe('enough')
+    inside.succeeded()
+    expect(await gate.enterUnlessDown(never)).toBeDefined()
   })
 })

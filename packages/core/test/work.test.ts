@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { analyze } from '../src/sql/analyze.ts'
-import { fingerprint } from '../src/sql/fingerprint.ts'
+import { leavingsOf } from '../src/sql/source.ts'
 
 /** What is repeated, alone and inside something else. */
 const repeated = [
@@ -80,7 +80,7 @@ afterAll(() => session.disconnect())
 async function workOf(text: string): Promise<number> {
   await session.post('Profiler.takePreciseCoverage')
   analyze(text)
-  fingerprint(text)
+  leavingsOf(text)
   const { result } = await session.post('Profiler.takePreciseCoverage')
   let work = 0
   for (const script of result.filter(({ url }) => url.includes('/core/src/'))) {

@@ -1,6 +1,6 @@
 import type { AnyEntity, EntityClass, EntitySchema } from '@mikro-orm/core'
 import { type EntityManager, type Options, PostgreSqlDriver } from '@mikro-orm/postgresql'
-import { notToBeSpread, optionAmong, settingsOf } from '@reprise/core'
+import { notToBeSpread, optionAmong, refuseHosts, settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { type DriverClass, driverOver } from './driver.ts'
 import { checkedDriverOptions, checkedReplicas } from './driver-options.ts'
@@ -49,6 +49,7 @@ export function reprise<
     )
   }
   const settings = settingsOf(options)
+  if (config.replicas !== undefined) refuseHosts(options, 'replicas')
   const Base = (config.driver ?? PostgreSqlDriver) as DriverClass
   return {
     ...config,

@@ -23,6 +23,16 @@ test.each<[string, () => unknown, RegExp]>([
   expect(act).toThrow(sentence)
 })
 
+test.each(['hosts', 'target', 'loadBalanceHosts'] as const)(
+  '%s beside replicas, for all of which it would count, is refused with a sentence',
+  (name) => {
+    const options = { [name]: { hosts: ['a'], target: 'any', loadBalanceHosts: 'random' }[name] }
+    expect(() => reprise({ ...plain(), replicas: [{ host: '127.0.0.1' }] }, options)).toThrow(
+      `Reprise option '${name}' would count for every server of replicas alike`,
+    )
+  },
+)
+
 describe('isReprised', () => {
   const replicas = () => [{ host: '127.0.0.1' }]
   test.each([

@@ -1,43 +1,25 @@
 import {
-  bindComplete,
   type ClientFrame,
-  closeComplete,
-  commandComplete,
-  dataRow,
-  errorResponse,
   FakeServer,
   fatal,
-  noData,
   type Peer,
-  parseComplete,
   readyForQuery,
-  rowDescription,
 } from '../../../test/kit/index.ts'
+import {
+  type Answers,
+  isLook,
+  isQuestion,
+  isUnknown,
+  replies,
+  unheardOf,
+  usual,
+} from './backend-answers.ts'
+
+export type { Answers } from './backend-answers.ts'
 
 /** What happens in place of an answer. True: the polite answer follows; otherwise the end does. */
 // biome-ignore lint/suspicious/noConfusingVoidType: most of them want nothing
 export type Fault = (peer: Peer, polite: Buffer[]) => Promise<boolean | void>
-
-/** What the server says when the session asks it something. */
-export interface Answers {
-  xid: string | null
-  /** System identifier, timeline, crash marker, start of the postmaster. */
-  incarnation: readonly (string | null)[]
-  /** What pg_xact_status says, one after the other; the last is repeated. */
-  statuses: (string | null)[]
-  /** Whether what it executes writes, so that a READ ONLY transaction is refused it. */
-  writes: boolean
-  /** Whether the server was started since the statement began. */
-  restarted: boolean
-}
-
-const usual: Answers = {
-  xid: '700',
-  incarnation: ['7000', '00000001', '1.5', '1000.5'],
-  statuses: ['aborted'],
-  writes: false,
-  restarted: true,
-}
 
 /**
  * A server that answers as PostgreSQL would and remembers what was sent to it, but for the faults that
@@ -48,11 +30,14 @@ const usual: Answers = {
 export class Backend {
   /** The application's statements, by connection. */
   readonly lives: string[][] = []
+  /** What the session asked on its own account, by connection. */
+  readonly questions: string[][]
   readonly fake: FakeServer
 
-  private constructor(fake: FakeServer, lives: string[][]) {
+  private constructor(fake: FakeServer, lives: string[][], questions: string[][]) {
     this.fake = fake
     this.lives = lives
+    this.questions = questions
   }
 
   static async start(
@@ -60,13 +45,17 @@ export class Backend {
     answers: Partial<Answers> = {},
   ): Promise<Backend> {
     const lives: string[][] = []
-    const all = { ...usual, ...answers }
+    const questions: string[][] = []
+    let looks = 0
+    const looked = async (): Promise<void> => answers.looked?.(++looks)
+    const all = { ...usual, ...answers, looked }
     const fake = await FakeServer.start((peer) => {
-      const seen: string[] = []
-      lives[peer.number - 1] = seen
-      return live(peer, seen, { ...faults[peer.number - 1] }, all)
+      const life = { seen: [], asked: [] }
+      lives[peer.number - 1] = life.seen
+      questions[peer.number - 1] = life.asked
+      return live(peer, life, { ...faults[peer.number - 1] }, all)
     })
-    return new Backend(fake, lives)
+    return new Backend(fake, lives, questions)
   }
 
   get url(): string {
@@ -78,14 +67,25 @@ export class Backend {
     return this.lives.flat().filter((each) => each === text).length
   }
 
+  /** How often the session asked something that has this in it. */
+  asked(part: string): number {
+    return this.questions.flat().filter((each) => each.includes(part)).length
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.fake.close()
   }
 }
 
+/** What one connection was used for. */
+interface Life {
+  readonly seen: string[]
+  readonly asked: string[]
+}
+
 async function live(
   peer: Peer,
-  seen: string[],
+  { seen, asked }: Life,
   faults: Record<string, Fault>,
   answers: Answers,
 ): Promise<void> {
@@ -98,19 +98,35 @@ async function live(
   await peer.startup()
   let status: 'I' | 'T' | 'E' = 'I'
   let last = ''
+  let skipping = false
   for (;;) {
     const flight = await flightOf(peer)
-    const texts = flight
-      .filter(({ type, text }) => (type === 'P' || type === 'Q') && !text.includes('pg_catalog.'))
-      .map(({ text }) => text)
+    const { type: ending } = flight.at(-1) as ClientFrame
+    const wrong = flight.findIndex(
+      ({ type, text }) => 'PQ'.includes(type) && isUnknown(text, answers),
+    )
+    const read = skipping ? [] : wrong < 0 ? flight : flight.slice(0, wrong)
+    const all = read.filter(({ type }) => type === 'P' || type === 'Q').map(({ text }) => text)
+    const texts = all.filter((text) => !isQuestion(text))
+    asked.push(...all.filter(isQuestion))
     seen.push(...texts)
+    if (skipping || wrong >= 0) {
+      const error = skipping
+        ? []
+        : [...replies(read, answers, peer.number), unheardOf(flight[wrong]?.text ?? '')]
+      skipping = ending === 'H'
+      if (status === 'T' && error.length > 0) status = 'E'
+      await peer.send(...error, ...(skipping ? [] : [readyForQuery(status)]))
+      continue
+    }
     const end = flight.at(-1)?.type
     if (end === 'X') return
     const [text] = texts
     last = text ?? last
     const refused = answers.writes && texts.includes('BEGIN READ ONLY')
     const after: 'I' | 'T' | 'E' = end === 'H' ? status : refused ? 'E' : statusAfter(last, status)
-    const polite = replies(flight, answers)
+    if (all.some(isLook)) await answers.looked(0)
+    const polite = replies(flight, answers, peer.number)
     if (end !== 'H') polite.push(readyForQuery(after))
     const syncs = flight.length === 1 && end === 'S'
     const name = text ?? calledIn(flight) ?? (syncs ? `${last} Sync` : undefined)
@@ -125,7 +141,7 @@ function calledIn(flight: readonly ClientFrame[]): string | undefined {
   return flight
     .filter(({ type }) => type === 'B')
     .map(({ body }) => body.toString('latin1').split('\0')[1])
-    .find((name) => name !== '' && name !== 'reprise_witness')
+    .find((name) => name !== '' && !name?.startsWith('reprise_witness'))
 }
 
 /** What the client wants answered before it goes on. */
@@ -141,70 +157,6 @@ async function flightOf(peer: Peer): Promise<ClientFrame[]> {
 function statusAfter(text: string, status: 'I' | 'T' | 'E'): 'I' | 'T' | 'E' {
   if (/^begin$/i.test(text)) return 'T'
   return /^(commit|rollback)$/i.test(text) ? 'I' : status
-}
-
-function replies(flight: readonly ClientFrame[], answers: Answers): Buffer[] {
-  const out: Buffer[] = []
-  let text = ''
-  for (const frame of flight) {
-    if (frame.type === 'P' || frame.type === 'Q') text = frame.text
-    if (frame.type === 'B' && frame.body.includes('reprise_witness')) text = 'pg_current_xact_id'
-    if (frame.type === 'P') out.push(parseComplete)
-    if (frame.type === 'B') out.push(bindComplete)
-    if (frame.type === 'C') out.push(closeComplete)
-    if (frame.type === 'D') out.push(reads(text) ? rowDescription(['a']) : noData)
-    if (frame.type === 'E') out.push(...reply(text, answers))
-    if (text === 'BEGIN READ ONLY' && frame.type === 'E' && answers.writes) {
-      // Behind an error everything is skipped up to the Sync.
-      out.push(parseComplete, bindComplete, refusal)
-      return out
-    }
-    if (frame.type !== 'Q') continue
-    for (const one of text.split(';').map((each) => each.trim())) {
-      if (reads(one)) out.push(rowDescription(['a']))
-      out.push(...reply(one, answers))
-    }
-  }
-  return out
-}
-
-const refusal = errorResponse({
-  S: 'ERROR',
-  V: 'ERROR',
-  C: '25006',
-  M: 'cannot execute INSERT in a read-only transaction',
-  F: 'utility.c',
-  L: '1',
-  R: 'PreventCommandIfReadOnly',
-})
-
-/** The process and the time that it says it has. */
-const who = ['4711', '"2026-01-01T00:00:00+00:00"']
-const asksIdentity = (text: string): boolean =>
-  text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
-const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
-const reads = (text: string): boolean => text.startsWith('SELECT')
-
-function reply(text: string, answers: Answers): Buffer[] {
-  if (!reads(text) && !asksWitness(text)) {
-    const [verb = ''] = text.toUpperCase().split(/[\s(]/)
-    return [commandComplete(verb === 'INSERT' ? 'INSERT 0 1' : verb)]
-  }
-  const rows = rowsOf(text, answers)
-  return [...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
-}
-
-function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] {
-  const { statuses, incarnation, xid, restarted } = answers
-  if (text.includes('pg_xact_status')) {
-    const status = statuses.length > 1 ? statuses.shift() : statuses[0]
-    return [[status ?? null, ...incarnation]]
-  }
-  if (asksWitness(text)) return [[xid, ...who]]
-  if (text.includes('pg_terminate_backend(pid')) return []
-  if (asksIdentity(text)) return [[...who, ...usual.incarnation]]
-  if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
-  return [['1']]
 }
 
 /** By which a server ends a backend. */

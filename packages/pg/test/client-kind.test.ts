@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { repriseClient } from '@reprise/pg'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, it } from 'vitest'
+import { kill } from './compare.ts'
+import { pidOf } from './support.ts'
 
 const kinds = [
   ['a pg.Client', pg.Client],
@@ -71,6 +74,65 @@ describe.each(kinds)('%s', (_, Client) => {
     }
   })
 
+  it('lets each of its properties be assigned, at least what it is', async () => {
+    const client = made()
+    const names = ['user', 'password', 'database', 'host', 'port', 'ssl', 'binary', 'processID']
+    names.push('connectionParameters', 'connection', '_types', 'replication', 'sslNegotiation')
+    const assign = (): void => {
+      for (const name of names) Object.assign(client, { [name]: Reflect.get(client, name) })
+    }
+    assign()
+    await client.connect()
+    assign()
+    Object.assign(client, { processID: 7 })
+    expect(pidOf(client)).toBe(7)
+  })
+
+  it('says whether it is connecting, connected, ended', async () => {
+    const client = made() as pg.Client & Record<'_connecting' | '_connected' | '_ended', boolean>
+    const said = (): boolean[] => [client._connecting, client._connected, client._ended]
+    expect(said()).toEqual([false, false, false])
+    const connected = client.connect()
+    expect(said()).toEqual([true, false, false])
+    await connected
+    expect(said()).toEqual([false, true, false])
+    await client.end()
+    expect(client._ended).toBe(true)
+  })
+
+  it('shows the stream of its connection while it connects', async () => {
+    const client = made() as pg.Client & { connection: { stream: Socket } }
+    const connected = client.connect()
+    const { stream } = client.connection
+    const opened = once(stream, 'connect')
+    expect(stream.destroyed).toBe(false)
+    await connected
+    await opened
+    expect(stream.remotePort).toBe(client.port)
+  })
+
+  it('lets its query be cancelled by another client', async () => {
+    const client = made()
+    await client.connect()
+    // It only carries the request, and is never connected.
+    const other = new Client(inject('serverUrl')) as unknown as { cancel(...of: object[]): void }
+    const query = new pg.Query('SELECT pg_sleep(60)')
+    const failed = once(query, 'error')
+    client.query(query)
+    other.cancel(client, query)
+    expect((await failed)[0]).toMatchObject({ code: '57014' })
+  })
+
+  it('may be connected when it was ended before, and is ended then', async () => {
+    const client = made()
+    await client.end()
+    await client.connect()
+    await expect(client.query('SELECT 1')).rejects.toThrow('Client was closed')
+    const ended = once(client, 'end')
+    await client.end()
+    await ended
+  })
+
   it('is an emitter of its own, and ends once', async () => {
     const client = made()
     await client.connect()
@@ -78,5 +140,33 @@ describe.each(kinds)('%s', (_, Client) => {
     await client.end()
     await ended
     expect(client.listenerCount('error')).toBe(0)
+  })
+})
+
+describe('a session that is lost', () => {
+  it('comes back as who its holder has made it', async () => {
+    const url = inject('serverUrl')
+    const client = new (repriseClient(pg.Client))({ connectionString: url, database: 'nowhere' })
+    const { database } = new pg.Client(url)
+    // As pg has it: a start-up reads the parameters, and others read the client.
+    const parameters = { user: client.user, database, application_name: 'by hand' }
+    Object.assign(client, { database })
+    Object.assign(
+      (client as unknown as { connectionParameters: object }).connectionParameters,
+      parameters,
+    )
+    await client.connect()
+    const asked = "SELECT current_database() AS db, current_setting('application_name') AS name"
+    const before = (await client.query(asked)).rows
+    await kill(client)
+    expect((await client.query(asked)).rows).toEqual(before)
+    expect(before).toEqual([{ db: database, name: 'by hand' }])
+    await client.end()
+  })
+
+  it('makes its connections itself', async () => {
+    const client = new (repriseClient(pg.Client))(inject('serverUrl'))
+    const { connection } = new pg.Client(inject('serverUrl')) as unknown as { connection: object }
+    expect(() => Object.assign(client, { connection })).toThrow(/cannot be replaced/)
   })
 })

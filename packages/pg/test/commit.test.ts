@@ -242,15 +242,22 @@ describe('under synchronous replication', () => {
     ['SET', 'SET synchronous_commit = remote_write'],
     ['set_config', "SELECT set_config('synchronous_commit', 'on', true)"],
     ['DO', 'DO $$BEGIN SET LOCAL synchronous_commit = on; END$$'],
+    ['a trigger', 'INSERT INTO loud VALUES (1)'],
     ['nothing', undefined],
   ])(
     'a commit waits as its own transaction was made to by %s, not as its session does',
-    async (_by, raise) => {
+    async (by, raise) => {
       await using link = await proxied(sync)
       const config = { options: '-c synchronous_commit=local' }
       const pool = poolOn(link.url, { deadline: 1500 }, config)
       const client = await pool.connect()
       await client.query('CREATE TABLE t (a int)')
+      if (by === 'a trigger') {
+        await client.query(`CREATE TABLE loud (a int);
+          CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+            $$BEGIN SET LOCAL synchronous_commit = on; RETURN new; END$$;
+          CREATE TRIGGER wait BEFORE INSERT ON loud FOR EACH ROW EXECUTE FUNCTION wait()`)
+      }
       const pid = pidOf(client)
       await hold()
       try {

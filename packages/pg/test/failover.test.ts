@@ -126,6 +126,7 @@ describe('a statement that a standby refused (25006)', () => {
       await client.query('CREATE TABLE t (a int)')
       await client.query('BEGIN READ ONLY')
       expect(await failure(client.query('INSERT INTO t VALUES (1)'))).toMatchObject({
+        name: 'error',
         code: '25006',
         severity: 'ERROR',
       })

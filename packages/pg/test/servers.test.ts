@@ -4,7 +4,7 @@ import { settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server, until } from '../../../test/kit/index.ts'
-import { type ServerShare, sharedWith } from '../src/exchange/servers.ts'
+import { type ServerShare, sharedAmong, sharedWith } from '../src/exchange/servers.ts'
 import { kill, listen, poolOn } from './support.ts'
 
 let server: Server
@@ -63,18 +63,44 @@ describe('what belongs to a server', () => {
   it('is knocked at by one prober, whichever database and user is wanted', () => {
     const settings = settingsOf()
     const at = { host: 'tenants', port: 1 }
-    const one = sharedWith({ ...at, database: 'a', user: 'b' }, settings)
-    const other = sharedWith({ ...at, database: 'c', user: 'd' }, settings)
+    const one = sharedWith(at, { database: 'a', user: 'b' }, settings)
+    const other = sharedWith(at, { database: 'c', user: 'd' }, settings)
     expect(one.gate).toBe(other.gate)
-    expect(one.budget).not.toBe(other.budget)
-    expect(sharedWith({ ...at, port: 2 }, settings).gate).not.toBe(one.gate)
+    expect(one.probe).not.toBe(other.probe)
+    expect(sharedWith({ ...at, port: 2 }, {}, settings).gate).not.toBe(one.gate)
+  })
+  it('of a list of hosts is shared in whatever order they are given; the gate by what is wanted', () => {
+    const settings = settingsOf()
+    const [one, two] = [
+      { host: 'one', port: 1 },
+      { host: 'two', port: 1 },
+    ]
+    const me = { database: 'a', user: 'b' }
+    const given = sharedAmong([one, two], 'primary', me, settings)
+    const turned = sharedAmong([two, one], 'primary', me, settings)
+    expect(turned.budget).toBe(given.budget)
+    expect(turned.gate).toBe(given.gate)
+    expect(turned.known).toBe(given.known)
+    const reading = sharedAmong([one, two], 'standby', { ...me, user: 'c' }, settings)
+    expect(reading.known).toBe(given.known)
+    expect(reading.gate).not.toBe(given.gate)
+    expect(reading.budget).not.toBe(given.budget)
+    expect(sharedAmong([one], 'primary', me, settings).known).not.toBe(given.known)
+  })
+  it('is knocked at by the same prober, alone or in a list', () => {
+    const settings = settingsOf()
+    const one = { host: 'alone', port: 1 }
+    expect(sharedAmong([one], 'any', {}, settings).gate).toBe(sharedWith(one, {}, settings).gate)
+    expect(sharedAmong([one], 'primary', {}, settings).gate).not.toBe(
+      sharedWith(one, {}, settings).gate,
+    )
   })
   it('is forgotten with its sessions, so that many tenants cost nothing', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const settings = settingsOf()
     const at = (tenant: number): ServerShare =>
-      sharedWith({ host: 'many', port: 1, database: `t${tenant}`, user: 'u' }, settings)
+      sharedWith({ host: 'many', port: 1 }, { database: `t${tenant}`, user: 'u' }, settings)
     const held = at(0)
     const others = Array.from({ length: 500 }, (_, i) => new WeakRef(at(i + 1)))
     const left = (): number => others.filter((ref) => ref.deref() !== undefined).length

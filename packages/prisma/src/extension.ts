@@ -17,10 +17,14 @@ interface Client {
   readonly _engineConfig?: { readonly adapter?: unknown }
   readonly $parent?: unknown
   readonly $transaction: Transact
+  /** Not on a client that has been extended. */
+  readonly $on?: Listen | undefined
   $extends(extension: object): Client
 }
 
 type Transact = (this: unknown, input: unknown, options?: unknown) => Promise<unknown>
+
+type Listen = (this: unknown, event: unknown, listener: unknown) => unknown
 
 /** Clients that have been extended. */
 const extended = new WeakSet<object>()
@@ -85,12 +89,44 @@ function extend(client: unknown, given: Settings | undefined): unknown {
       $allOperations: (operation: Operation) => door.perform(operation),
     },
   })
-  extended.add(result)
-  return result
+  const heard = withOn(result, client)
+  extended.add(heard)
+  return heard
 }
 
 function isClient(value: unknown): value is Client {
   return typeof (value as { $extends?: unknown } | null | undefined)?.$extends === 'function'
+}
+
+/**
+ * Prisma takes `$on` from every client that is extended, for good, and ours is typed as it was. So it
+ * stands on an object over it, and listens where there is one, under all extensions: their logs are one.
+ */
+function withOn(result: Client, base: Client): Client {
+  for (let at: unknown = base; isClient(at); at = at.$parent) {
+    const { $on } = at
+    if (typeof $on === 'function') {
+      const listen: Listen = function (this: unknown, event, listener) {
+        $on.call(at, event, listener)
+        return this
+      }
+      const over = Object.create(result, {
+        $on: { value: listen, configurable: true, enumerable: true, writable: true },
+      })
+      // Applications copy what a client has, such as its models, into classes of their own.
+      return new Proxy(over, {
+        getPrototypeOf: () => Reflect.getPrototypeOf(result),
+        ownKeys: () => Reflect.ownKeys(result),
+        getOwnPropertyDescriptor: (own, key) => {
+          const at = key === '$on' ? own : result
+          const found = Reflect.getOwnPropertyDescriptor(at, key)
+          return found && { ...found, configurable: true }
+        },
+      })
+    }
+    if (at.$parent === at) break
+  }
+  return result
 }
 
 function isExtended(client: Client): boolean {

@@ -82,6 +82,28 @@ describe.each([
   })
 })
 
+test.each([
+  ['of the client itself', (client: Client) => client.$extends(reprise())],
+  ['of one that was extended before', (c: Client) => c.$extends(other([])).$extends(reprise())],
+])('$on hears what happens, as its type has it: %s', async (_whose, extend) => {
+  const prisma = extend(plain({ log: [{ emit: 'event', level: 'query' }] }))
+  const seen: string[] = []
+  const listening = prisma.$on('query', ({ query }) => seen.push(query))
+  expect(listening).toBe(prisma)
+  await prisma.$queryRaw`select 'heard'`
+  await prisma.$transaction(async (tx) => tx.account.count())
+  expect(seen[0]).toContain("select 'heard'")
+  expect(seen.at(-1)).toBe('COMMIT')
+})
+
+test('shows what the client showed to who looks through it or copies it', () => {
+  const [base, prisma] = [plain().$extends({}), plain().$extends(reprise())]
+  expect(Object.keys(prisma).sort()).toEqual(['$on', ...Object.keys(base)].sort())
+  expect(prisma instanceof PrismaClient).toBe(base instanceof PrismaClient)
+  expect('account' in prisma).toBe(true)
+  expect(typeof Object.assign({}, prisma).account.count).toBe('function')
+})
+
 test('an extension behind it that fails after the work was done does not have it done again', async () => {
   const failing = plain()
     .$extends(reprise())

@@ -1,4 +1,4 @@
-import { isPoolOrClient, notToBeSpread, optionAmong } from '@reprise/core'
+import { isPoolOrClient, notToBeSpread, optionAmong, refuseHosts } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import pg from 'pg'
 import type { DataSourceOptions } from 'typeorm'
@@ -49,6 +49,7 @@ export function reprise<O extends PostgresOptions>(options: O, reprise?: Reprise
   const listed: Subscribers = Object.values(options.subscribers ?? [])
   const ours = listed.find(isRepriseSubscriber)
   const subscriber = reprise === undefined && ours ? ours : repriseSubscriber(reprise)
+  if (options.replication !== undefined) refuseHosts(subscriber.options, 'replication')
   return {
     ...options,
     driver,

@@ -1,4 +1,4 @@
-import { settingsOf } from '@reprise/core'
+import { refuseHosts, settingsOf } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import type { DataSource } from 'typeorm'
 import { clientFor } from './client.ts'
@@ -44,6 +44,9 @@ export function protect(dataSource: DataSource, options: RepriseOptions | undefi
   checkVersion()
   requirePostgres(dataSource.options.type)
   const settings = settingsOf(options)
+  if ('replication' in dataSource.options && dataSource.options.replication !== undefined) {
+    refuseHosts(options, 'replication')
+  }
   const driver = dataSource.driver as unknown as Driver
   const { extra } = driver.options
   const Client = clientFor(extra?.Client ?? driver.postgres.Client, options)

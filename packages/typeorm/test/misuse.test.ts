@@ -2,7 +2,7 @@ import { reprise as atPool } from '@reprise/pg'
 import pg from 'pg'
 import { DataSource } from 'typeorm'
 import { afterEach, describe, expect, inject, test } from 'vitest'
-import { isReprised, RepriseSubscriber, reprise } from '../src/index.ts'
+import { isReprised, RepriseSubscriber, reprise, repriseSubscriber } from '../src/index.ts'
 
 const plain = () => ({ type: 'postgres' as const, url: inject('serverUrl'), poolSize: 1 })
 const opened: DataSource[] = []
@@ -28,6 +28,21 @@ test.each<[string, () => unknown, RegExp]>([
   expect(act).toThrow(TypeError)
   expect(act).toThrow(sentence)
 })
+
+test.each(['hosts', 'target', 'loadBalanceHosts'] as const)(
+  '%s beside replicas, for all of which it would count, is refused by the door and the subscriber',
+  async (name) => {
+    const options = { [name]: { hosts: ['a'], target: 'any', loadBalanceHosts: 'random' }[name] }
+    const { url, ...more } = plain()
+    const replicated = { ...more, replication: { master: { url }, slaves: [{ url }] } }
+    const sentence = `Reprise option '${name}' would count for every server of replication alike`
+    expect(() => reprise(replicated, options)).toThrow(sentence)
+    const subscribed = { ...replicated, subscribers: [repriseSubscriber(options)] }
+    expect(() => reprise(subscribed)).toThrow(sentence)
+    const source = open(subscribed)
+    await expect(source.initialize()).rejects.toThrow(sentence)
+  },
+)
 
 describe('isReprised, before initialize() and after it,', () => {
   test.each([

@@ -15,6 +15,7 @@ export type Reason =
   | 'anchored'
   | 'operator'
   | 'repeated'
+  | 'conflict'
   | 'limit'
   | 'dropped'
   | 'deadline'
@@ -48,6 +49,8 @@ const byReason: { readonly [R in Reason]?: string } = {
   operator:
     'Somebody ended this statement after it had run for long, so it is not run again; to stop one query, prefer pg_cancel_backend.',
   repeated: 'This work lost its connection every time: look for what ends it before trying again.',
+  conflict:
+    'The standby cancelled this for its recovery every time: raise its max_standby_streaming_delay, set hot_standby_feedback, or ask the primary.',
   limit:
     'A timeout that somebody set on the server ended this session; keep transactions short, or raise the timeout.',
   dropped: 'The database was dropped.',

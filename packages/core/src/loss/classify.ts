@@ -1,5 +1,5 @@
 import type { Statement } from '../sql/statement.ts'
-import { type Evidence, isGenuine } from './evidence.ts'
+import { type Evidence, isGenuine, isRecoveryConflict } from './evidence.ts'
 import type { Outcome } from './outcome.ts'
 import { type Condition, conditionOf, endsConnection, sqlstateOf } from './sqlstate.ts'
 
@@ -155,7 +155,9 @@ function gaveUpReplication({ notice, statement }: Evidence): boolean {
 export function classify(evidence: Evidence): Loss {
   const decision = decisions.find((row) => row.when(evidence))
   const code = evidence.error?.code
-  const spoken = code !== undefined && endsConnection(code) ? evidence.error : evidence.notice
+  const ends = code !== undefined && endsConnection(code)
+  const conflict = isRecoveryConflict(evidence.error, evidence.standby)
+  const spoken = ends || conflict ? evidence.error : evidence.notice
   const condition = conditionOf(spoken?.code ?? '') ?? 'connection_failure'
   return {
     condition,

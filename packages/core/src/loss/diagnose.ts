@@ -1,10 +1,12 @@
 import { adviceFor, type Reason } from './advice.ts'
 import { type ErrorNode, nodesOf } from './chain.ts'
+import { divergence } from './errors.ts'
 import { isGenuine } from './evidence.ts'
 import { isOutcome, type Outcome } from './outcome.ts'
 import {
   type Condition,
   conditionOf,
+  conditions,
   endsConnection,
   isPassing,
   isPassingSocketError,
@@ -39,7 +41,7 @@ export function diagnose(error: unknown): Diagnosis | undefined {
   const ours = nodes.find((node) => isOutcome(node.outcome))
   const told = nodes.find((node) => lossCode(node) !== undefined)
   const socket = nodes.find((node) => socketCode(node) !== undefined)
-  if (ours === undefined && told === undefined && socket === undefined) return undefined
+  if (ours === undefined && told === undefined && socket === undefined) return divergedIn(nodes)
 
   const code = told && lossCode(told)
   const condition =
@@ -56,6 +58,27 @@ export function diagnose(error: unknown): Diagnosis | undefined {
     evidence: evidenceOf(nodes, ours, told, socket),
     attempts: typeof ours?.attempts === 'number' ? ours.attempts : 0,
     advice: text(ours?.advice) ?? adviceFor(outcome, condition, ours?.reason as Reason | undefined),
+  }
+}
+
+/**
+ * Prisma's adapter makes of a divergence what it makes of every 40001, a write conflict, and keeps its
+ * text. That is a sentence of our own, in whole, and of no server: by it alone the two are told apart.
+ */
+function divergedIn(nodes: readonly ErrorNode[]): Diagnosis | undefined {
+  const node = nodes.find(
+    ({ originalCode }) => originalCode === sqlstateOf('serialization_failure'),
+  )
+  const condition = conditions.find((each) => node?.originalMessage === divergence(each))
+  if (condition === undefined) return undefined
+  return {
+    condition,
+    sqlstate: sqlstateOf(condition),
+    severity: undefined,
+    outcome: 'rolled-back',
+    evidence: 'wrapper',
+    attempts: 0,
+    advice: adviceFor('rolled-back', condition, 'diverged'),
   }
 }
 

@@ -9,8 +9,10 @@ export interface Particulars {
   readonly reason: Reason
   /** How often the work was tried, the first time included. */
   readonly attempts: number
-  /** What more the message says, such as which server was not reached. */
+  /** What more there is to say, such as which server was not reached: in the message where it is ours. */
   readonly detail?: string | undefined
+  /** The message, where nothing was lost yet and node-postgres has its own, which people look for. */
+  readonly told?: string | undefined
   readonly cause?: unknown
 }
 
@@ -35,15 +37,23 @@ export class RepriseError extends Error {
   readonly advice: string
 
   constructor(name: string, code: string, message: string, particulars: Particulars) {
-    super(message, particulars.cause === undefined ? undefined : { cause: particulars.cause })
+    const { outcome, condition, reason, attempts, cause, told = byOwnWish[reason] } = particulars
+    super(told || `${message}${also(particulars)}`, cause === undefined ? undefined : { cause })
     this.name = name
     this.code = code
-    this.outcome = particulars.outcome
-    this.condition = particulars.condition
-    this.reason = particulars.reason
-    this.attempts = particulars.attempts
-    this.advice = adviceFor(particulars.outcome, particulars.condition, particulars.reason)
+    this.outcome = outcome
+    this.condition = condition
+    this.reason = reason
+    this.attempts = attempts
+    const advice = adviceFor(outcome, condition, reason)
+    this.advice = told ? `${advice}${also(particulars)}` : advice
   }
+}
+
+/** What the application itself has ended is called as node-postgres calls it. */
+const byOwnWish: { readonly [R in Reason]?: string } = {
+  timeout: 'Query read timeout',
+  closed: 'Connection terminated',
 }
 
 const said: { readonly [O in Outcome]: string } = {
@@ -51,6 +61,13 @@ const said: { readonly [O in Outcome]: string } = {
   'rolled-back': 'the work was rolled back',
   committed: 'the work is committed, but its result was lost',
   'in-doubt': 'nobody can say whether the work was committed',
+}
+
+/** Of all that ends work only a conflict with recovery may have left its connection alive. */
+function what({ condition }: Pick<Particulars, 'condition'>): string {
+  return condition === 'serialization_failure' || condition === 'deadlock_detected'
+    ? `cancelled by the recovery of a standby (${condition})`
+    : `connection lost (${condition})`
 }
 
 function also({ detail }: Pick<Particulars, 'detail'>): string {
@@ -61,25 +78,23 @@ function also({ detail }: Pick<Particulars, 'detail'>): string {
 export class LossError extends RepriseError {
   constructor(particulars: Particulars) {
     const { condition, outcome } = particulars
-    super(
-      'LossError',
-      sqlstateOf(condition),
-      `connection lost (${condition}): ${said[outcome]}${also(particulars)}`,
-      particulars,
-    )
+    super('LossError', sqlstateOf(condition), `${what(particulars)}: ${said[outcome]}`, particulars)
   }
 }
 
 /** A lost connection that may or may not have committed the work. `code` is 08007. */
 export class InDoubtError extends RepriseError {
   constructor(particulars: Omit<Particulars, 'outcome'>) {
-    super(
-      'InDoubtError',
-      '08007',
-      `connection lost (${particulars.condition}): ${said['in-doubt']}${also(particulars)}`,
-      { ...particulars, outcome: 'in-doubt' },
-    )
+    super('InDoubtError', '08007', `${what(particulars)}: ${said['in-doubt']}`, {
+      ...particulars,
+      outcome: 'in-doubt',
+    })
   }
+}
+
+/** What a {@link DivergedError} says: the one thing of it that Prisma's adapter keeps. */
+export function divergence(condition: Condition): string {
+  return `${what({ condition })}: the transaction was executed again but answered differently, so it was rolled back`
 }
 
 /**
@@ -88,12 +103,11 @@ export class InDoubtError extends RepriseError {
  */
 export class DivergedError extends RepriseError {
   constructor(particulars: Omit<Particulars, 'outcome' | 'reason'>) {
-    super(
-      'DivergedError',
-      '40001',
-      `connection lost (${particulars.condition}): the transaction was executed again but answered differently, so it was rolled back`,
-      { ...particulars, outcome: 'rolled-back', reason: 'diverged' },
-    )
+    super('DivergedError', '40001', divergence(particulars.condition), {
+      ...particulars,
+      outcome: 'rolled-back',
+      reason: 'diverged',
+    })
   }
 }
 

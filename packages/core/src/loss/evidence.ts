@@ -45,6 +45,8 @@ export interface Evidence {
   readonly error: Report | undefined
   /** A notice that announced the end (57P01, 57P02), if one was seen. */
   readonly notice: Report | undefined
+  /** Whether the server reports itself a standby; undefined where it reports nothing. */
+  readonly standby?: boolean | undefined
   /** How the socket ended, in Node's words: `ECONNRESET`, `EPIPE`, … `EOF` when it just closed. */
   readonly socket: string | undefined
 }
@@ -61,4 +63,20 @@ export function isGenuine(report: Report | undefined): boolean {
     typeof report.routine === 'string' &&
     report.routine.length > 0
   )
+}
+
+/** Where the errors of a conflict with recovery come from: ProcessInterrupts, CheckRecoveryConflictDeadlock. */
+const conflicts: Readonly<Record<string, string>> = { '40001': 'postgres.c', '40P01': 'standby.c' }
+
+/**
+ * Whether a standby ended a statement or a session because its recovery had to go on: an ERROR, or where
+ * that is not enough a FATAL, by the same code. Elsewhere these codes are the application's: a
+ * serialization failure is raised in predicate.c and heapam.c, a deadlock in deadlock.c.
+ */
+export function isRecoveryConflict(
+  report: Report | undefined,
+  standby: boolean | undefined,
+): boolean {
+  const file = conflicts[report?.code ?? '']
+  return standby === true && isGenuine(report) && file !== undefined && file === report?.file
 }

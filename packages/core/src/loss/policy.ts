@@ -33,8 +33,8 @@ export interface Scene {
  *
  * - `complete`: the work is done, deliver its answer.
  * - `resolve`: ask the server by the witness, then complete or repeat.
- * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing and answers
- *   the same, its COMMIT had nothing to commit.
+ * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing, and its catalog
+ *   says that nothing in it reaches what can write, its COMMIT had nothing to commit.
  * - `repeat`: on a new connection, replay the open transaction if there is one, then the statement.
  *   `guarded`: it may have been executed, so only in a READ ONLY transaction, whose refusal means doubt.
  *   `unlessServerUp`: only when the server itself went down.
@@ -58,6 +58,9 @@ const mostLosses = 20
  * The same for work that calls what we do not know: it may be what ends backends, its own among them.
  */
 const mostLossesOfUnknown = 3
+
+/** What a standby cancels for its recovery this often takes too long for it. */
+const mostConflicts = 3
 
 /** What was in flight when the server crashed is tried once more, in case it was not the cause. */
 const mostCrashes = 1
@@ -86,6 +89,9 @@ export function decide(loss: Loss, scene: Scene): Verdict {
   if (inTransaction && scene.unreplayable !== undefined) {
     return { do: 'surface', reason: scene.unreplayable }
   }
+  const conflict =
+    loss.condition === 'serialization_failure' || loss.condition === 'deadlock_detected'
+  if (conflict && scene.lostInFlight > mostConflicts) return { do: 'surface', reason: 'conflict' }
   const unknown = statement.functions.length > 0 || statement.kind === 'procedure'
   const often = scene.losses > mostLosses || scene.crashes > mostCrashes
   if (often || (unknown && scene.lostInFlight > mostLossesOfUnknown)) {

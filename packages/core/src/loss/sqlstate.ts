@@ -47,8 +47,11 @@ const CODES: Readonly<Record<Condition, string>> = {
   idle_session_timeout: '57P05',
 }
 
+/** Every {@link Condition}. */
+export const conditions = Object.keys(CODES) as readonly Condition[]
+
 const CONDITIONS: ReadonlyMap<string, Condition> = new Map(
-  (Object.keys(CODES) as Condition[]).map((condition) => [CODES[condition], condition]),
+  conditions.map((condition) => [CODES[condition], condition]),
 )
 
 const ENDINGS: ReadonlySet<string> = new Set(['57P01', '57P02', '57P04', '57P05', '25P03', '25P04'])

@@ -2,7 +2,10 @@
 export interface BackoffOptions {
   /** The first ceiling, in milliseconds. Default 25. */
   readonly base?: number | undefined
-  /** The last ceiling, in milliseconds. Default 1000. */
+  /**
+   * The last ceiling, in milliseconds. Default 1000, and never more than 250 while nobody takes the
+   * socket or it ends before a byte has come.
+   */
   readonly cap?: number | undefined
 }
 

@@ -12,12 +12,23 @@ export interface Pass {
   succeeded(): void
   /** The server is down, starting or full; the error says which. */
   failed(error?: unknown): void
+  /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
+  unanswered(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
 
+/**
+ * The last ceiling of the waits for a server that is not there, in milliseconds. Whoever refuses a socket
+ * (a kernel, a balancer without a primary) is not the server, and a try costs it next to nothing; one that
+ * is starting or full spends a process on each.
+ */
+const unansweredCap = 250
+
 interface Waiter {
   readonly admit: (pass: Pass) => void
+  /** Called in its place when the server turns out to be down, by those who do not wait for that. */
+  readonly dismiss?: () => void
 }
 
 /**
@@ -61,17 +72,39 @@ export class Gate {
    * @throws the signal's reason, when it is aborted first
    */
   enter(signal: AbortSignal): Promise<Pass> {
+    return this.#queue(signal, false) as Promise<Pass>
+  }
+
+  /**
+   * The same for whoever has another server to try: undefined as soon as this one is known to be down,
+   * unless it is time to look whether it still is.
+   * @throws the signal's reason, when it is aborted first
+   */
+  enterUnlessDown(signal: AbortSignal): Promise<Pass | undefined> {
+    return this.down ? Promise.resolve(this.enterAtOnce()) : this.#queue(signal, true)
+  }
+
+  /** A {@link Pass} that need not be waited for, or undefined where there is none. */
+  enterAtOnce(): Pass | undefined {
+    if (this.down && this.#notBefore > performance.now()) return undefined
+    if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
+    this.#inside += 1
+    return this.#pass(this.#failures)
+  }
+
+  #queue(signal: AbortSignal, impatient: boolean): Promise<Pass | undefined> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason)
         return
       }
-      const waiter: Waiter = {
-        admit: (pass) => {
-          signal.removeEventListener('abort', leave)
-          resolve(pass)
-        },
+      const settle = (pass: Pass | undefined): void => {
+        signal.removeEventListener('abort', leave)
+        resolve(pass)
       }
+      const waiter: Waiter = impatient
+        ? { admit: settle, dismiss: () => settle(undefined) }
+        : { admit: settle }
       const leave = (): void => {
         const place = this.#waiting.indexOf(waiter)
         if (place >= 0) this.#waiting.splice(place, 1)
@@ -84,14 +117,6 @@ export class Gate {
     })
   }
 
-  /** A {@link Pass} that need not be waited for, or undefined where there is none. */
-  enterAtOnce(): Pass | undefined {
-    if (this.down && this.#notBefore > performance.now()) return undefined
-    if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
-    this.#inside += 1
-    return this.#pass(this.#failures)
-  }
-
   get #room(): number {
     return this.down ? 1 : this.#concurrency
   }
@@ -99,6 +124,7 @@ export class Gate {
   #pump(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
       const wait = this.#notBefore - performance.now()
       if (this.down && wait > 0) {
@@ -107,6 +133,13 @@ export class Gate {
       }
       this.#inside += 1
       this.#waiting.shift()?.admit(this.#pass(this.#failures))
+    }
+  }
+
+  #dismiss(): void {
+    for (const waiter of this.#waiting.filter(({ dismiss }) => dismiss !== undefined)) {
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+      waiter.dismiss?.()
     }
   }
 
@@ -123,15 +156,23 @@ export class Gate {
         leave()
       },
       failed: (error) => {
-        this.#lastFailure = error
-        // Those who were inside together failed of one cause: it counts once.
-        if (this.#failures === failuresBefore) {
-          this.#failures += 1
-          this.#notBefore = performance.now() + fullJitter(this.#failures, this.#backoff)
-        }
+        this.#fail(error, failuresBefore, this.#backoff)
+        leave()
+      },
+      unanswered: (error) => {
+        const cap = Math.min(this.#backoff.cap ?? unansweredCap, unansweredCap)
+        this.#fail(error, failuresBefore, { ...this.#backoff, cap })
         leave()
       },
       abandoned: leave,
     }
+  }
+
+  #fail(error: unknown, failuresBefore: number, backoff: BackoffOptions): void {
+    this.#lastFailure = error
+    // Those who were inside together failed of one cause: it counts once.
+    if (this.#failures !== failuresBefore) return
+    this.#failures += 1
+    this.#notBefore = performance.now() + fullJitter(this.#failures, backoff)
   }
 }

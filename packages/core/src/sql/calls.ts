@@ -23,7 +23,7 @@ export function ofCalls(span: Span, query: Query, once: boolean): readonly State
   let changes: StateChange[] | undefined
   const columns = new Columns(span)
   for (const call of query.calls) {
-    const made = ofCall(span, query, once, call, columns)
+    const made = ofCall(span, once, call, columns)
     if (made !== undefined) {
       changes ??= []
       changes.push(made)
@@ -32,13 +32,7 @@ export function ofCalls(span: Span, query: Query, once: boolean): readonly State
   return changes ?? noChanges
 }
 
-function ofCall(
-  span: Span,
-  query: Query,
-  once: boolean,
-  i: number,
-  columns: Columns,
-): StateChange | undefined {
+function ofCall(span: Span, once: boolean, i: number, columns: Columns): StateChange | undefined {
   switch (nameAt(span.tokens, i)) {
     case 'pg_advisory_lock':
     case 'pg_advisory_lock_shared':
@@ -54,7 +48,7 @@ function ofCall(
     case 'setseed':
       return anchor(span, 'seed:', seed)
     case 'set_config':
-      return ofSetConfig(span, query, once, i, columns)
+      return ofSetConfig(span, i, columns)
     default:
       return undefined
   }
@@ -87,20 +81,14 @@ function advisoryKey({ tokens, to }: Span, i: number): string | undefined {
  * plain SELECT, so that its answer shows the value, and where name and is_local are written out or
  * parameters; anywhere else, nobody can tell what it has set.
  */
-function ofSetConfig(
-  span: Span,
-  query: Query,
-  once: boolean,
-  i: number,
-  columns: Columns,
-): StateChange | undefined {
+function ofSetConfig(span: Span, i: number, columns: Columns): StateChange | undefined {
   const { tokens } = span
   const [named, , local, ...more] = argumentsOf(span, i + 1)
   if (local !== undefined && isTrue(tokens, local)) return undefined
   const name = named && textOf(tokens, named)
   if (name !== undefined && endsWithTransaction(lower(name))) return undefined
   if (name !== undefined && lower(name) === 'seed') return anchor(span, 'seed:', seed)
-  const column = once || query.modifies || query.into >= 0 ? -1 : columns.of(i)
+  const column = columns.of(i)
   const byParameter = named === undefined ? undefined : parameterAt(tokens, named)
   const isLocal = local === undefined ? undefined : parameterAt(tokens, local)
   const known =

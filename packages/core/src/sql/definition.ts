@@ -23,10 +23,8 @@ export function judgeCreate(span: Span): Judgement {
     verb: 'CREATE',
     kind: 'definition',
     ...definition(
-      object === 'DATABASE' ||
-        object === 'TABLESPACE' ||
-        object === 'SUBSCRIPTION' ||
-        (object === 'INDEX' && words[i + 1] === 'CONCURRENTLY'),
+      object === 'SUBSCRIPTION' || (object === 'INDEX' && words[i + 1] === 'CONCURRENTLY'),
+      isWhole(object),
     ),
     notifies: notifies(span, query),
     functions: query.functions,
@@ -71,14 +69,27 @@ export function ofTarget(span: Span, i: number, object: string): readonly StateC
   return ofTemporary(span, at, temporary[object] ?? 'a temporary object')
 }
 
-/** Whether an ALTER or DROP refuses to run in a transaction, because it commits as it goes. */
-export function standsAlone(span: Span): boolean {
+/** What an ALTER or DROP that refuses to run in a transaction may commit, and what it carries. */
+export function changed(span: Span): Pick<Judgement, 'canCommit' | 'carriesWitness'> {
+  const { words } = span.tokens
+  const whole = words[span.from] === 'DROP' && isWhole(words[span.from + 1])
+  return definition(commitsAsItGoes(span), whole)
+}
+
+/**
+ * Whether to make or to drop such an object is one transaction, although it is refused in another
+ * (dbcommands.c createdb and dropdb, tablespace.c). ALTER DATABASE SET TABLESPACE commits in between.
+ */
+function isWhole(object: string | undefined): boolean {
+  return object === 'DATABASE' || object === 'TABLESPACE'
+}
+
+function commitsAsItGoes(span: Span): boolean {
   const { words } = span.tokens
   const object = words[span.from + 1]
   if (object === 'SUBSCRIPTION' || object === 'SYSTEM') return true
   if (words[span.from] === 'DROP') {
-    if (object === 'INDEX') return words[span.from + 2] === 'CONCURRENTLY'
-    return object === 'DATABASE' || object === 'TABLESPACE'
+    return object === 'INDEX' && words[span.from + 2] === 'CONCURRENTLY'
   }
   if (object === 'DATABASE') return has(span, 'TABLESPACE')
   return object === 'TABLE' && has(span, 'DETACH') && has(span, 'CONCURRENTLY')
@@ -91,9 +102,12 @@ function has({ tokens, from, to }: Span, word: string): boolean {
   return false
 }
 
-/** What follows for a definition from whether it commits as it goes. */
-export function definition(canCommit: boolean): Pick<Judgement, 'canCommit' | 'carriesWitness'> {
-  return { canCommit, carriesWitness: !canCommit }
+/** What follows for a definition from whether it commits as it goes, or else may stand beside nothing. */
+function definition(
+  canCommit: boolean,
+  alone: boolean,
+): Pick<Judgement, 'canCommit' | 'carriesWitness'> {
+  return { canCommit, carriesWitness: !canCommit && !alone }
 }
 
 /** The query behind the first `word` outside parentheses. */

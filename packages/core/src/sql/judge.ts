@@ -1,5 +1,5 @@
 import { notifies, ofCalls } from './calls.ts'
-import { definition, judgeCreate, ofTarget, queryBehind, standsAlone } from './definition.ts'
+import { changed, judgeCreate, ofTarget, queryBehind } from './definition.ts'
 import { type Judgement, type Kind, nothing, type Savepoint, unknown } from './judgement.ts'
 import { upper } from './names.ts'
 import { readQuery } from './query.ts'
@@ -43,7 +43,7 @@ function judgeVerb(span: Span, verb: string): Judgement {
       return judgeCreate(span)
     case 'ALTER':
     case 'DROP':
-      return { ...nothing, verb, kind: 'definition', ...definition(standsAlone(span)) }
+      return { ...nothing, verb, kind: 'definition', ...changed(span) }
     case 'COMMENT':
     case 'GRANT':
     case 'IMPORT':

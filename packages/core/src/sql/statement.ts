@@ -1,9 +1,8 @@
-import { type Hides, hidden } from './hides.ts'
+import { anchored } from './anchored.ts'
 import type { Judgement, Kind, Savepoint } from './judgement.ts'
 import { isOutward, isRefusable } from './outward.ts'
 import { noChanges, type StateChange } from './state.ts'
 
-export type { Hides } from './hides.ts'
 export type { Kind, Savepoint } from './judgement.ts'
 export type { StateChange } from './state.ts'
 
@@ -84,8 +83,11 @@ export interface Statement {
   readonly idempotent: boolean
   /** What it leaves behind in the session, in order. */
   readonly state: readonly StateChange[]
-  /** What it may do to the session that its text does not show. */
-  readonly hides: Hides
+  /**
+   * It makes or undoes what a new session cannot be given, or makes a setting out of sight: how it went
+   * only the server knows.
+   */
+  readonly anchors: boolean
   /** Its statements one by one, each with what the books need once its tag has come. */
   readonly members: readonly Member[]
 }
@@ -149,7 +151,7 @@ export function statementOf(
     ambiguous,
     idempotent: idempotent && !ambiguous,
     state: all.state,
-    hides: hidden(all, members, ambiguous),
+    anchors: anchored(all),
     members,
   }
 }

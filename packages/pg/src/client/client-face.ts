@@ -20,6 +20,10 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.processID
   }
 
+  set processID(value: number | null) {
+    Reflect.set(this.held, 'processID', value)
+  }
+
   get secretKey(): number | null {
     return this.held.secretKey
   }
@@ -29,7 +33,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set host(value: string) {
-    this.#assign('host', value)
+    this.assign('host', value)
   }
 
   get port(): number {
@@ -37,7 +41,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set port(value: number) {
-    this.#assign('port', value)
+    this.assign('port', value)
   }
 
   get user(): string | undefined {
@@ -45,7 +49,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set user(value: string | undefined) {
-    this.#assign('user', value)
+    this.assign('user', value)
   }
 
   get database(): string | undefined {
@@ -53,7 +57,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set database(value: string | undefined) {
-    this.#assign('database', value)
+    this.assign('database', value)
   }
 
   get password(): unknown {
@@ -61,7 +65,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set password(value: unknown) {
-    this.#assign('password', value)
+    this.assign('password', value)
   }
 
   /** Never: it is refused when a session is made. */
@@ -74,7 +78,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set ssl(value: unknown) {
-    this.#assign('ssl', value)
+    this.assign('ssl', value)
   }
 
   /** Whether answers are asked for in binary form. */
@@ -83,7 +87,7 @@ export abstract class ClientFace extends EventEmitter {
   }
 
   set binary(value: unknown) {
-    this.#assign('binary', value)
+    this.assign('binary', value)
   }
 
   /** What pg-promise notes on each client while it connects. */
@@ -91,8 +95,13 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.serverVersion
   }
 
+  /** What every connection of the session starts up with: the same object, whoever changes it. */
   get connectionParameters(): unknown {
     return this.held.connectionParameters
+  }
+
+  set connectionParameters(value: unknown) {
+    this.assign('connectionParameters', value)
   }
 
   /** Whether it keeps the process alive. */
@@ -127,7 +136,8 @@ export abstract class ClientFace extends EventEmitter {
     return this.held.escapeLiteral(text)
   }
 
-  #assign(name: string, value: unknown): void {
+  /** Sets what the holder has set by hand, now and on the connections to come. */
+  protected assign(name: string, value: unknown): void {
     this.#assigned.set(name, value)
     Reflect.set(this.held, name, value)
   }
@@ -136,9 +146,37 @@ export abstract class ClientFace extends EventEmitter {
   protected attach(connection: Connection): void {
     const { client } = connection
     client.on('notification', (message) => this.emit('notification', message))
+    // A start-up reads its user and database from there, and they may have been changed by hand.
+    if (!this.#assigned.has('connectionParameters')) {
+      this.#assigned.set('connectionParameters', client.connectionParameters)
+    }
     for (const [name, value] of this.#assigned) Reflect.set(client, name, value)
     for (const parser of this.#typeParsers) client.setTypeParser(...parser)
     if (!this.#referenced)
       client.connection.once('connect', () => this.#referenced || client.unref())
   }
+}
+
+/** What else a pg.Client has in plain sight, and libraries look at: as the current client has it. */
+const inSight = [
+  '_types',
+  '_activeQuery',
+  '_queryQueue',
+  'saslSession',
+  'replication',
+  'enableChannelBinding',
+  'scramMaxIterations',
+  'sslNegotiation',
+] as const
+
+for (const name of inSight) {
+  Object.defineProperty(ClientFace.prototype, name, {
+    configurable: true,
+    get(this: { readonly held: object }): unknown {
+      return Reflect.get(this.held, name)
+    },
+    set(this: { assign(name: string, value: unknown): void }, value: unknown) {
+      this.assign(name, value)
+    },
+  })
 }

@@ -1,6 +1,7 @@
 import { classify, type Loss, publish, type Settings, type Statement } from '@reprise/core'
-import type { ClientConfig } from 'pg'
 import type { Connection } from '../connection/connection.ts'
+import type { HostList } from '../connection/host-list.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
 import type { ReportMessage } from '../connection/wire.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass, ExchangeOwner } from '../exchange/exchange.ts'
@@ -41,11 +42,11 @@ export class Conversation
   readonly #shared: Shared
   readonly #listener: Listener
 
-  constructor(shared: Shared, config: string | ClientConfig | undefined, listener: Listener) {
+  constructor(shared: Shared, hosts: HostList, listener: Listener) {
     this.#shared = shared
     this.#listener = listener
     this.Exchange = shared.Exchange
-    this.link = new Link(this.id, shared, config, this)
+    this.link = new Link(this.id, shared, hosts, this)
     this.inquiry = new IdleInquiry(this.link, shared, this)
     this.delivery = new Delivery(this, shared, listener)
   }
@@ -110,7 +111,8 @@ export class Conversation
   }
 
   settled(exchange: Exchange, connection: Connection): void {
-    if (exchange.ending !== 'lost' || isAnswer(exchange)) this.delivery.finish(exchange, connection)
+    if (exchange.ending !== 'lost' || isAnswer(exchange, connection))
+      this.delivery.finish(exchange, connection)
     else this.rescue(exchange, connection)
   }
 
@@ -130,8 +132,12 @@ export class Conversation
     return loss
   }
 
+  judgeLost(ask: Inquiry): Promise<void> {
+    return this.inquiry.judgeLost(ask)
+  }
+
   withdraw(): boolean {
-    return this.link.server.budget.withdraw()
+    return this.link.hosts.budget.withdraw()
   }
 
   async rollBack(connection: Connection): Promise<void> {
@@ -149,9 +155,13 @@ export class Conversation
   }
 
   /** The work that was under way has left: the next may begin. */
-  next(): void {
+  next(told = false): void {
     this.link.arrived()
-    this.#listener.idle()
+    this.#listener.idle(told)
+  }
+
+  drained(): void {
+    this.#listener.drained()
   }
 
   /** A connection ended while nothing of the application's was in flight. */
@@ -161,8 +171,15 @@ export class Conversation
     if (this.transaction === undefined) this.inquiry.lost()
     this.tellLoss(loss, connection, true)
     this.#shared.reaper.noticed(loss, connection)
-    if (this.link.state.anchor !== undefined)
+    const { state } = this.link
+    if (this.#listener.resting()) {
+      // Nobody's: it is replaced in silence.
+      state.loseAnchors()
+      this.inquiry.clear()
+    } else if (state.anchor !== undefined) {
+      // Whoever holds a lock by this session must hear that it is gone, as of pg's client.
       this.#listener.anchorLost(anchorError(loss, connection))
+    }
     if (this.link.state.listening) this.#listener.fellSilent()
   }
 

@@ -5,8 +5,10 @@ import type { Shared } from '../exchange/shared.ts'
 import type { Link } from '../link/link.ts'
 import {
   forgetsPrepared,
+  isCancelledByRecovery,
   isDemoted,
   isUndone,
+  isUndoneForSure,
   isWitnessForgotten,
   isWitnessRefused,
 } from '../transaction/server-errors.ts'
@@ -26,6 +28,9 @@ export interface Delivering {
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void
 }
 
+/** What is said of work that a standby cancelled, in the place of a row of the decision table. */
+const cancelled = 'cancelled by recovery'
+
 /** What an answer or a failure does to the session, before whoever asked has it. */
 export class Delivery {
   readonly #conversation: Delivering
@@ -44,9 +49,10 @@ export class Delivery {
     const { link } = conversation
     const undone = this.#undone(exchange, connection)
     if (undone !== undefined) {
-      connection.destroy()
+      // One that only had a read cancelled is as good as before.
+      if (undone.row !== cancelled || connection.status !== 'I') connection.destroy()
       const evidence = classify(exchange.evidence(connection))
-      const loss: Loss = { ...evidence, ...undone, outcome: 'rolled-back', announced: true }
+      const loss: Loss = { ...evidence, outcome: 'rolled-back', ...undone, announced: true }
       conversation.rescue(exchange, connection, loss)
       return
     }
@@ -61,8 +67,7 @@ export class Delivery {
       return
     }
     const failed = isUnheededRollback(exchange)
-    const { witnessPrepared } = connection
-    connection.witnessPrepared = witnessPrepared && !forgetsPrepared(exchange)
+    if (forgetsPrepared(exchange)) Object.assign(connection.prepared, { id: false, timed: false })
     const { version } = link.state
     conversation.transaction = transactionAfter(
       exchange,
@@ -72,11 +77,11 @@ export class Delivery {
       conversation.settings,
     )
     const { inquiry } = conversation
-    inquiry.note(exchange.statement, exchange.text ?? '', error !== undefined || failed)
+    inquiry.note(exchange)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
-    if (error === undefined) link.server.budget.deposit()
+    if (error === undefined) link.hosts.budget.deposit()
     if (error === undefined) tellUnit(exchange)
-    if (typeof exchange.witness?.xid === 'string') link.wrote = true
+    if (typeof exchange.witness?.xid === 'string' || exchange.token !== undefined) link.wrote = true
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
     if (conversation.transaction !== undefined || exchange.statement.state.length > 0) {
       exchange.trim()
@@ -134,16 +139,29 @@ export class Delivery {
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */
   #undone(exchange: Exchange, connection: Connection): Partial<Loss> | undefined {
-    if (isWitnessRefused(exchange)) {
-      this.#shared.refuseWitness(this.#conversation.link.server)
-      return {}
+    if (exchange.error === undefined) return undefined
+    if (isWitnessRefused(exchange, connection)) {
+      this.#shared.refuseWitness(this.#conversation.link.server, exchange.error?.code)
+      return isUndoneForSure(exchange) ? {} : { outcome: 'in-doubt' }
     }
     if (isWitnessForgotten(exchange) && this.#shared.preparing) {
       this.#shared.preparing = false
       return {}
     }
-    return isDemoted(exchange, connection, this.#conversation.link.wrote)
+    const { link } = this.#conversation
+    if (isCancelledByRecovery(exchange, connection)) {
+      return this.#mayRepeat() ? { row: cancelled } : undefined
+    }
+    return isDemoted(exchange, connection, link.wrote || link.hosts.writable)
       ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
       : undefined
+  }
+
+  /** Whether nothing stands in the way of doing again what was undone; else its error is its answer. */
+  #mayRepeat(): boolean {
+    const { link, settings, transaction } = this.#conversation
+    if (link.state.anchor !== undefined) return false
+    if (transaction === undefined) return true
+    return transaction.unreplayable === undefined && settings.replay !== 'off'
   }
 }

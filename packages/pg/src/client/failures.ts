@@ -1,24 +1,34 @@
 import { conditionOf, RepriseError, surfaced } from '@reprise/core'
-import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
+import { GaveUp, Refused } from '../link/reconnect.ts'
+import { unreached } from '../link/unreached.ts'
 
-/** What a caller of connect() is told: the server's own refusal, or why nobody waits any more. */
+/**
+ * What a caller of connect() is told: the server's own refusal, or why nobody waits any more. Nothing was
+ * lost yet, so it has the code and the text of what node-postgres would have said.
+ */
 export function connectFailure(
   error: unknown,
   server: { readonly host: string; readonly port: number },
 ): unknown {
   if (error instanceof Refused) return error.cause
   if (!(error instanceof GaveUp)) return error
-  const code = (error.cause as { code?: unknown } | undefined)?.code
+  const { message: reason, attempts, cause } = error
+  const { code, message } = (cause ?? {}) as { code?: unknown; message?: string }
   const failure = surfaced({
     outcome: 'not-sent',
     condition: conditionOf(String(code)) ?? 'sqlclient_unable_to_establish_sqlconnection',
-    reason: error.message as 'deadline' | 'down' | 'timeout' | 'closed',
-    attempts: error.attempts,
-    detail: unreached(error.message, server, error.cause),
-    cause: error.cause,
+    reason: reason as 'deadline' | 'down' | 'timeout' | 'closed',
+    attempts,
+    detail: unreached(reason, server, cause),
+    told:
+      message ?? (reason === 'deadline' || reason === 'timeout' ? 'timeout expired' : undefined),
+    cause,
   })
-  // ORMs tell a server that is down from a host that is unknown by Node's own code.
-  return typeof code === 'string' ? Object.assign(failure, { code }) : failure
+  // ORMs tell a server that is down from a host that is unknown by Node's own code, errno and syscall.
+  const own = Object.entries(cause ?? {}).filter(
+    ([name]) => !(name in failure) || name === 'code' || name === 'severity',
+  )
+  return Object.assign(failure, Object.fromEntries(own))
 }
 
 /** What pg calls a query that its caller no longer waits for. */
@@ -51,4 +61,11 @@ export function neverOpened(failure: Error): Error {
 /** As pg says it: a client connects once. */
 export function connectedAlready(): Error {
   return new Error('Client has already been connected. You cannot reuse a client.')
+}
+
+/** A connection of somebody else's making would be lost with the first loss. */
+export function notReplaceable(): Error {
+  return new TypeError(
+    'The connection of a session cannot be replaced, since it makes new ones: give what they are made of in its configuration, such as stream.',
+  )
 }

@@ -40,28 +40,23 @@ const relisten = { base: 500, cap: 60_000 }
 
 /**
  * Reconnects a session that listens. Where that fails, an open transaction is broken, so that the next
- * statement is told and nothing of it runs outside it; and it is tried again, ever more seldom.
+ * statement is told and nothing of it runs outside it; and it is to be tried again, ever more seldom.
  *
- * @param keepsAlive whether the session keeps the process alive, as its socket would
  * @param failures how often it has failed in a row
- * @param again is called for the next try
+ * @returns after how many milliseconds; undefined where it listens, or nobody wants it any more
  */
 export async function listenAgain(
   conversation: Conversation,
-  keepsAlive: boolean,
   failures: number,
-  again: (failures: number) => void,
-): Promise<void> {
+): Promise<number | undefined> {
   const { link, transaction } = conversation
   link.halted = undefined
   link.failFast = false
   const failure = transaction?.broken === undefined ? await mend(conversation) : transaction.broken
   if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
   conversation.next()
-  if (link.connection.usable || link.halted !== undefined) return
-  const wait = relisten.base + fullJitter(failures + 1, relisten)
-  const timer = setTimeout(again, wait, failures + 1)
-  if (!keepsAlive) timer.unref()
+  if (failure === undefined || link.connection.usable || link.halted !== undefined) return undefined
+  return relisten.base + fullJitter(failures + 1, relisten)
 }
 
 /** Puts a connection, and the open transaction, in place for work that cannot be sent again. */

@@ -1,8 +1,9 @@
-import { analyze, type Statement } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import { inquiry } from '../exchange/ask.ts'
 import type { Shared } from '../exchange/shared.ts'
 import type { Link } from '../link/link.ts'
-import { SessionInquiry } from '../transaction/session-inquiry.ts'
+import { type Ran, SessionInquiry } from '../transaction/session-inquiry.ts'
 
 /** Who hears what came of an inquiry. */
 export interface IdleInquiryOwner {
@@ -10,13 +11,21 @@ export interface IdleInquiryOwner {
   readonly open: boolean
   /** The connection was lost while it was only being asked about itself: as good as idle. */
   lostIdle(connection: Connection): void
-  /** There is nothing to ask any more: the next work may begin. */
-  next(): void
+  /** All that was asked for has its answer. */
+  drained(): void
+  /** There is nothing to ask any more: the next work may begin. `told` says that it was told of drained. */
+  next(told?: boolean): void
 }
+
+/** Nobody ends what the session asks of itself but its connection. */
+const { signal: never } = new AbortController()
+
+/** What an answer may take, in bytes: the sources of a large database's functions. */
+const mostBytes = 64 * 1024 * 1024
 
 /**
  * Asks the server, between two pieces of work, what statements may have left in the session out of
- * sight. Nothing is made, and nothing asked, for as long as no statement could have.
+ * sight.
  */
 export class IdleInquiry {
   /** Whether the session is asking now. */
@@ -33,41 +42,39 @@ export class IdleInquiry {
   }
 
   /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
-  note(statement: Statement, text: string, failed: boolean): void {
+  note(ran: Ran): void {
     if (this.#inquiry === undefined) {
-      if (statement.hides === 'nothing' && !this.#link.state.unsure) return
-      const { host, port, database } = this.#link.connection.client
-      const names = this.#shared.names(host, port, database)
-      this.#inquiry = new SessionInquiry(this.#link.state, this.#shared.histories, names)
+      this.#inquiry = new SessionInquiry(this.#link.state, this.#link.database)
     }
-    this.#inquiry.note(statement, text, failed, this.#link.connection)
+    this.#inquiry.note(ran, this.#owner.open, this.#link.connection)
   }
 
   /** Asks what there is to ask, then lets the next work begin. */
   rest(): void {
     const { connection } = this.#link
-    const inquiry = this.#inquiry
     const { open } = this.#owner
-    if (!open && !connection.usable) inquiry?.lost()
-    if (open || inquiry?.isDue(connection) !== true) {
-      this.#owner.next()
-      return
-    }
-    const question = inquiry.question(this.#shared.Exchange)
-    question.statement = analyze('SELECT 1')
-    question.owner = {
-      settled: () => {
-        this.asking = false
-        if (question.ending !== 'lost') inquiry.answered(question, connection)
-        else if (!connection.asked) {
-          connection.lastWords ??= question.error
-          this.#owner.lostIdle(connection)
-        }
-        this.#owner.next()
-      },
-    }
+    if (!open && !connection.usable) this.#inquiry?.lost()
+    if (!open && this.#inquiry?.isDue(connection) === true)
+      void this.#ask(this.#inquiry, connection)
+    else this.#owner.next()
+  }
+
+  async #ask(about: SessionInquiry, connection: Connection): Promise<void> {
     this.asking = true
-    question.run(connection)
+    this.#owner.drained()
+    try {
+      const ask = inquiry(this.#shared.Exchange, connection, never, mostBytes)
+      connection.tells = await about.ask(ask, connection)
+    } catch {
+      // The connection ended.
+      if (!connection.asked) {
+        connection.lastWords ??= connection.errorFrame
+        this.#owner.lostIdle(connection)
+      }
+    } finally {
+      this.asking = false
+      this.#owner.next(true)
+    }
   }
 
   /**
@@ -76,6 +83,14 @@ export class IdleInquiry {
    */
   lost(): boolean {
     return this.#inquiry?.lost() === true
+  }
+
+  /**
+   * Judges on a new connection what nobody could ask of the one that is gone.
+   * @throws Interrupted when the connection ends
+   */
+  async judgeLost(ask: Inquiry): Promise<void> {
+    await this.#inquiry?.judgeLost(ask)
   }
 
   /** Nothing of what was to be asked matters any more. */

@@ -88,12 +88,17 @@ export class Intake {
   }
 
   #ask(exchange: Exchange, timeout: number | undefined): void {
-    limit(exchange, timeout ?? this.#queryTimeout, () => this.#expire(exchange))
+    const after = timeout ?? this.#queryTimeout
+    if (after > 0) this.#limit(exchange, after)
     const once = this.#queue.free && this.#conversation.isFinal
     const failure = ready(exchange, this.#shared.mapper, this.#named, once)
     this.#shared.abandon(processToKill(exchange))
     if (failure === undefined) this.#queue.add(exchange)
     else process.nextTick(() => exchange.deliver(failure))
+  }
+
+  #limit(exchange: Exchange, timeout: number): void {
+    limit(exchange, timeout, () => this.#expire(exchange))
   }
 
   /** Where wrappers of pg's query() hand on what they were asked. */

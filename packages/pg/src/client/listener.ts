@@ -5,14 +5,18 @@ import type { ReportMessage } from '../connection/wire.ts'
 export interface Listener {
   /** The work has its answer, and its caller is about to be told. */
   answered(): void
-  /** The work is delivered; the next may begin. */
-  idle(): void
+  /** All work is delivered, though the session has something to ask on its own account. */
+  drained(): void
+  /** The work is delivered; the next may begin. `told` says that its holder was told of drained. */
+  idle(told?: boolean): void
   /** What waits now belonged to a transaction that was never opened. Returns who tells it so. */
   abandoned(): (failure: Error) => void
   /** A connection that is about to be opened: whatever should hear of it is attached here. */
   adopt(connection: Connection): void
   /** A session that listens lost its connection while nothing was under way. */
   fellSilent(): void
+  /** Whether the session lies in its pool, where nobody holds it. */
+  resting(): boolean
   /** The connection was lost while nothing was under way, and with it what nobody can make again. */
   anchorLost(error: Error): void
   /** A session that listens was without a connection for a while. */

@@ -6,6 +6,13 @@ import { ClientFace } from './client-face.ts'
 import { withoutMisplaced } from './misplaced.ts'
 import { Session } from './session.ts'
 
+declare module 'pg' {
+  interface ClientBase {
+    /** A listening session was without a connection for a while: read what its notifications are about. */
+    on(event: 'notificationsMissed', listener: () => void): this
+  }
+}
+
 const mark = Symbol.for('reprise.session')
 
 /** A session class that takes a pg client config and nothing else, as pools construct their clients. */

@@ -1,12 +1,14 @@
 import { failsFast } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
 import { refusePipeline, type Shared } from '../exchange/shared.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
-import { closed, connectedAlready, connectFailure } from './failures.ts'
+import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
 import { listenAgain, settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
+import { overlaid } from './overlaid.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import { Submittables } from './submittables.ts'
 import type { Work } from './work.ts'
@@ -29,8 +31,9 @@ export class Session extends ClientFace {
   readonly #shared: Shared
   readonly #queue = new WorkQueue((work) => this.#start(work))
   readonly #intake: Intake
-  /** How often in a row it could not listen again. */
+  /** How often in a row it could not listen again, and when it tries again. */
   #relistened = 0
+  #relistening: NodeJS.Timeout | undefined
   #connecting: Promise<void> | undefined
   #release: Release | undefined
   #opened = false
@@ -42,16 +45,24 @@ export class Session extends ClientFace {
     super()
     refusePipeline(config)
     this.#shared = shared
-    this.#conversation = new Conversation(shared, config, {
+    const hosts = hostListOf(config, shared.settings)
+    this.#conversation = new Conversation(shared, hosts, {
       answered: () => this.#queue.answered(),
-      idle: () => this.#next(),
+      idle: (told = false) => this.#next(!told),
+      drained: () => {
+        if (!this.#queue.owes) this.emit('drain')
+      },
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => {
+        clearTimeout(this.#relistening)
         this.#relistened = 0
         this.#queue.add('listen')
       },
-      anchorLost: (error) => this.#loseAnchor(error),
+      resting: () => this.#resting,
+      anchorLost: (error) => {
+        if (this.listenerCount('error') > 0) this.emit('error', error)
+      },
       missedNotifications: () => this.emit('notificationsMissed'),
       noticed: (notice, { active }) => {
         // Between the statements of a recovery: of a connection that the application does not know yet.
@@ -60,7 +71,13 @@ export class Session extends ClientFace {
       },
     })
     this.#submittables = new Submittables(this.#conversation)
-    this.#intake = new Intake(shared, config, this.#conversation, this.#submittables, this.#queue)
+    this.#intake = new Intake(
+      shared,
+      hosts.config,
+      this.#conversation,
+      this.#submittables,
+      this.#queue,
+    )
   }
 
   /** The number of this session in the events of `node:diagnostics_channel`. */
@@ -72,16 +89,28 @@ export class Session extends ClientFace {
     return this.#conversation.link.connection.client
   }
 
-  /** The protocol layer of the connection there is now. pg-pool ends a slow connect through it. */
+  /** The protocol layer of the connection there is now. */
   get connection(): Wire {
-    return this.#connecting === undefined
-      ? this.held.connection
-      : new Proxy(this.held.connection, {
-          get: (wire, key) =>
-            key === 'stream'
-              ? { destroy: () => this.#conversation.halt('timeout') }
-              : Reflect.get(wire, key),
-        })
+    const wire = this.held.connection
+    return this.#connecting === undefined ? wire : this.#haltable(wire)
+  }
+
+  /** @throws TypeError for any other: a session makes its own connections */
+  set connection(wire: Wire) {
+    if (wire !== this.held.connection) throw notReplaceable()
+  }
+
+  /** Whether it is being connected, is, and was: libraries look at pg's own words for that. */
+  get _connecting(): boolean {
+    return this.#connecting !== undefined
+  }
+
+  get _connected(): boolean {
+    return this.#opened && this.#connecting === undefined
+  }
+
+  get _ended(): boolean {
+    return this.#closed !== undefined
   }
 
   connect(): Promise<this>
@@ -144,13 +173,14 @@ export class Session extends ClientFace {
       })
   }
 
-  /**
-   * Whoever holds a lock by this session must hear that it is gone, as of pg's client. One that lies in
-   * its pool is nobody's: it is replaced in silence.
-   */
-  #loseAnchor(error: Error): void {
-    if (this.#resting) this.#conversation.link.state.loseAnchors()
-    else if (this.listenerCount('error') > 0) this.emit('error', error)
+  /** pg-pool ends a slow connect by its stream, and there may be several, or none, until it is open. */
+  #haltable(wire: Wire): Wire {
+    const destroy = (error?: Error): unknown =>
+      this.#connecting === undefined
+        ? wire.stream.destroy(error)
+        : this.#conversation.halt('timeout')
+    const stream = overlaid(wire.stream, 'destroy', destroy)
+    return overlaid(wire, 'stream', stream)
   }
 
   #open(): Promise<void> {
@@ -177,13 +207,21 @@ export class Session extends ClientFace {
 
   #start(work: Work): void {
     if (work === 'reset') settle(this.#conversation)
-    else if (work === 'listen') {
-      void listenAgain(this.#conversation, this.keepsAlive, this.#relistened, (failures) => {
-        this.#relistened = failures
-        if (!this._ending && !this.#conversation.link.connection.usable) this.#queue.add('listen')
-      })
-    } else if (work instanceof SubmittableRun) this.#submittables.begin(work)
+    else if (work === 'listen') void this.#listenAgain()
+    else if (work instanceof SubmittableRun) this.#submittables.begin(work)
     else this.#conversation.begin(work)
+  }
+
+  async #listenAgain(): Promise<void> {
+    const wait = await listenAgain(this.#conversation, this.#relistened)
+    if (wait === undefined || this._ending) return
+    this.#relistened += 1
+    clearTimeout(this.#relistening)
+    this.#relistening = setTimeout(() => {
+      if (!this.#conversation.link.connection.usable) this.#queue.add('listen')
+    }, wait)
+    // As its socket would keep the process alive, or not.
+    if (!this.keepsAlive) this.#relistening.unref()
   }
 
   #next(drained = true): void {
@@ -191,9 +229,15 @@ export class Session extends ClientFace {
   }
 
   async #close(why = closed()): Promise<void> {
-    if (this._ending) return this.#closed
+    if (this.#closed !== undefined) return this.#closed
     this._ending = true
+    clearTimeout(this.#relistening)
     this.#shared.sessions.delete(this)
+    if (!this.#opened) {
+      // As with pg, nothing has ended: it may be connected all the same, and is ended then.
+      this.#queue.close(why)
+      return
+    }
     this.#closed = (async () => {
       this.#queue.close(why)
       if (this.#connecting !== undefined) {
@@ -206,7 +250,7 @@ export class Session extends ClientFace {
         await idle
       }
       const { connection } = this.#conversation.link
-      if (connection.usable && this.#opened) await connection.end()
+      if (connection.usable) await connection.end()
       this.emit('end')
     })()
     return this.#closed

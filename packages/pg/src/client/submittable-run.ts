@@ -8,6 +8,7 @@ import {
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
+import { uploadOf } from '../exchange/upload.ts'
 
 /** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
@@ -52,6 +53,10 @@ export class SubmittableRun {
     this.unit = statement.passing || statement.reads ? undefined : currentUnit()
     this.statement = statement
     this.#owner = owner
+  }
+
+  get upload(): number {
+    return uploadOf(this.submittable)
   }
 
   start(connection: Connection): void {
@@ -158,6 +163,7 @@ export class SubmittableRun {
       tags: this.#tags,
       error: errorFrame === this.#errorBefore ? undefined : errorFrame,
       notice: connection.lastNotice,
+      standby: connection.reported.standby,
       socket: connection.socketCode,
     }
   }

@@ -15,7 +15,7 @@ import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './housekeeping.ts'
 import type { SubmittableOwner, SubmittableRun } from './submittable-run.ts'
-import { textOf, valuesOf } from './work.ts'
+import { textOf, unreadable, valuesOf } from './work.ts'
 
 const reasons: { readonly [O in Outcome]?: Reason } = {
   'in-doubt': 'in-doubt',
@@ -48,7 +48,13 @@ export class Submittables implements SubmittableOwner {
     if (answered) {
       if (run.submitted) {
         this.#keepBooks(run, connection)
-        conversation.inquiry.note(run.statement, textOf(run.submittable), run.failed)
+        const { statement, submittable } = run
+        const text = textOf(submittable)
+        conversation.inquiry.note({
+          statement,
+          text: text === unreadable ? undefined : text,
+          values: valuesOf(submittable),
+        })
       }
     } else {
       const loss = classify(run.evidence(connection))

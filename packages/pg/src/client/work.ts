@@ -18,7 +18,7 @@ export function fail(work: Work, error: Error): void {
 }
 
 /** A text that nobody can read to its end: whatever it may do is in doubt. */
-const unreadable = "'"
+export const unreadable = "'"
 
 /**
  * The statement of a cursor, or of the cursor inside a stream. Where there is none to be found, nothing
@@ -84,9 +84,8 @@ export function processToKill({ statement, text }: Exchange): number | undefined
   return pid === undefined ? undefined : Number(pid)
 }
 
-/** Calls `expire` when a statement has no answer after so many milliseconds; 0 is never. */
+/** Calls `expire` when a statement has no answer after so many milliseconds. */
 export function limit(exchange: Exchange, milliseconds: number, expire: () => void): void {
-  if (!(milliseconds > 0)) return
   const { callback } = exchange
   const timer = setTimeout(expire, milliseconds)
   exchange.callback = (error, result) => {

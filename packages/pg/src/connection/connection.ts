@@ -4,7 +4,7 @@ import { guardParser } from './guard.ts'
 import { handshake } from './handshake.ts'
 import type { Backend } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
-import { type ParameterStatus, reported } from './reported.ts'
+import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
 import { typed } from './typed.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
@@ -15,6 +15,8 @@ const graceAfterLastWords = 1000
 export interface InFlight {
   /** Whether it waits for the server: a cursor may be waiting for its caller instead. */
   readonly awaitsAnswer: boolean
+  /** About how many bytes it sends. */
+  readonly upload: number
   /** ReadyForQuery was seen; pg does not know yet. */
   ready(connection: Connection): void
   /** The connection ended. */
@@ -43,8 +45,8 @@ export class Connection {
   active: InFlight | undefined
   /** Who is at the other end, by the server's own word, once it was asked. */
   backend: Backend | undefined
-  /** Whether the witness is prepared by name here, so that it need not be parsed again. */
-  witnessPrepared = false
+  /** Which forms of the witness are prepared by name here, so that they need not be parsed again. */
+  readonly prepared = { id: false, timed: false }
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */
   direct = true
   /** Whether what it says of its session is true and allowed: not behind a pooler. */
@@ -53,10 +55,8 @@ export class Connection {
   preparing = true
   /** Whether the server may be asked who it is: not where it would not say. */
   identifying = true
-  /** standard_conforming_strings as last reported: it decides how a backslash is read. */
-  conformingStrings = true
-  /** in_hot_standby as last reported (since PostgreSQL 14); undefined where nobody reports it. */
-  standby: boolean | undefined
+  /** What the server reports of itself and of the session, as of now. */
+  readonly reported: Reported = unreported()
   /** Whether the server said that it gave up waiting for a synchronous standby. */
   replicationGivenUp = false
   /** The first ErrorResponse that came while nothing was in flight. */
@@ -104,7 +104,7 @@ export class Connection {
       this.errorFrame = message
       if (this.active === undefined) this.lastWords ??= message
     })
-    wire.on('parameterStatus', (message: ParameterStatus) => Object.assign(this, reported(message)))
+    wire.on('parameterStatus', (message: ParameterStatus) => report(this.reported, message))
     wire.on('end', () => {
       this.#closed = true
     })
@@ -131,9 +131,7 @@ export class Connection {
     return this.client.connection.stream.bytesRead ?? 0
   }
 
-  /**
-   * Bytes received, and bytes that the kernel has taken: while either grows, the connection is alive.
-   */
+  /** Bytes received, and bytes that the kernel has taken: while either grows, it is alive. */
   get bytesMoved(): number {
     return bytesMoved(this.client.connection.stream)
   }

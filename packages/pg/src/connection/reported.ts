@@ -6,13 +6,27 @@ export interface ParameterStatus {
 
 /** What the session goes by of all that is reported. */
 export interface Reported {
+  /** standard_conforming_strings: it decides how a backslash is read. */
   conformingStrings: boolean
+  /** in_hot_standby (since PostgreSQL 14); undefined where nobody reports it and nobody has asked. */
   standby: boolean | undefined
+  /** default_transaction_read_only (since PostgreSQL 14); undefined where nobody reports it. */
+  readOnly: boolean | undefined
 }
 
-/** What a report changes: nothing, for most. `in_hot_standby` is reported since PostgreSQL 14. */
-export function reported({ parameterName, parameterValue }: ParameterStatus): Partial<Reported> {
-  const on = parameterValue === 'on'
-  if (parameterName === 'standard_conforming_strings') return { conformingStrings: on }
-  return parameterName === 'in_hot_standby' ? { standby: on } : {}
+/** Before anything is reported. */
+export function unreported(): Reported {
+  return { conformingStrings: true, standby: undefined, readOnly: undefined }
+}
+
+const names: Readonly<Record<string, keyof Reported>> = {
+  standard_conforming_strings: 'conformingStrings',
+  in_hot_standby: 'standby',
+  default_transaction_read_only: 'readOnly',
+}
+
+/** Takes note of a report; of most, nobody does. */
+export function report(into: Reported, { parameterName, parameterValue }: ParameterStatus): void {
+  const name = names[parameterName]
+  if (name !== undefined) into[name] = parameterValue === 'on'
 }

@@ -19,6 +19,7 @@ export interface Wire extends EventEmitter {
     readonly writableLength?: number
     /** libuv's own count of what the kernel has not taken yet, as net.Socket's timeout reads it. */
     readonly _handle?: { readonly writeQueueSize?: number } | null
+    connect?: (...where: unknown[]) => unknown
     write(bytes: Buffer): unknown
     destroy(error?: Error): unknown
   }
@@ -117,6 +118,9 @@ export function configOf(query: PgQuery): QueryConfig {
 /** A cursor, a query stream, a COPY stream: anything that drives the wire itself. */
 export interface Submittable {
   submit(wire: Wire): unknown
+  /** What a pg.Query sends. */
+  readonly text?: string | undefined
+  readonly values?: readonly unknown[] | undefined
   callback?: unknown
   handleError?(error: Error, wire?: Wire): void
   handleCommandComplete?(message: { readonly text: string }, wire: Wire): void

@@ -40,13 +40,21 @@ export function send(
 /** Answers hold few rows; this bounds what a hostile server can make us keep. */
 const mostBytes = 1024 * 1024
 
-/** Makes an {@link Inquiry} for one connection. */
-export function inquiry(Kind: ExchangeClass, connection: Connection, signal: AbortSignal): Inquiry {
+/**
+ * Makes an {@link Inquiry} for one connection.
+ * @param most what an answer may take, in bytes: of one that takes more there are no rows
+ */
+export function inquiry(
+  Kind: ExchangeClass,
+  connection: Connection,
+  signal: AbortSignal,
+  most: number = mostBytes,
+): Inquiry {
   return async (text, values) => {
     const config: QueryConfig = values === undefined ? { text } : { text, values }
     const exchange = new Kind(config)
     exchange.statement = analyze(text)
-    exchange.tapeLimit = mostBytes
+    exchange.tapeLimit = most
     await send(exchange, connection, signal)
     return {
       rows: exchange.taped ?? [],

@@ -87,10 +87,9 @@ export function escortedClassOf(Query: PgQueryClass): EscortedQueryClass {
 
     join(connection: Connection): void {
       this.#connection = connection
-      const { ride, token } = this
+      const { ride } = this
       const asks = ride === 'ahead' || ride === 'awaited'
-      this.#ahead =
-        Number(this.identify) + Number(this.guarded) + (asks ? 1 + Number(token !== undefined) : 0)
+      this.#ahead = Number(this.identify) + Number(this.guarded) + (asks ? this.#riding() : 0)
     }
 
     leave(): void {
@@ -148,7 +147,7 @@ export function escortedClassOf(Query: PgQueryClass): EscortedQueryClass {
     }
 
     follow(): void {
-      if (this.#ridesBehind()) this.#behind = this.token === undefined ? 1 : 2
+      if (this.#ridesBehind()) this.#behind = this.#riding()
       else if (this.guarded) this.#behind = 1
     }
 
@@ -156,6 +155,12 @@ export function escortedClassOf(Query: PgQueryClass): EscortedQueryClass {
       if (!this.syncHeld || !isOpen(wire)) return
       this.syncHeld = false
       wire.sync()
+    }
+
+    /** How many statements of the session's own ride along: a token, and who tells the id if anybody does. */
+    #riding(): number {
+      const { identifying } = this.#connection as Connection
+      return Number(this.token !== undefined) + Number(identifying)
     }
 
     #ridesBehind(): boolean {

@@ -18,6 +18,7 @@ import {
 import { escortedClassOf, isOpen } from './escorted-query.ts'
 import type { Ending, Exchange, ExchangeClass, ExchangeOwner } from './exchange.ts'
 import { tapeEnd, tapeNotice, tapeRow } from './tape.ts'
+import { uploadOf } from './upload.ts'
 
 const nobody: ExchangeOwner = { settled: () => undefined }
 
@@ -51,6 +52,10 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
     ownFailed = false
     /** Whether anything was written behind its end. */
     #wroteBehind = false
+
+    get upload(): number {
+      return uploadOf(this)
+    }
 
     run(connection: Connection): void {
       this.join(connection)
@@ -163,6 +168,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         tags: this.tags,
         error: this.error,
         notice: connection.lastNotice,
+        standby: connection.reported.standby,
         socket: connection.socketCode,
       }
     }

@@ -1,10 +1,10 @@
-import { Budget, Gate, type Settings } from '@reprise/core'
+import { Budget, Gate, type Settings, type Target } from '@reprise/core'
+import { type Address, placeOf } from '../connection/address.ts'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
 
 /** What all sessions of this process with one server share, whichever call made them. */
 export interface ServerShare {
-  readonly budget: Budget
   readonly gate: Gate
   /** Whether the server would not answer a witness: none is sent to it any more. */
   witnessRefused: boolean
@@ -12,10 +12,23 @@ export interface ServerShare {
   readonly probe: SharedResource<ProbeConnection>
 }
 
-/** Where and as whom, as a pg.Client has it from its configuration and the environment. */
-export interface Address {
-  readonly host: string
-  readonly port: number
+/** What all sessions with one list of hosts share. */
+export interface HostsShare {
+  readonly budget: Budget
+  /** Whether one that will do is found at present. One prober looks through all of them. */
+  readonly gate: Gate
+  /** What is known of them, whatever is wanted of them. */
+  readonly known: KnownHosts
+}
+
+/** What is known of a list of hosts. */
+export interface KnownHosts {
+  /** The place of the one that took writes when it was last seen. */
+  primary: string | undefined
+}
+
+/** As whom, as a pg.Client has it from its configuration and the environment. */
+export interface Identity {
   readonly database?: string | undefined
   readonly user?: string | undefined
 }
@@ -24,7 +37,7 @@ export interface Address {
 const remembered = 100
 
 /** One for all copies of this package in a process: ESM and CommonJS, or two of one version. */
-const registry = Symbol.for('reprise.servers.1')
+const registry = Symbol.for('reprise.servers.2')
 
 /**
  * Servers by name. Whoever has a session holds its server; beyond those only the last
@@ -54,27 +67,78 @@ class Shares<T extends object> {
   }
 }
 
+interface Registry {
+  readonly servers: Shares<ServerShare>
+  readonly gates: Shares<Gate>
+  readonly budgets: Shares<Budget>
+  readonly hosts: Shares<KnownHosts>
+}
+
+function shares(): Registry {
+  const held = globalThis as { [registry]?: Registry }
+  held[registry] ??= {
+    servers: new Shares(),
+    gates: new Shares(),
+    budgets: new Shares(),
+    hosts: new Shares(),
+  }
+  return held[registry]
+}
+
+/** The gate of a place, or of several for one purpose. */
+function gateOf(place: string, { gate, backoff }: Settings): Gate {
+  const name = JSON.stringify([place, gate.concurrency, backoff.base, backoff.cap])
+  return shares().gates.of(name, () => new Gate(gate, backoff))
+}
+
+function limitsOf(
+  { database, user }: Identity,
+  { budget, gate, backoff, witness }: Settings,
+): unknown {
+  const { capacity, deposit, perSecond } = budget
+  return [
+    database,
+    user,
+    [capacity, deposit, perSecond],
+    witness,
+    [gate.concurrency, backoff.base, backoff.cap],
+  ]
+}
+
 /**
  * What belongs to a server (host, port, database, user) and not to a call of reprise(). Calls that give
  * the same `budget`, `gate`, `backoff` and `witness` share it; one that gives others has its own, since
  * it asked for a limit of its own. Other options, the deadline among them, make no difference. The gate
  * is that of host and port: a thousand tenants knock at a server that is down no harder than one.
  */
-export function sharedWith(
-  { host, port, database, user }: Address,
-  { budget, gate, backoff, witness }: Settings,
-): ServerShare {
-  const held = globalThis as { [registry]?: { servers: Shares<ServerShare>; gates: Shares<Gate> } }
-  held[registry] ??= { servers: new Shares(), gates: new Shares() }
-  const { servers, gates } = held[registry]
-  const { capacity, deposit, perSecond } = budget
-  const { base, cap } = backoff
-  const door = [host, port, gate.concurrency, base, cap]
-  const name = JSON.stringify([database, user, capacity, deposit, perSecond, witness, ...door])
-  return servers.of(name, () => ({
-    budget: new Budget(budget),
-    gate: gates.of(JSON.stringify(door), () => new Gate(gate, backoff)),
+export function sharedWith(address: Address, identity: Identity, settings: Settings): ServerShare {
+  const place = placeOf(address)
+  return shares().servers.of(JSON.stringify([place, limitsOf(identity, settings)]), () => ({
+    gate: gateOf(place, settings),
     witnessRefused: false,
     probe: new SharedResource(),
   }))
+}
+
+/**
+ * What belongs to a list of hosts, by the same rules. The budget is one for all of them: what is lost
+ * on one of them is done again on another. A list of one host of which nothing is wanted has that
+ * host's own gate.
+ */
+export function sharedAmong(
+  hosts: readonly Address[],
+  target: Target,
+  identity: Identity,
+  settings: Settings,
+): HostsShare {
+  const places = hosts.map(placeOf)
+  const [only = ''] = places
+  const list = places.length === 1 ? only : JSON.stringify([...places].sort())
+  const own = places.length === 1 && target === 'any'
+  const limits = JSON.stringify([list, limitsOf(identity, settings)])
+  return {
+    budget: shares().budgets.of(limits, () => new Budget(settings.budget)),
+    gate: gateOf(own ? only : JSON.stringify([list, target]), settings),
+    known: shares().hosts.of(list, () => ({ primary: undefined })),
+  }
 }

@@ -1,11 +1,18 @@
-import { publish, type Settings } from '@reprise/core'
+import { publish, type Settings, type Target } from '@reprise/core'
+import { Database } from '../catalog/database.ts'
+import type { Address } from '../connection/address.ts'
 import { Reaper } from '../connection/reaper.ts'
 import type { PgClientClass } from '../connection/wire.ts'
 import { tokenTable } from '../witness/token.ts'
 import type { ExchangeClass } from './exchange.ts'
-import { FormHistories } from './form-history.ts'
 import { exchangeClassOf } from './recorded-query.ts'
-import { type Address, type ServerShare, sharedWith } from './servers.ts'
+import {
+  type HostsShare,
+  type Identity,
+  type ServerShare,
+  sharedAmong,
+  sharedWith,
+} from './servers.ts'
 import { valueMapperOf } from './values.ts'
 import { wrapperOf } from './wrapper.ts'
 
@@ -23,27 +30,31 @@ export interface Shared {
   readonly wrapper: ReturnType<typeof wrapperOf>
   readonly mapper: (value: unknown, index: number) => unknown
   readonly settings: Settings
-  /** The same without a witness, for a server that would not answer one. */
+  /** The same without a witness but tokens, for a server that would not answer one. */
   readonly unwitnessed: Settings
   readonly reaper: Reaper
   /** Whether the witness may be prepared by name: not when a name was found to be gone. */
   preparing: boolean
-  /** A server would not answer a witness: none is sent to it any more. */
-  refuseWitness(server: ServerShare): void
-  /** What is known of statements that may change their session out of sight. */
-  readonly histories: FormHistories
-  /** The settings that functions of one database, or texts sent to it, mention. */
-  names(host: string, port: number, database: string | undefined): Set<string>
+  /** A server would not answer a witness, for that error: none is sent to it any more. */
+  refuseWitness(server: ServerShare, code: string | undefined): void
+  /** What is known of the databases of a server, by their names. */
+  database(host: string, port: number, database: string | undefined): Database
   /** The sessions that are open. */
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
   abandon(processID: number | undefined): void
   /** What is shared by all sessions with one server. */
-  server(address: Address): ServerShare
+  server(address: Address, identity: Identity): ServerShare
+  /** What is shared by all that want a server of that kind among these. */
+  hosts(addresses: readonly Address[], target: Target, identity: Identity): HostsShare
 }
 
-const noWitness =
-  'This server does not let its transaction ids be read, so a commit whose answer is lost stays in doubt: grant EXECUTE on pg_control_system() and pg_current_wal_lsn(), or set witness to a token table.'
+const untold =
+  'This server does not let its transaction ids be read (grant EXECUTE on pg_control_system() and pg_current_wal_lsn() to change that)'
+const unlogged = 'This server does not know what tells a transaction id (42883), as PostgreSQL does'
+const orTokens = ', so a commit whose answer is lost stays in doubt: set witness to a token table.'
+const onlyTokens =
+  ': tokens are left all the same, but not by what writes in functions alone, which stays in doubt when its answer is lost.'
 
 /**
  * Checks that a client class is node-postgres in plain JavaScript, and derives from it what its
@@ -63,16 +74,19 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       'Reprise needs the JavaScript client of node-postgres (pg 8.11 or newer): pass a pg.Pool made without pg-native, and unset NODE_PG_FORCE_NATIVE.',
     )
   }
+  const byTokens = typeof settings.witness === 'object'
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const sessions = new Set<Killable>()
-  const names = new Map<string, Set<string>>()
+  const databases = new Map<string, Database>()
   return {
     settings,
-    unwitnessed: { ...settings, witness: 'off' },
-    refuseWitness(server) {
+    unwitnessed: { ...settings, witness: byTokens ? settings.witness : 'off' },
+    refuseWitness(server, code) {
       if (server.witnessRefused) return
       server.witnessRefused = true
-      if (settings.witness !== 'off') publish('reprise:advice', { advice: noWitness })
+      if (settings.witness === 'off') return
+      const refused = code === '42883' ? unlogged : untold
+      publish('reprise:advice', { advice: refused + (byTokens ? onlyTokens : orTokens) })
     },
     Base,
     Exchange: exchangeClassOf(Query),
@@ -80,11 +94,10 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     mapper: valueMapperOf(Query),
     reaper: new Reaper(),
     preparing: true,
-    histories: new FormHistories(),
-    names(host, port, database) {
+    database(host, port, database) {
       const key = `${host}:${port}/${database}`
-      const known = names.get(key) ?? new Set()
-      names.set(key, known)
+      const known = databases.get(key) ?? new Database()
+      databases.set(key, known)
       return known
     },
     sessions,
@@ -92,7 +105,8 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       if (processID === undefined) return
       for (const session of sessions) if (session.processID === processID) session.abandon()
     },
-    server: (address) => sharedWith(address, settings),
+    server: (address, identity) => sharedWith(address, identity, settings),
+    hosts: (addresses, target, identity) => sharedAmong(addresses, target, identity, settings),
   }
 }
 

@@ -5,7 +5,7 @@ import { sameIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
-import type { Witness } from '../witness/witness.ts'
+import { instantOf, type Witness } from '../witness/witness.ts'
 import { Catalog, type Table } from './keep-catalog.ts'
 import { fillsInTime } from './keep-default.ts'
 import { isRewritable, type Rewrite, Rewriter } from './keep-rewrite.ts'
@@ -96,7 +96,7 @@ export class Keeper {
   ): Promise<Keeper | undefined> {
     const { tape, witness } = lost
     const [first] = tape
-    if (first === undefined || !connection.conformingStrings) return undefined
+    if (first === undefined || !connection.reported.conformingStrings) return undefined
     if (!tape.some(isCandidate) || tape.some(redefines)) return undefined
     const parser = await loadParser()
     if (parser === undefined) return undefined
@@ -111,12 +111,14 @@ export class Keeper {
     if (catalog === undefined) return undefined
     const serials =
       witness !== undefined &&
-      sameIncarnation(witness.incarnation, catalog.incarnation) &&
+      sameIncarnation(witness.backend.incarnation, catalog.incarnation) &&
       !catalog.asksSequences &&
       !tape.some(touchesSequence)
-    const instant = [lost.keeper?.instant, witness?.began, learnt(tape, parser)].find(
-      (known) => known !== undefined && instantForm.test(known),
-    )
+    const instant = [
+      lost.keeper?.instant,
+      witness && instantOf(witness),
+      learnt(tape, parser),
+    ].find((known) => known !== undefined && instantForm.test(known))
     const namesHold = !tape.some(renames)
     const keeper = new Keeper(parser, catalog, instant, serials, namesHold)
     if (instant === undefined || (await keeper.#canKeepTime(tape, ask))) return keeper

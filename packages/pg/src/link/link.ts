@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline, type FromSession, fullJitter, type Loss, publish } from '@reprise/core'
-import type { ClientConfig } from 'pg'
+import type { Database } from '../catalog/database.ts'
+import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
+import type { HostList } from '../connection/host-list.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
@@ -9,17 +11,22 @@ import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
 import { fence, identify } from '../witness/backend.ts'
+import { Hosts } from './hosts.ts'
 import { probe } from './probe.ts'
-import { GaveUp, reconnect } from './reconnect.ts'
+import { reconnect } from './reconnect.ts'
+import type { Stop } from './stops.ts'
 import { announceWaiting } from './waiting.ts'
 import { watch } from './watch.ts'
-
-const isStandby = 'SELECT pg_catalog.pg_is_in_recovery()'
 
 /** Who hears of a link's connections. */
 export interface LinkOwner extends ConnectionOwner {
   /** A connection that is about to be opened: whatever should hear of it is attached here. */
   adopt(connection: Connection): void
+  /**
+   * Judges what statements may have left on the connections that are gone, before the state is restored.
+   * @throws Interrupted when the connection ends
+   */
+  judgeLost(ask: Inquiry): Promise<void>
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
 }
@@ -36,8 +43,13 @@ export class Link {
   readonly state: SessionState = new SessionState()
   /** What it shares with every other session with its server. */
   server: ServerShare
-  /** Backends whose connection was lost without a word of theirs: they may live on, with their locks. */
-  readonly unfenced: Set<Backend> = new Set()
+  /** The servers that it may lead to. */
+  readonly hosts: Hosts
+  /**
+   * Backends whose connection was lost without a word of theirs, and where: they may live on, with
+   * their locks.
+   */
+  readonly unfenced: Map<Backend, Address> = new Map()
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   /** Why nobody waits any more for what is under way. */
@@ -47,26 +59,22 @@ export class Link {
   /** Whether something was written: then a server that cannot be written to will not do. */
   wrote = false
   readonly #shared: Shared
-  readonly #config: string | ClientConfig | undefined
+  readonly #config: HostList['config']
   readonly #owner: LinkOwner
   readonly #tryFor: number
   #waiting: Deadline | undefined
   #fresh = true
 
-  constructor(
-    id: number,
-    shared: Shared,
-    config: string | ClientConfig | undefined,
-    owner: LinkOwner,
-  ) {
+  constructor(id: number, shared: Shared, list: HostList, owner: LinkOwner) {
     this.id = id
     this.#shared = shared
-    this.#config = config
+    this.#config = list.config
     this.#owner = owner
-    this.connection = new Connection(shared.Base, config, owner)
-    this.server = shared.server(this.connection.client)
-    this.#tryFor =
-      typeof config === 'object' && config !== null ? (config.connectionTimeoutMillis ?? 0) : 0
+    this.connection = new Connection(shared.Base, list.config, owner)
+    const { client } = this.connection
+    this.hosts = new Hosts(shared, list, client)
+    this.server = shared.server(addressOf(client), client)
+    this.#tryFor = (typeof list.config === 'object' && list.config.connectionTimeoutMillis) || 0
   }
 
   /** Whose events these are. */
@@ -77,6 +85,12 @@ export class Link {
     return { session: this.id, host, port, database, applicationName: applicationName || undefined }
   }
 
+  /** What is known of the database that it leads to. */
+  get database(): Database {
+    const { host, port, database } = this.connection.client
+    return this.#shared.database(host, port, database)
+  }
+
   /** Whether somebody waits for a connection now. */
   get waiting(): boolean {
     return this.#waiting !== undefined
@@ -85,7 +99,7 @@ export class Link {
   /** Opens the first connection. */
   async open(): Promise<void> {
     // Its holder may have assigned another address since.
-    this.server = this.#shared.server(this.connection.client)
+    this.hosts.heed(this.connection.client)
     const limit = this.#shared.settings.deadline
     const deadline = this.waitAtMost(this.#tryFor > 0 ? Math.min(limit, this.#tryFor) : limit)
     try {
@@ -120,9 +134,14 @@ export class Link {
   }
 
   /** What a loss leaves behind: an unannounced end, a backend that may live on. */
-  remember(loss: Loss, { backend }: Connection, wrote: boolean): void {
+  remember(loss: Loss, connection: Connection, wrote: boolean): void {
     if (wrote) this.wrote = true
-    if (!loss.announced && backend !== undefined) this.unfenced.add(backend)
+    if (!loss.announced) this.lostSightOf(connection)
+  }
+
+  /** Its backend may live on, for all we know. */
+  lostSightOf({ backend, client }: Connection): void {
+    if (backend !== undefined) this.unfenced.set(backend, addressOf(client))
   }
 
   /**
@@ -133,7 +152,12 @@ export class Link {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    const announced = announceWaiting(this.from, this.server, deadline)
+    this.hosts.wanted(this.wrote, this.connection.client)
+    const announced = announceWaiting(
+      () => this.from,
+      () => this.hosts.gate,
+      deadline,
+    )
     const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
       const duration = performance.now() - from
@@ -143,51 +167,48 @@ export class Link {
     return this.connection
   }
 
-  /** Connects until there is a server that will do; says how many tries that took. */
+  /** Connects until there is a server that will do; says how many rounds that took. */
   async #renew(deadline: Deadline): Promise<number> {
-    let attempts = 0
-    let standby = false
     const first = this.#fresh
+    const { gate } = this.hosts
     try {
-      for (;;) {
-        const settle = async (connection: Connection): Promise<void> => {
-          const ask = inquiry(this.#shared.Exchange, connection, deadline.signal)
-          if (!first || this.server.gate.down) await this.#greet(connection, ask)
-          await this.#fence(ask, deadline)
-          standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
-          if (!standby) await this.state.restore(ask)
-        }
-        const made = await reconnect(this.#make, this.server.gate, deadline, {
+      const { connection, attempts } = await reconnect(
+        {
+          gate,
           tryFor: this.#tryFor,
           failFast: this.failFast || this.#shared.settings.failFast,
-          settle,
-        })
-        attempts += made.attempts
-        if (!standby) {
-          const { probeAfter } = this.#shared.settings
-          watch(made.connection, probeAfter, () => this.#probe(made.connection))
-          return attempts
-        }
-        // After a failover the old address may still lead to a standby for a while.
-        made.connection.destroy()
-        const wait = fullJitter(attempts, this.#shared.settings.backoff)
-        await pause(wait, undefined, { signal: deadline.signal })
-      }
+          stops: () => this.hosts.stops([...this.unfenced.values()], this.connection.client),
+          make: (stop) => this.#make(stop),
+          settle: async (opened, { target, address }) => {
+            const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
+            if (!first || gate.down) await this.#greet(opened, ask)
+            await this.#fence(address, ask, deadline)
+            await this.hosts.require(opened, target, ask)
+            if (!first) await this.#owner.judgeLost(ask)
+            await this.state.restore(ask)
+          },
+        },
+        deadline,
+      )
+      // Where the others are nobody could be reached a moment ago.
+      this.unfenced.clear()
+      watch(connection, this.#shared.settings.probeAfter, () => this.#probe(connection))
+      return attempts
     } catch (error) {
       // Nothing may ever run where not everything is in place.
       if (!this.#fresh) this.connection.destroy()
-      if (standby && deadline.signal.aborted)
-        throw new GaveUp(String(deadline.signal.reason), attempts, readOnly())
       throw error
     }
   }
 
   /**
    * Nothing of ours may go on elsewhere while the session goes on here: the old backends are ended
-   * before its state, its role among it, is in place again.
+   * before its state, its role among it, is in place again. Each is ended where it was: another server
+   * knows nothing of it.
    */
-  async #fence(ask: Inquiry, { signal }: Deadline): Promise<void> {
-    for (const backend of this.unfenced) {
+  async #fence({ host, port, ip }: Address, ask: Inquiry, { signal }: Deadline): Promise<void> {
+    for (const [backend, was] of this.unfenced) {
+      if (was.host !== host || was.port !== port || (was.ip ?? ip) !== (ip ?? was.ip)) continue
       for (let tries = 1; (await fence(backend, ask)) === 'there'; tries++) {
         await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
       }
@@ -201,13 +222,17 @@ export class Link {
     else await identify(connection, ask)
   }
 
-  readonly #make = (): Connection => {
-    if (!this.#fresh) this.connection = new Connection(this.#shared.Base, this.#config, this.#owner)
+  #make({ address }: Stop): Connection {
+    const { Base, preparing } = this.#shared
+    if (!this.#fresh) this.connection = new Connection(Base, this.#config, this.#owner)
     this.#fresh = false
-    this.connection.preparing = this.#shared.preparing
-    this.connection.identifying = !this.server.witnessRefused
-    this.#owner.adopt(this.connection)
-    return this.connection
+    const { connection } = this
+    aim(connection.client, address)
+    this.server = this.#shared.server(address, connection.client)
+    connection.preparing = preparing
+    connection.identifying = !this.server.witnessRefused
+    this.#owner.adopt(connection)
+    return connection
   }
 
   async #probe(connection: Connection): Promise<void> {
@@ -217,8 +242,4 @@ export class Link {
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
     }
   }
-}
-
-function readOnly(): Error {
-  return Object.assign(new Error('the server is a standby'), { code: '25006' })
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline, type Gate } from '@reprise/core'
 import type { ClientConfig } from 'pg'
+import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
@@ -8,6 +9,7 @@ import type { ProbeConnection } from '../exchange/probe-connection.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { fence, identify } from '../witness/backend.ts'
 import { GaveUp, reconnect } from './reconnect.ts'
+import type { Stop } from './stops.ts'
 
 /** How long the backend must keep still between two looks at the most, in milliseconds. */
 const stillFor = 1000
@@ -32,11 +34,12 @@ export async function probe(
   shared: Shared,
   config: string | ClientConfig | undefined,
 ): Promise<Probed> {
-  const server = shared.server(silent.client)
+  const { client } = silent
+  const server = shared.server(addressOf(client), client)
   const still = Math.min(stillFor, shared.settings.probeAfter)
   try {
     const waits = await server.probe.use(
-      () => open(shared, config, server.gate),
+      () => open(shared, config, addressOf(client), server.gate),
       close,
       ({ connection, ask }) => waitsForUs(silent, connection, ask, still),
     )
@@ -52,14 +55,20 @@ export async function probe(
 async function open(
   shared: Shared,
   config: string | ClientConfig | undefined,
+  address: Address,
   gate: Gate,
 ): Promise<ProbeConnection> {
   const deadline = new Deadline(shared.settings.deadline)
-  const make = (): Connection =>
-    new Connection(shared.Base, config, { connectionEnded: () => undefined })
+  // There and nowhere else: what another server says of a process is about another process.
+  const make = (): Connection => {
+    const made = new Connection(shared.Base, config, { connectionEnded: () => undefined })
+    aim(made.client, address)
+    return made
+  }
+  const stops = async (): Promise<Stop[]> => [{ address, target: 'any', gate: undefined }]
   try {
-    const search = { tryFor: 0, settle: async () => undefined, takesNo: true }
-    const { connection } = await reconnect(make, gate, deadline, search)
+    const search = { gate, tryFor: 0, takesNo: true, stops, make, settle: async () => undefined }
+    const { connection } = await reconnect(search, deadline)
     const plain = inquiry(shared.Exchange, connection, deadline.signal)
     let turn: Promise<unknown> = Promise.resolve()
     const ask: Inquiry = (text, values) => {

@@ -1,9 +1,12 @@
-import { type Deadline, type Gate, isPassing, isPassingSocketError } from '@reprise/core'
+import type { Deadline, Gate, Pass } from '@reprise/core'
+import { placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
-import { Interrupted } from '../exchange/ask.ts'
+import { type Attempt, attempt, isPassingName, type Outcome } from './attempt.ts'
+import type { Stop } from './stops.ts'
+import { type Failures, whyNot } from './unreached.ts'
 
-/** How long it may take to get a socket where the caller set no connectionTimeoutMillis, in milliseconds. */
-const longestTry = 10_000
+/** How long one server of several may keep the others waiting in the first round, in milliseconds. */
+const patience = 3000
 
 /** The server will not have us, and waiting would not change that. */
 export class Refused extends Error {
@@ -21,119 +24,155 @@ export class GaveUp extends Error {
   }
 }
 
-/** A connection, and how many tries it took. */
+/** A connection, and how many rounds it took. */
 export interface Reconnected {
   readonly connection: Connection
   readonly attempts: number
 }
 
 /** How a connection is looked for. */
-export interface Search {
-  /** How long one try may take, in milliseconds; 0 where the caller set nothing. */
-  readonly tryFor: number
+export interface Search extends Pick<Attempt, 'tryFor'> {
+  /** The gate of whatever is looked for: one prober at a time goes round while there is none. */
+  readonly gate: Gate
   /** Whether nobody waits for a server that is down. */
   readonly failFast?: boolean
-  /** Whether any word of refusal by the server ends it: it need not be waited for. */
+  /** Whether any word of refusal by a server ends it: it need not be waited for. */
   readonly takesNo?: boolean
-  /**
-   * Whatever has to be asked and done before the connection may be used. A login that was accepted does
-   * not prove that the server is up, since a pooler accepts logins without it; an answer does.
-   */
-  settle(connection: Connection): Promise<void>
+  /** The servers to try in a round. */
+  stops(): Promise<readonly Stop[]>
+  /** Makes an unconnected connection. */
+  make(stop: Stop): Connection
+  /** As {@link Attempt.settle}. */
+  settle(connection: Connection, stop: Stop): Promise<void>
 }
 
 /**
- * Connects, and keeps trying while the server is starting, stopping, full or unreachable, until the
- * deadline.
+ * Connects to the first server of a list that will do, and keeps trying while they are starting,
+ * stopping, full, unreachable or of another kind, until the deadline.
  *
- * @param make makes an unconnected connection
- * @throws Refused for anything that waiting does not mend: its cause is the server's own error
- * @throws GaveUp at the deadline, or as soon as the server is known to be down where nobody waits
+ * @throws Refused for anything that waiting does not mend: its cause is the server's own error. As in
+ *   libpq, the other servers are not tried then
+ * @throws GaveUp at the deadline, or as soon as none is known to be up where nobody waits
  */
-export async function reconnect(
-  make: () => Connection,
-  gate: Gate,
-  deadline: Deadline,
-  { tryFor, settle, takesNo = false, failFast = false }: Search,
-): Promise<Reconnected> {
-  let last: unknown
+export async function reconnect(search: Search, deadline: Deadline): Promise<Reconnected> {
+  const { gate, failFast = false } = search
+  const failures: Failures = new Map()
   for (let attempts = 1; ; attempts++) {
-    const gaveUp = (why: string): GaveUp => new GaveUp(why, attempts, last ?? gate.lastFailure)
+    const gaveUp = (why: string): GaveUp =>
+      new GaveUp(why, attempts, failures.size > 0 ? whyNot(failures) : gate.lastFailure)
     let pass = failFast && gate.down ? gate.enterAtOnce() : undefined
     if (failFast && gate.down && pass === undefined) throw gaveUp('down')
     pass ??= await gate.enter(deadline.signal).catch(() => {
       throw gaveUp(String(deadline.signal.reason))
     })
-    let connection: Connection
-    try {
-      connection = make()
-    } catch (error) {
+    const round = await goRound(search, deadline, attempts, failures).catch((error) => {
       pass.abandoned()
-      throw new Refused('the configuration is not usable', { cause: error })
-    }
-    const attempt = new AbortController()
-    const giveUp = (): void => attempt.abort()
-    const timer = setTimeout(giveUp, tryFor || longestTry)
-    // Once there is a socket, a slow login may take as long as the deadline allows.
-    if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
-    let opened = false
-    try {
-      await connection.open(AbortSignal.any([deadline.signal, attempt.signal]))
-      opened = true
-      resolved.add(connection.client.host)
-      await settle(connection)
+      throw error
+    })
+    if (round.tried === 'missed') {
+      if (round.nobody) pass.unanswered(round.error)
+      else pass.failed(round.error)
+    } else if (round.tried === 'given up') {
+      pass.abandoned()
+      throw gaveUp(String(deadline.signal.reason))
+    } else if (round.tried === 'refused') {
+      pass.abandoned()
+      throw new Refused('the server refused the connection', { cause: round.error })
+    } else {
       pass.succeeded()
-      return { connection, attempts }
-    } catch (error) {
-      connection.destroy()
-      if (deadline.signal.aborted) {
-        pass.abandoned()
-        throw gaveUp(String(deadline.signal.reason))
-      }
-      if (opened && !(error instanceof Interrupted)) {
-        pass.succeeded()
-        throw error
-      }
-      const refused = takesNo && error === connection.errorFrame
-      const passing = attempt.signal.aborted || isPassingFailure(error, connection, gate)
-      if (!opened && (refused || !passing)) {
-        pass.abandoned()
-        throw new Refused('the server refused the connection', { cause: error })
-      }
-      last = opened ? (connection.errorFrame ?? connection.socketError ?? error) : error
-      pass.failed(last)
-    } finally {
-      clearTimeout(timer)
+      if (round.tried === 'unsettled') throw round.error
+      return { connection: round.connection as Connection, attempts }
     }
   }
 }
 
-/** Which server was not reached, and why, for those who have waited for it. */
-export function unreached(
-  reason: string,
-  { host, port }: { readonly host: string; readonly port: number },
-  cause: unknown,
-): string | undefined {
-  if (reason !== 'deadline' && reason !== 'down') return undefined
-  const { code } = (cause ?? {}) as { code?: unknown }
-  return `no connection to ${host}:${port}${typeof code === 'string' ? ` (${code})` : ''}`
+interface Round extends Outcome {
+  readonly connection?: Connection
 }
 
-/** Names that were resolved before in this process: not finding one of these passes by itself. */
-const resolved = new Set<string>()
-
-/** Whether a failure to connect may be gone in a moment. */
-function isPassingFailure(error: unknown, connection: Connection, { proven }: Gate): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  const { errorFrame } = connection
-  if (error === errorFrame) {
-    // A pooler, which names no file, says this of all that is wrong: a server that is down, where there
-    // was one before, or else a database that it does not know.
-    const pooler = code === '08P01' && errorFrame?.file === undefined
-    return pooler ? proven : isPassing(String(code))
+/** Tries each server once, until one decides; all are missed where none did. */
+async function goRound(
+  search: Search,
+  deadline: Deadline,
+  number: number,
+  failures: Failures,
+): Promise<Round> {
+  const stops = await unlessAborted(search.stops(), deadline.signal)
+  if (stops === undefined) return { tried: 'given up' }
+  let lasting = 0
+  let nobody = true
+  for (const [at, stop] of stops.entries()) {
+    const { address, unresolved } = stop
+    const place = placeOf(address)
+    if (unresolved !== undefined) {
+      if (!isPassingName(unresolved, address.host)) lasting += 1
+      failures.set(place, { address, error: unresolved })
+      nobody = false
+      continue
+    }
+    const share = deadline.remaining / (stops.length - at)
+    const most = search.tryFor || patience * 2 ** (number - 1)
+    const tryFor = stops.length === 1 ? search.tryFor : Math.max(1, Math.min(share, most))
+    const found = await visit(search, stop, stops.length > 1, tryFor, deadline)
+    if (found.tried !== 'missed' && found.tried !== 'unsuited') {
+      // What it said in an earlier round says more than that it has not answered yet.
+      const unheard = found.tried === 'given up' && stops.length > 1
+      if (unheard && !failures.has(place)) failures.set(place, { address, error: undefined })
+      return found
+    }
+    nobody &&= found.nobody === true
+    failures.set(place, { address, error: found.error })
   }
-  if (code === 'ENOTFOUND') return resolved.has(connection.client.host)
-  if (typeof code === 'string') return isPassingSocketError(code)
-  // A backend that is terminated while it authenticates just closes the socket.
-  return connection.closed
+  // Not one of the names is known, nor ever was.
+  const unknown = lasting > 0 && lasting === stops.length
+  return { tried: unknown ? 'refused' : 'missed', error: whyNot(failures), nobody }
+}
+
+/** A resolver of names cannot be interrupted. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => resolve(undefined)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+async function visit(
+  { gate, make, settle, takesNo = false, failFast = false }: Search,
+  stop: Stop,
+  hasOthers: boolean,
+  tryFor: number,
+  deadline: Deadline,
+): Promise<Round> {
+  const own = stop.gate
+  let pass: Pass | undefined
+  if (own !== undefined) {
+    try {
+      const { signal } = deadline
+      pass = await (hasOthers || failFast ? own.enterUnlessDown(signal) : own.enter(signal))
+    } catch {
+      return { tried: 'given up' }
+    }
+    if (pass === undefined) return { tried: 'missed', error: own.lastFailure }
+  }
+  let connection: Connection
+  try {
+    connection = make(stop)
+  } catch (error) {
+    pass?.abandoned()
+    return { tried: 'refused', error }
+  }
+  const found = await attempt(connection, deadline, {
+    tryFor,
+    takesNo,
+    proven: (own ?? gate).proven,
+    settle: (opened) => settle(opened, stop),
+  })
+  if (found.tried === 'missed') {
+    if (found.nobody) pass?.unanswered(found.error)
+    else pass?.failed(found.error)
+  } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
+  else pass?.succeeded()
+  return { ...found, connection }
 }

@@ -1,5 +1,4 @@
-import { type Deadline, type FromSession, publish } from '@reprise/core'
-import type { ServerShare } from '../exchange/servers.ts'
+import { type Deadline, type FromSession, type Gate, publish } from '@reprise/core'
 
 /** How long a session waits in silence for its server, and between two words of it, in milliseconds. */
 const silence = 2000
@@ -7,17 +6,18 @@ const between = 10_000
 
 /**
  * Publishes `reprise:waiting` for as long as a session waits for its server.
+ * @param from where it looks for it at the moment
  * @returns ends it
  */
 export function announceWaiting(
-  from: FromSession,
-  { gate }: ServerShare,
+  from: () => FromSession,
+  gate: () => Gate,
   deadline: Deadline,
 ): () => void {
   const tell = (): void => {
-    const { code } = (gate.lastFailure ?? {}) as { code?: unknown }
+    const { code } = (gate().lastFailure ?? {}) as { code?: unknown }
     const cause = typeof code === 'string' ? code : undefined
-    publish('reprise:waiting', { ...from, cause, left: Math.round(deadline.remaining) })
+    publish('reprise:waiting', { ...from(), cause, left: Math.round(deadline.remaining) })
     timer = setTimeout(tell, between).unref()
   }
   let timer = setTimeout(tell, silence).unref()

@@ -14,6 +14,12 @@ interface Watched {
   alarms: number
 }
 
+/**
+ * The slowest way to the server that is thought of, in bytes per millisecond. What the kernel has taken
+ * of a statement may still lie in its buffers, or in those of a proxy, for as long as this takes.
+ */
+const slowest = 32
+
 /** The longest that a statement found at work is left alone before it is asked after again, in milliseconds. */
 const longestPause = 60_000
 
@@ -22,9 +28,9 @@ let timer: NodeJS.Timeout | undefined
 let pace = rhythm
 
 /**
- * Watches a connection for silence: a statement is under way and not a byte has come for so long. A
- * half-open connection looks like that, and so does a slow statement; `alarm` finds out. One timer
- * serves all connections, so the hot path pays nothing.
+ * Watches a connection for silence: a statement is under way and not a byte has moved for so long. A
+ * half-open connection looks like that, and so does a slow statement, or a large one on a slow way;
+ * `alarm` finds out. One timer serves all connections, so the hot path pays nothing.
  *
  * @param after the silence that raises the alarm, in milliseconds
  */
@@ -51,7 +57,8 @@ function lookAround(): void {
       entry.alarms = 0
     } else if (
       !entry.alarmed &&
-      now - entry.since - suspendedSince(entry.since) >= pauseOf(entry)
+      now - entry.since - suspendedSince(entry.since) >=
+        pauseOf(entry) + (connection.active?.upload ?? 0) / slowest
     ) {
       entry.alarmed = true
       entry.alarms += 1

@@ -16,7 +16,7 @@ import type { Link } from '../link/link.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
-import { hadNothingToCommit } from './proof.ts'
+import { hadNothingToCommit, mayWrite } from './proof.ts'
 import { replay } from './replay.ts'
 import { isReplicated, mayWaitOtherwise } from './replication.ts'
 import { resolve } from './resolve.ts'
@@ -63,6 +63,10 @@ export async function prepare(
     if (!session.withdraw()) return { next: 'surface', reason: 'budget' }
   }
   const connection = await session.link.connected(deadline)
+  // Only the new connection could tell.
+  if (verdict.do === 'repeat' && session.link.state.anchor !== undefined) {
+    return { next: 'surface', reason: 'anchored' }
+  }
   const { signal } = deadline
   const ask = inquiry(session.Exchange, connection, signal)
 
@@ -85,6 +89,13 @@ export async function prepare(
   if (verdict.do === 'repeat' && verdict.unlessServerUp) {
     const ranFor = performance.now() - work.startedAt
     if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
+  }
+  if (
+    verdict.do === 'repeat' &&
+    verdict.guarded &&
+    (await mayWrite([work], session.link.database, ask))
+  ) {
+    return { next: 'surface', reason: 'in-doubt' }
   }
   const { transaction } = session
   if (transaction === undefined) return { next: 'send', connection }
@@ -125,13 +136,13 @@ async function outcomeOf(
 }
 
 async function proved(
-  { transaction, settings }: Recoverable,
+  { transaction, settings, link }: Recoverable,
   connection: Connection,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const nothing =
     transaction !== undefined &&
-    (await hadNothingToCommit(transaction, connection, settings, signal))
+    (await hadNothingToCommit(transaction, connection, link.database, settings, signal))
   return nothing ? 'committed' : 'in-doubt'
 }
 
@@ -149,7 +160,7 @@ async function replayed(
     same = await replay(transaction, next, connection, session.settings, signal)
   } catch (error) {
     // The replay's own backend may live on, too.
-    if (connection.backend !== undefined) session.link.unfenced.add(connection.backend)
+    session.link.lostSightOf(connection)
     throw error
   }
   publish('reprise:replay', {

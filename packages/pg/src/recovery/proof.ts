@@ -1,37 +1,62 @@
 import type { Settings } from '@reprise/core'
+import type { Database } from '../catalog/database.ts'
 import type { Connection } from '../connection/connection.ts'
-import { inquiry } from '../exchange/ask.ts'
-import type { ExchangeClass } from '../exchange/exchange.ts'
-import { Transaction } from '../transaction/transaction.ts'
-import { replay } from './replay.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import { inquiry, send } from '../exchange/ask.ts'
+import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
+import { planWitness } from '../transaction/plan.ts'
+import type { Transaction } from '../transaction/transaction.ts'
 
 /**
- * Executes a transaction again READ ONLY, and rolls it back. Where the server refuses nothing and
- * every answer is the one that was seen, the first execution wrote nothing either.
+ * Whether statements of which the texts say that they only read reach what can write: a function, an
+ * operator, a cast, a policy or a view of the database's own. READ ONLY alone does not keep them from
+ * it: it lets NOTIFY and other servers through, and a function may catch its refusal.
+ *
+ * @returns undefined where the server does not say
+ * @throws Interrupted when the connection ends
+ */
+export async function mayWrite(
+  works: readonly Exchange[],
+  database: Database,
+  ask: Inquiry,
+): Promise<boolean | undefined> {
+  const writers = await database.writers(ask)
+  return (
+    writers && works.some(({ statement, text }) => writers.of(statement, text ?? '') !== 'nothing')
+  )
+}
+
+/**
+ * Whether a transaction of which the texts say that it only read did so.
+ *
+ * The catalog says that nothing its statements reach can write. And the server, executing them again
+ * READ ONLY, refuses none of them. Either alone may be deceived: the catalog by what it does not know,
+ * the refusal by a function that writes only sometimes.
  *
  * @throws Interrupted when the connection ends
  */
 export async function hadNothingToCommit(
   lost: Transaction,
   connection: Connection,
+  database: Database,
   settings: Settings,
   signal: AbortSignal,
 ): Promise<boolean> {
   const [first] = lost.tape
   if (first === undefined) return false
   const ask = inquiry(first.constructor as ExchangeClass, connection, signal)
-  const next = new Transaction(settings.maxTapeBytes)
-  const same = await replay(
-    lost,
-    next,
-    connection,
-    { ...settings, witness: 'off' },
-    signal,
-    async () => {
-      const { code } = await ask('SET TRANSACTION READ ONLY')
-      return code === undefined
-    },
-  )
+  if ((await mayWrite(lost.tape, database, ask)) !== false) return false
+  let refused = false
+  for (const original of lost.tape) {
+    const copy = original.again()
+    planWitness(copy, connection, lost, { ...settings, witness: 'off' })
+    await send(copy, connection, signal)
+    refused = copy.refusal !== undefined || copy.error?.code !== original.error?.code
+    if (!refused && original === first) {
+      refused = (await ask('SET TRANSACTION READ ONLY')).code !== undefined
+    }
+    if (refused) break
+  }
   if (connection.status !== 'I') await ask('ROLLBACK')
-  return same
+  return !refused
 }

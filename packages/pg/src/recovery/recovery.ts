@@ -5,10 +5,8 @@ import {
   fullJitter,
   isGenuine,
   type Loss,
-  type Outcome,
-  publish,
   type Reason,
-  surfaced,
+  type Scene,
   suspendedSince,
   type Verdict,
 } from '@reprise/core'
@@ -16,16 +14,11 @@ import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { GaveUp, Refused, unreached } from '../link/reconnect.ts'
+import { GaveUp, Refused } from '../link/reconnect.ts'
 import { StateNotRestored } from '../transaction/state.ts'
 import { mayHide, type Transaction } from '../transaction/transaction.ts'
 import { prepare, type Recoverable, type Step } from './preparation.ts'
-
-/** How the work ended after all: with its own answer, or with a failure to surface. */
-export interface Settlement {
-  readonly work: Exchange
-  readonly failure?: Error
-}
+import { complete, type Settlement, surface } from './settlement.ts'
 
 /**
  * Carries work whose connection was lost to its end. This is the one loop of Reprise: everything
@@ -46,11 +39,12 @@ export async function recover(
   let cause: unknown = causeOf(work, lost)
   let left = session.settings.deadline
   let suspect = count(work, loss, lost)
+  let ranFor = ran(work)
   for (;;) {
     const verdict: Verdict =
       session.link.halted !== undefined && loss.outcome !== 'committed'
         ? { do: 'surface', reason: session.link.halted }
-        : decide(loss, sceneOf(session, work, loss))
+        : decide(loss, sceneOf(session, work, loss, ranFor))
     if (verdict.do === 'complete') return complete(session, work, loss, cause)
     if (verdict.do === 'surface') {
       if (work.guarded || loss.outcome === 'in-doubt') await fenced(session, left)
@@ -96,7 +90,9 @@ export async function recover(
     loss = session.lossOf(work, step.connection)
     cause = causeOf(work, step.connection)
     suspect = count(work, loss, step.connection)
-    left = session.settings.deadline
+    ranFor = ran(work)
+    // It may have run for long; what never began has only been waited for.
+    if (work.submitted) left = session.settings.deadline
   }
 }
 
@@ -111,6 +107,11 @@ function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | u
   if (loss.condition !== 'crash_shutdown') return loss.announced ? undefined : backend
   work.crashes += 1
   return undefined
+}
+
+/** How long it had run when it was lost: what comes afterwards is no time of its own. */
+function ran({ submitted, startedAt }: Exchange): number {
+  return submitted ? performance.now() - startedAt - suspendedSince(startedAt) : 0
 }
 
 /** Whether a step that failed has the server's own word in its cause. */
@@ -158,7 +159,7 @@ async function fenced(session: Recoverable, left: number): Promise<void> {
   deadline.dispose()
 }
 
-function sceneOf(session: Recoverable, work: Exchange, loss: Loss): Parameters<typeof decide>[1] {
+function sceneOf(session: Recoverable, work: Exchange, loss: Loss, ranFor: number): Scene {
   const { transaction, settings } = session
   const { statement } = work
   return {
@@ -171,9 +172,7 @@ function sceneOf(session: Recoverable, work: Exchange, loss: Loss): Parameters<t
     losses: work.losses,
     lostInFlight: work.lostInFlight,
     crashes: work.crashes,
-    ranFor: work.submitted
-      ? performance.now() - work.startedAt - suspendedSince(work.startedAt)
-      : 0,
+    ranFor,
     operatorAfter: settings.operatorAfter,
   }
 }
@@ -189,52 +188,6 @@ function isWitnessed(
   }
   if (!statement.commits) return false
   return witness !== undefined || typeof transaction.witness?.xid === 'string'
-}
-
-/** The work is done; where its own answer is missing but known, it is made up. */
-function complete(session: Recoverable, work: Exchange, loss: Loss, cause: unknown): Settlement {
-  const { statement } = work
-  if (work.tag === undefined) {
-    // What AND CHAIN opened went with its connection.
-    if (statement.commits && !statement.chains) work.answer('COMMIT')
-    else if (statement.rollsBack) work.answer('ROLLBACK')
-    else return surface(session, work, { ...loss, outcome: 'committed' }, 'result-unknown', cause)
-  }
-  // What came after the answer was about the connection.
-  work.error = undefined
-  return { work }
-}
-
-function surface(
-  session: Recoverable,
-  work: Exchange,
-  loss: Loss,
-  reason: Reason,
-  cause: unknown,
-): Settlement {
-  const held = reason === 'in-doubt' && session.settings.exactlyOnce
-  const failure = surfaced({
-    outcome: work.guarded ? 'in-doubt' : outcomeFor(session, loss),
-    condition: loss.condition,
-    reason: held ? 'not-held' : reason,
-    attempts: work.losses,
-    detail: unreached(reason, session.link.connection.client, cause),
-    cause,
-  })
-  publish('reprise:surface', {
-    ...session.link.from,
-    condition: failure.condition,
-    outcome: failure.outcome,
-    code: failure.code,
-    attempts: failure.attempts,
-    advice: failure.advice,
-  })
-  return { work, failure }
-}
-
-/** In a transaction the word is about all of it. */
-function outcomeFor(session: Recoverable, { outcome }: Loss): Outcome {
-  return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
 }
 
 /** The first thing that was seen of the loss. */

@@ -12,7 +12,6 @@ import type { Transaction } from '../transaction/transaction.ts'
  * Executes the statements of a lost transaction again and compares every answer with its tape. Equal
  * answers mean that the application cannot tell the two transactions apart.
  *
- * @param begun called once the transaction is open; false ends the replay as unequal
  * @param next the transaction that takes the place of the lost one; filled in as it goes, so that
  *   its witness is at hand even when this is interrupted
  * @returns whether all answers were equal; if not, the caller has to roll back
@@ -24,7 +23,6 @@ export async function replay(
   connection: Connection,
   settings: Settings,
   signal: AbortSignal,
-  begun?: () => Promise<boolean>,
 ): Promise<boolean> {
   const ask = inquiry(lost.tape[0]?.constructor as ExchangeClass, connection, signal)
   const keeper = await Keeper.for(lost, connection, signal)
@@ -46,7 +44,6 @@ export async function replay(
     copy.trim()
     next.record(copy)
     if (next.unreplayable !== undefined) return false
-    if (next.tape.length === 1 && (await begun?.()) === false) return false
   }
   next.keeper = keeper?.lasting
   return true

@@ -10,6 +10,11 @@ import type { Transaction } from '../transaction/transaction.ts'
 const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> '',
  pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
 
+/** Whether a function, that of a trigger say, may make a transaction wait otherwise than its session. */
+const unseen = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal', 'sql', 'plpgsql') OR
+ pg_catalog.concat(p.proconfig, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid)) ~* 'synchronous_commit|set_config|execute'))`
+
 /** A transaction that writes to the log and nowhere else; an ordinary role may do it, since 9.6. */
 const commit = (setting: string): string => `BEGIN READ WRITE; ${setting}
  SELECT pg_catalog.pg_logical_emit_message(true, 'reprise', '');
@@ -32,8 +37,9 @@ export function mayWaitOtherwise(
   return tape.length === 0 || tape.some((exchange) => maySet(exchange.statement))
 }
 
-function maySet({ kind, count, functions, hides }: Statement): boolean {
-  return kind === 'state' || count !== 1 || functions.length > 0 || hides === 'anything'
+function maySet({ verb, kind, count, functions, canCommit, ambiguous }: Statement): boolean {
+  if (verb === 'EXECUTE') return true
+  return kind === 'state' || count !== 1 || functions.length > 0 || canCommit || ambiguous
 }
 
 /**
@@ -55,8 +61,12 @@ export async function isReplicated(
 ): Promise<boolean> {
   const { rows, code } = await ask(waits)
   const [standbys, session] = rows[0] ?? []
-  if (code === undefined && (standbys === 'f' || (session === 'f' && !otherwise))) return true
+  // A server without this setting is no PostgreSQL, and has no standbys of this kind.
+  if (code === '42704') return true
+  if (code === undefined && standbys === 'f') return true
+  const mayDiffer = otherwise || (await ask(unseen)).rows[0]?.[0] !== 'f'
+  if (code === undefined && session === 'f' && !mayDiffer) return true
   connection.replicationGivenUp = false
-  const made = await ask(commit(otherwise ? strongest : ''))
+  const made = await ask(commit(mayDiffer ? strongest : ''))
   return made.code === undefined && !connection.replicationGivenUp
 }

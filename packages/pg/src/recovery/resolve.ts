@@ -25,7 +25,7 @@ export async function resolve(
   signal: AbortSignal,
 ): Promise<Outcome> {
   for (let tries = 1; ; tries++) {
-    await fence(witness, ask)
+    await fence(witness.backend, ask)
     const { rows, code } = await ask(
       `SELECT pg_catalog.pg_xact_status(CAST(CAST($1 AS pg_catalog.text) AS pg_catalog.xid8)), ${incarnationColumns}`,
       [witness.xid],
@@ -34,10 +34,10 @@ export async function resolve(
     if (code === '22023') return neverDrawn(witness, ask)
     if (row === undefined) return 'in-doubt'
     const now = readIncarnation(row.slice(1))
-    if (!sameHistory(witness.incarnation, now)) return 'in-doubt'
+    if (!sameHistory(witness.backend.incarnation, now)) return 'in-doubt'
     if (row[0] === 'aborted') return 'rolled-back'
     if (row[0] === 'committed') {
-      return sameIncarnation(witness.incarnation, now) ? 'committed' : 'in-doubt'
+      return sameIncarnation(witness.backend.incarnation, now) ? 'committed' : 'in-doubt'
     }
     if (row[0] !== 'in progress') return 'in-doubt'
     await pause(5 + fullJitter(tries, { base: 5, cap: 100 }), undefined, { signal })
@@ -48,7 +48,8 @@ export async function resolve(
 async function neverDrawn(witness: Witness, ask: Inquiry): Promise<Outcome> {
   const { rows } = await ask(`SELECT ${incarnationColumns}`)
   const now = readIncarnation(rows[0] ?? [])
-  return sameHistory(witness.incarnation, now) && !sameIncarnation(witness.incarnation, now)
+  return sameHistory(witness.backend.incarnation, now) &&
+    !sameIncarnation(witness.backend.incarnation, now)
     ? 'rolled-back'
     : 'in-doubt'
 }

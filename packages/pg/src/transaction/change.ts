@@ -31,7 +31,7 @@ export function within(under: readonly Change[], text: string): string {
   const settings = under.flatMap(({ change, values, row }) => {
     const { key, effect, setting } = change
     if (effect === 'drop') return [undoing(key)]
-    if (effect === 'clear' && key === 'set:*') return ['RESET ALL']
+    if (key === 'set:*') return ['RESET ALL']
     if (effect !== 'keep') return []
     if (setting === undefined) return [change.text]
     const value = row?.[setting.column]

@@ -44,6 +44,11 @@ export function endsTransaction({ statement, tags }: Answered): boolean {
   return tags.some((tag) => endings.has(tag))
 }
 
+/** Whether a message, by its words, neither changes anything in the session nor sets or ends a savepoint. */
+export function leavesNothing({ state, members }: Statement): boolean {
+  return state.length === 0 && members.length <= 1 && members[0]?.savepoint === undefined
+}
+
 interface Mark {
   readonly savepoint: string
 }
@@ -64,8 +69,7 @@ export class Pending {
   follow(answered: Answered, state: SessionState): void {
     const { statement, tags, after, failed, values, row } = answered
     const { members } = statement
-    const marks = members.length > 1 || members[0]?.savepoint !== undefined
-    if (statement.state.length === 0 && this.empty && !marks) return
+    if (this.empty && leavesNothing(statement)) return
     if (tags.length > members.length || statement.ambiguous) {
       if (tags.some((tag) => changesState.test(tag)) || statement.state.length > 0) {
         state.forget('a setting made by a text that can be read in two ways')
@@ -127,7 +131,6 @@ function survivors(entries: readonly (Change | Mark)[]): Change[] {
   for (const entry of entries) {
     if (!('change' in entry)) continue
     if (!survivesRollback(entry)) under.push(entry)
-    else if (under.length === 0 || entry.change.effect !== 'keep') stay.push(entry)
     else stay.push({ ...entry, under: [...under, ...(entry.under ?? [])] })
   }
   return stay

@@ -3,14 +3,14 @@ import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { newToken } from '../witness/token.ts'
 import type { Ride } from '../witness/witness.ts'
-import type { Transaction } from './transaction.ts'
+import { leavesRows, type Transaction } from './transaction.ts'
 
 /**
  * Judges a statement for the connection it is about to be sent on: where the server reads a
  * backslash in a plain string as an escape, the tokenizer may have seen the wrong statements.
  */
 export function judged(statement: Statement, connection: Connection): Statement {
-  if (!statement.ambiguous || connection.conformingStrings) return statement
+  if (!statement.ambiguous || connection.reported.conformingStrings) return statement
   return {
     ...statement,
     kind: 'several',
@@ -38,10 +38,12 @@ export function planWitness(
   exchange.ride = rideFor(exchange, connection, transaction, settings)
   exchange.identify = identifies(exchange, connection)
   const { witness } = settings
-  const writes =
-    transaction === undefined ? leavesRows.has(exchange.statement.kind) : hasId(transaction)
+  const writes = connection.identifying
+    ? mayLeave(exchange.statement, transaction)
+    : leavesToken(exchange.statement, transaction)
+  // Behind a ride a commit follows at once: inside a transaction with an id, only COMMIT has one.
   exchange.token =
-    typeof witness === 'object' && writes && commitsHere(exchange.ride)
+    typeof witness === 'object' && writes && exchange.ride !== 'none'
       ? { table: witness.token, id: newToken() }
       : undefined
   exchange.draw =
@@ -63,22 +65,12 @@ function identifies(
 }
 
 /** Whether a statement can be pipelined behind another one. */
-function canFollow({ kind, carriesWitness, ambiguous, count }: Statement): boolean {
-  return carriesWitness || (kind === 'read' && count === 1 && !ambiguous)
+function canFollow({ kind, carriesWitness, ambiguous }: Statement): boolean {
+  return carriesWitness || (kind === 'read' && !ambiguous)
 }
 
 /** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */
 const large = 64 * 1024
-
-function isLarge({ text, values }: Exchange): boolean {
-  let size = text?.length ?? 0
-  for (const value of values ?? []) {
-    if (typeof value === 'string' || ArrayBuffer.isView(value)) {
-      size += typeof value === 'string' ? value.length : value.byteLength
-    }
-  }
-  return size > large
-}
 
 function rideFor(
   exchange: Exchange,
@@ -89,9 +81,10 @@ function rideFor(
   const { statement, rows } = exchange
   const { witness } = settings
   if (witness === 'off' || rows) return 'none'
+  if (!connection.identifying && !leavesToken(statement, transaction)) return 'none'
   if (transaction === undefined) {
     if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
-    return settings.exactlyOnce || isLarge(exchange) ? 'held' : 'flushed'
+    return settings.exactlyOnce || exchange.upload > large ? 'held' : 'flushed'
   }
   if (
     connection.status !== 'T' ||
@@ -107,12 +100,15 @@ function rideFor(
   return statement.carriesWitness ? 'behind' : 'none'
 }
 
-/** What can leave a token without being a read that must not write. */
-const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
+/** Whether there is, or may be, something to find out about by a token. */
+function mayLeave(statement: Statement, transaction: Transaction | undefined): boolean {
+  return transaction === undefined ? leavesRows.has(statement.kind) : hasId(transaction)
+}
 
-/** Whether a commit follows a ride at once: a token is left only there. */
-function commitsHere(ride: Ride): boolean {
-  return ride !== 'none' && ride !== 'behind'
+/** The same where the server tells no ids: a transaction writes if one of its statements has. */
+function leavesToken(statement: Statement, transaction: Transaction | undefined): boolean {
+  if (transaction === undefined) return leavesRows.has(statement.kind)
+  return statement.commits && transaction.leftRows
 }
 
 function hasId({ witness }: Transaction): boolean {
@@ -131,6 +127,6 @@ export function tapeLimitOf(
   settings: Settings,
 ): number {
   const room = transaction?.room ?? (opensTransaction.has(kind) ? settings.maxTapeBytes : 0)
-  const shows = state.length > 0 && state.some(({ setting }) => setting !== undefined)
+  const shows = state.some(({ setting }) => setting !== undefined)
   return Math.max(room, shows ? rowOfSettings : 0)
 }

@@ -1,4 +1,10 @@
-import { analyze, type Evidence, endsConnection, isGenuine } from '@reprise/core'
+import {
+  analyze,
+  type Evidence,
+  endsConnection,
+  isGenuine,
+  isRecoveryConflict,
+} from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 
@@ -9,9 +15,13 @@ export function forgetsPrepared({ statement }: Exchange): boolean {
   )
 }
 
-/** An error of the statement itself is its answer, whatever became of the connection afterwards. */
-export function isAnswer({ error }: Exchange): boolean {
-  return isGenuine(error) && !endsConnection(error?.code ?? '')
+/**
+ * An error of the statement itself is its answer, whatever became of the connection afterwards; a
+ * conflict with recovery is none, since it is what ended the connection.
+ */
+export function isAnswer({ error }: Exchange, { reported }: Connection): boolean {
+  const ended = endsConnection(error?.code ?? '') || isRecoveryConflict(error, reported.standby)
+  return isGenuine(error) && !ended
 }
 
 /**
@@ -19,30 +29,49 @@ export function isAnswer({ error }: Exchange): boolean {
  * which transaction this is. The error has undone the statement, which was answered before the
  * question or not yet reached.
  */
-export function isWitnessRefused(exchange: Exchange): boolean {
+export function isWitnessRefused(exchange: Exchange, { identifying }: Connection): boolean {
   const { ownFailed, error, token } = exchange
+  const code = error?.code ?? ''
+  if (!ownFailed || !identifying) return false
   // A table of tokens that is not there is the application's to know.
-  if (!ownFailed || (token !== undefined && !asksIdentity(exchange))) return false
-  return /^(42|0A|55|XX)/.test(error?.code ?? '')
+  if (token !== undefined && !asksIdentity(exchange)) return code === '42883'
+  return /^(42|0A|55|XX)/.test(code)
+}
+
+/** Whether it was refused behind a statement, by an engine of which nobody knows what that undoes. */
+export function isUndoneForSure({ tags, error }: Exchange): boolean {
+  return tags === 0 || isGenuine(error)
 }
 
 function asksIdentity({ identify, backend }: Exchange): boolean {
   return identify && backend === undefined
 }
 
+/** Whether an error has undone all that its message was to do, so that it can be done again. */
+function undidAll({ tags, before, statement }: Exchange): boolean {
+  if (tags > 0) return false
+  return before === 'I' ? statement.count === 1 && !statement.canCommit : !statement.commitsInside
+}
+
+/** Whether a standby cancelled a statement that has done nothing yet, because its recovery had to go on. */
+export function isCancelledByRecovery(exchange: Exchange, { reported }: Connection): boolean {
+  const { error, statement } = exchange
+  return isRecoveryConflict(error, reported.standby) && !statement.outward && undidAll(exchange)
+}
+
 /**
- * Whether a session that wrote was refused a write because its server is a standby now, as the server
- * reports itself, and nothing of the message can have been committed: the session looks for the
- * primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
+ * Whether a session that wrote, or wants a server that takes writes, was refused a write because its
+ * server is a standby now, as the server reports itself, and nothing of the message can have been
+ * committed: the session looks for the primary. A READ ONLY transaction of the application's own, or a server that is set to it, is its own
  * plain answer.
  */
 export function isDemoted(
-  { error, tags, before, statement }: Exchange,
-  { standby }: Connection,
-  wrote: boolean,
+  exchange: Exchange,
+  { reported }: Connection,
+  writable: boolean,
 ): boolean {
-  if (!wrote || standby !== true || error?.code !== '25006' || tags > 0) return false
-  return before === 'I' ? statement.count === 1 && !statement.canCommit : !statement.commitsInside
+  if (!writable || reported.standby !== true || exchange.error?.code !== '25006') return false
+  return undidAll(exchange)
 }
 
 /** Whether a failure says that nothing of the work was kept. */
@@ -70,6 +99,7 @@ export function idleEvidence(connection: Connection): Evidence {
     tags: 0,
     error: connection.lastWords,
     notice: connection.lastNotice,
+    standby: connection.reported.standby,
     socket: connection.socketCode,
   }
 }

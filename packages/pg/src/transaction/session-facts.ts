@@ -11,15 +11,13 @@ export interface SessionFacts {
   readonly channels: ReadonlySet<string>
   /** What no new session can be given, by its key, in words. */
   readonly anchors: ReadonlyMap<string, string>
-  /** Names of settings that functions and policies mention. */
-  readonly mentioned: readonly string[]
 }
 
 /**
  * One statement that tells what the session holds. Placeholders like app.tenant are in no view
  * (guc.c: GUC_NO_SHOW_ALL), so they are asked by name: $1 holds the names, in lower case.
  */
-const known = `SELECT 'pid' AS kind, CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text) AS name, NULL AS value
+export const factsText: string = `SELECT 'pid' AS kind, CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text) AS name, NULL AS value
 UNION ALL SELECT CASE WHEN s.name IS NULL THEN 'custom'
  WHEN s.source OPERATOR(pg_catalog.=) 'session' THEN 'set' ELSE 'unset' END,
  pg_catalog.lower(COALESCE(s.name, n)),
@@ -45,22 +43,6 @@ UNION ALL SELECT 'temp', CAST(proname AS pg_catalog.text), NULL FROM pg_catalog.
  WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
 UNION ALL SELECT 'cursor', name, NULL FROM pg_catalog.pg_cursors WHERE is_holdable`
 
-/** The same, and every setting whose name stands in a function or a policy of the database. */
-const discovering = `${known}
-UNION ALL SELECT 'mention', name, pg_catalog.current_setting(name, true) FROM (
- SELECT DISTINCT pg_catalog.lower(COALESCE(m[1], m[2])) AS name FROM (
-  SELECT COALESCE(pg_catalog.pg_get_function_sqlbody(oid), prosrc) AS body FROM pg_catalog.pg_proc
-   WHERE oid OPERATOR(pg_catalog.>=) 16384
-  UNION ALL SELECT pg_catalog.pg_get_expr(polqual, polrelid) FROM pg_catalog.pg_policy
- ) AS source, LATERAL pg_catalog.regexp_matches(body,
-  E'[\\'$]([a-z_]\\\\w*(?:\\\\.\\\\w+)+)[\\'$]|\\\\mset\\\\s+(?:session\\\\s+)?([a-z_]\\\\w*(?:\\\\.\\\\w+)+)', 'gi') AS m
- LIMIT 1000) AS mentioned`
-
-/** The text to ask with. */
-export function factsText(discover: boolean): string {
-  return discover ? discovering : known
-}
-
 /** An array of texts as PostgreSQL reads it. */
 export function arrayOf(names: Iterable<string>): string {
   return `{${[...names].map((name) => `"${name.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
@@ -79,7 +61,6 @@ export function readFacts(rows: readonly (readonly Raw[])[]): SessionFacts {
   const prepared = new Map<string, string>()
   const channels = new Set<string>()
   const anchored = new Map<string, string>()
-  const mentioned: string[] = []
   const defaults = new Set<string>()
   for (const row of rows) {
     if (String(row[0]) === 'default') defaults.add(String(row[1]).toLowerCase())
@@ -90,8 +71,7 @@ export function readFacts(rows: readonly (readonly Raw[])[]): SessionFacts {
     if (kind === 'pid') pid = Number(name)
     else if (kind === 'set') settings.set(`set:${name}`, value)
     else if (kind === 'unset') settings.set(`set:${name}`, null)
-    else if (kind === 'custom' || kind === 'mention') {
-      if (kind === 'mention') mentioned.push(name)
+    else if (kind === 'custom') {
       if (!name.includes('.') || settings.has(`set:${name}`)) continue
       const usual = defaults.has(`${name}=${value}`.toLowerCase())
       settings.set(`set:${name}`, usual ? null : value)
@@ -101,7 +81,7 @@ export function readFacts(rows: readonly (readonly Raw[])[]): SessionFacts {
     else if (kind === 'listen') channels.add(name)
     else if (anchors[kind] !== undefined) anchored.set(`${kind}:${name}`, anchors[kind])
   }
-  return { pid, settings, prepared, channels, anchors: anchored, mentioned }
+  return { pid, settings, prepared, channels, anchors: anchored }
 }
 
 const mention = /'([a-z_]\w*(?:\.\w+)+)'|\bset\s+(?:session\s+)?([a-z_]\w*(?:\.\w+)+)/gi

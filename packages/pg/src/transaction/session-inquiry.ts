@@ -1,106 +1,106 @@
 import { analyze, type Statement } from '@reprise/core'
+import type { Database } from '../catalog/database.ts'
+import { leftBy } from '../catalog/leaving.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
-import {
-  type FormHistories,
-  type FormHistory,
-  isToBeAsked,
-  newHistory,
-} from '../exchange/form-history.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import type { Raw } from '../connection/wire.ts'
 import { arrayOf, factsText, mentionedIn, readFacts } from './session-facts.ts'
 import type { SessionState } from './state.ts'
 
-/** The longest text that is searched for names of settings, or recognised by its statements. */
+/** The longest text that is searched for names of settings. */
 const longestSearched = 64 * 1024
 
-/** What the answer may take, in bytes. */
-const mostBytes = 1024 * 1024
+/** So many statements are remembered that nobody could judge yet. */
+const mostUnjudged = 100
+
+/** A statement that has its answer. */
+export interface Ran {
+  readonly statement: Statement
+  /** Undefined where it cannot be read. */
+  readonly text: string | undefined
+  readonly values: readonly unknown[] | undefined
+}
 
 /**
- * What has to be asked of the server before anything else runs on the session: statements may have
- * changed it out of sight.
+ * What statements may have changed in the session out of sight: by functions, triggers, policies,
+ * views, whatever the catalog says that they reach. It is asked of the server before anything else
+ * runs; what was not asked before the connection ended is judged on the next one.
  */
 export class SessionInquiry {
-  readonly #histories: FormHistories
-  readonly #names: Set<string>
+  readonly #database: Database
   readonly #state: SessionState
+  /** Whether the session is to be asked. */
   #due = false
-  #unknown = false
-  #undone = false
-  #discover = false
-  #suspects = new Set<FormHistory>()
+  /** Whether that is because something was reached, which nobody has seen. */
+  #reached = false
+  /** Of each that made what has no name: the names that it was given. */
+  #unnamed: (readonly string[])[] = []
+  /** What ran before the catalog was read, and what of it in the transaction that is open. */
+  #unjudged: Ran[] = []
+  #inside: Ran[] = []
+  /** When something ran last that nobody has asked after, and what was known then. */
+  #ranAt: number | undefined
+  #epoch: number
 
-  /**
-   * @param histories what is known of statements
-   * @param names the settings to ask after, which the sessions of one database share
-   */
-  constructor(state: SessionState, histories: FormHistories, names: Set<string>) {
+  constructor(state: SessionState, database: Database) {
     this.#state = state
-    this.#histories = histories
-    this.#names = names
+    this.#database = database
+    this.#epoch = database.epoch
   }
 
   /** Whether there is something to ask on this connection. */
-  isDue(connection: Connection): boolean {
-    return (this.#due || this.#state.unsure) && connection.usable && connection.tells
+  isDue({ usable, tells }: Connection): boolean {
+    if (!usable || !tells) return false
+    return this.#isDue || (this.#ranAt !== undefined && this.#database.due)
   }
 
-  /** Takes note of a statement that has its answer; `failed` says that it, or a part, was undone. */
-  note(statement: Statement, text: string, failed: boolean, connection: Connection): void {
-    const hides = statement.verb === 'EXECUTE' ? this.#executed(statement, text) : statement.hides
-    if (failed || statement.rollsBack || statement.members.some(goesBack)) this.#undone = true
-    if (hides === 'nothing' || !connection.tells) return
-    if (hides === 'anchors' || (statement.kind === 'definition' && this.#state.anchor)) {
+  get #isDue(): boolean {
+    const late = this.#ranAt !== undefined && this.#epoch !== this.#database.epoch
+    return this.#due || this.#state.unsure || late
+  }
+
+  /** Takes note of a statement that has its answer; `open` says that it left a transaction open. */
+  note(ran: Ran, open: boolean, { tells }: Connection): void {
+    const { statement, text = '' } = ran
+    const defines = mayDefine(statement, text)
+    // Whatever is made while the search_path begins with pg_temp is temporary.
+    const makes = statement.verb === 'CREATE' || statement.kind === 'several'
+    if (statement.anchors || (defines && (makes || this.#state.anchor))) {
       this.#due = true
-    } else {
-      // To recognise many statements in a long text takes longer than to ask after them.
-      const long = statement.count > 1 && text.length > longestSearched
-      const history = long ? newHistory() : this.#histories.of(statement, text)
-      if (!isToBeAsked(history)) return
-      this.#due = true
-      this.#suspects.add(history)
-      if (hides === 'anything' && !history.harmless) this.#unknown = true
-      if (history.ran === 1) this.#discover = true
+      this.#learnNames(text)
     }
-    if (text.length <= longestSearched) {
-      for (const name of mentionedIn(text)) this.#names.add(name)
-    }
-  }
-
-  /** What an EXECUTE hides is what the prepared statement does, where its text is known. */
-  #executed({ hides, count }: Statement, text: string): Statement['hides'] {
-    const [, name] = count === 1 ? (/^\s*execute\s+([a-z_]\w*)/i.exec(text) ?? []) : []
-    const prepared = name === undefined ? undefined : this.#state.prepared(name.toLowerCase())
-    const [, query] = /^prepare\s+\w+\s+as\s+(.*)$/is.exec(prepared ?? '') ?? []
-    return query === undefined ? hides : analyze(query).hides
-  }
-
-  /** The question, ready to be sent. */
-  question(Kind: ExchangeClass): Exchange {
-    const names = new Set([...this.#state.names(), ...this.#names])
-    const discover = this.#discover || this.#names.size === 0
-    const exchange = new Kind({ text: factsText(discover), values: [arrayOf(names)] })
-    exchange.tapeLimit = mostBytes
-    return exchange
-  }
-
-  /** What the answer changes; nothing where a pooler answered for another backend, or it was refused. */
-  answered(exchange: Exchange, connection: Connection): void {
-    const facts = exchange.taped === undefined ? undefined : readFacts(exchange.taped)
-    const told =
-      exchange.error === undefined &&
-      facts !== undefined &&
-      facts.pid === connection.client.processID
-    if (!told) connection.tells = false
+    if (defines) this.#database.change()
+    if (!open && this.#inside.length > 0) this.#leave()
+    if (statement.passing || statement.count === 0 || !tells) return
+    this.#hasRun()
+    if (this.#database.reach !== undefined) this.#judge(ran)
     else {
-      for (const name of facts.mentioned) this.#names.add(name)
-      const changed = this.#state.learn(facts)
-      for (const history of this.#suspects) {
-        if (changed === true) history.changes = true
-        else if (changed === false && !this.#undone) history.harmless = true
-      }
+      const list = open ? this.#inside : this.#unjudged
+      if (list.length < mostUnjudged) list.push(ran)
+      else this.#due = true
+    }
+  }
+
+  /**
+   * Reads the catalog where that is due, then the session where something may have changed it.
+   * @throws Interrupted when the connection ends
+   */
+  async ask(ask: Inquiry, { client }: Connection): Promise<boolean> {
+    if (this.#database.due) await this.#database.refresh(ask)
+    this.#judgeAll()
+    if (!this.#isDue) return true
+    const names = new Set([...this.#state.names(), ...this.#database.settings])
+    const { rows, code } = await ask(factsText, [arrayOf(names)])
+    const facts = code === undefined && rows.length > 0 ? readFacts(rows) : undefined
+    // A pooler has answered for another backend.
+    const told = facts !== undefined && facts.pid === client.processID
+    if (told) {
+      this.#state.learn(facts)
+      const seen = (name: string): boolean => typeof facts.settings.get(`set:${name}`) === 'string'
+      if (!this.#unnamed.every((names) => names.some(seen))) this.#state.hide()
     }
     this.clear()
+    return told
   }
 
   /**
@@ -108,26 +108,102 @@ export class SessionInquiry {
    * @returns whether something may have gone with it that nobody has seen
    */
   lost(): boolean {
-    const unknown = this.#unknown
-    if (unknown) this.#state.forget('what a function may have left in the session')
+    const unseen = this.#reached
+    if (unseen) this.#state.forget(unseenChange)
+    this.#due = false
+    this.#reached = false
+    this.#unnamed = []
+    return unseen || this.#unjudged.length > 0
+  }
+
+  /**
+   * Judges on a new connection what ran on those that were lost, by what the catalog says now.
+   * @throws Interrupted when the connection ends
+   */
+  async judgeLost(ask: Inquiry): Promise<void> {
+    if (this.#ranAt === undefined) return
+    if (!this.#database.isKnownSince(this.#ranAt)) await this.#database.refresh(ask)
+    const epoch = this.#epoch
+    for (const ran of this.#unjudged) this.#judge(ran)
+    this.#unjudged = []
+    if (this.#reached || epoch !== this.#database.epoch) this.#state.forget(unseenChange)
     this.clear()
-    return unknown
   }
 
   /** There is nothing to ask any more. */
   clear(): void {
     this.#due = false
-    this.#unknown = false
-    this.#undone = false
-    this.#discover = false
-    this.#suspects = new Set()
+    this.#reached = false
+    this.#unnamed = []
+    this.#unjudged = []
+    this.#ranAt = undefined
+    this.#epoch = this.#database.epoch
+  }
+
+  #hasRun(): void {
+    if (this.#ranAt === undefined) this.#epoch = this.#database.epoch
+    this.#ranAt = performance.now()
+  }
+
+  /** The transaction is over: what it did is there, if it was not lost. */
+  #leave(): void {
+    this.#hasRun()
+    this.#unjudged.push(...this.#inside)
+    this.#inside = []
+    if (this.#database.reach !== undefined) this.#judgeAll()
+  }
+
+  #judgeAll(): void {
+    if (this.#database.reach === undefined) return
+    for (const ran of [...this.#unjudged, ...this.#inside]) this.#judge(ran)
+    this.#unjudged = []
+    this.#inside = []
+  }
+
+  #judge(ran: Ran): void {
+    const { statement, text } = this.#executed(ran)
+    const { reach } = this.#database
+    const reached = reach === undefined ? 'askable' : leftBy(reach, statement, text)
+    if (reached === 'nothing') return
+    this.#due = true
+    this.#reached = true
+    this.#learnNames(text ?? '')
+    const given = namesAmong(ran.values)
+    for (const name of given) this.#database.settings.add(name)
+    if (reached === 'unnamed') this.#unnamed.push([...given, ...mentionedIn(text ?? '')])
+  }
+
+  /** What an EXECUTE does is what the prepared statement does, where its text is known. */
+  #executed(ran: Ran): Pick<Ran, 'statement' | 'text'> {
+    const { statement, text = '' } = ran
+    if (statement.verb !== 'EXECUTE' || statement.count !== 1) return ran
+    const [, name] = /^\s*execute\s+([a-z_]\w*)/i.exec(text) ?? []
+    const prepared = name === undefined ? undefined : this.#state.prepared(name.toLowerCase())
+    const [, query] = /^prepare\s+\w+\s+as\s+(.*)$/is.exec(prepared ?? '') ?? []
+    return query === undefined ? ran : { statement: analyze(query), text: query }
+  }
+
+  #learnNames(text: string): void {
+    if (text.length > longestSearched) return
+    for (const name of mentionedIn(text)) this.#database.settings.add(name)
   }
 }
 
-function goesBack({
-  savepoint,
-}: {
-  readonly savepoint: { readonly act: string } | undefined
-}): boolean {
-  return savepoint?.act === 'back'
+const unseenChange = 'what a function may have left in the session'
+
+/** Whether a statement may have changed the catalog. */
+function mayDefine({ kind, members }: Statement, text: string): boolean {
+  if (kind === 'definition' || members.some((member) => member.kind === 'definition')) return true
+  return kind === 'procedure' && /\b(create|alter|drop)\b/i.test(text)
+}
+
+/** The names of settings among the values of a statement. */
+function namesAmong(values: readonly unknown[] | undefined): string[] {
+  const names: string[] = []
+  for (const value of (values ?? []) as readonly (Raw | unknown)[]) {
+    if (typeof value === 'string' && value.length <= 128 && /^[a-z_]\w*(\.\w+)+$/i.test(value)) {
+      names.push(value.toLowerCase())
+    }
+  }
+  return names
 }

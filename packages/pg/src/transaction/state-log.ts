@@ -63,14 +63,14 @@ export class StateLog {
   amend(key: string, text: string): void {
     const at = this.#entries.findLastIndex((made) => made.key === key)
     const seen = this.#entries.findLastIndex((made) => made.key.startsWith('prepare:')) > at
-    if (at < 0 || seen || this.#entries[at]?.undone === true) this.make(key, text)
+    if (at < 0 || seen) this.make(key, text)
     else this.#entries[at] = { key, text, undone: false }
   }
 
   /** Takes note that this is not there any more. */
   drop(key: string): void {
     if (isCommand(key)) this.#entries = this.#entries.filter((entry) => entry.key !== key)
-    else if (this.#entries.some((entry) => entry.key === key)) {
+    else {
       // RESET goes back to the default of the database or role, which a new connection starts with.
       this.#entries.push({ key, text: undoing(key), undone: true })
       this.#entries = compact(this.#entries)
@@ -79,9 +79,8 @@ export class StateLog {
 
   /** Takes note that nothing whose key begins so is there any more. */
   clear(prefix: string): void {
-    if (prefix === '' || prefix === 'prepare:' || prefix === 'listen:') {
-      this.#entries = this.#entries.filter(({ key }) => !key.startsWith(prefix))
-    } else for (const key of new Set(this.keys(prefix))) this.drop(key)
+    if (prefix === '') this.#entries = []
+    else for (const key of new Set(this.keys(prefix))) this.drop(key)
   }
 }
 
@@ -108,7 +107,7 @@ function compact(log: readonly Entry[]): Entry[] {
   const kept: Entry[] = []
   /** Where, from the end, the last kept entry of each key is. */
   const last = new Map<string, number>()
-  /** What set the date style behind the entry, and may have left a part of it as it was. */
+  /** What set the date style between the entry and the next PREPARE, and may have left a part of it. */
   const texts = new Set<string>()
   const resets = undoing(dateStyle)
   let dependsOnAll = -1
@@ -124,8 +123,11 @@ function compact(log: readonly Entry[]): Entry[] {
     if (at !== undefined && needed <= at && !partial) continue
     if (key === dateStyle) texts.add(entry.undone ? resets : entry.text)
     last.set(key, kept.length)
-    if (key.startsWith('prepare:')) dependsOnAll = kept.length
-    else if (!role || key === 'role') dependsOnRole = kept.length
+    if (key.startsWith('prepare:')) {
+      dependsOnAll = kept.length
+      // It depends on each part as it was then.
+      texts.clear()
+    } else if (!role || key === 'role') dependsOnRole = kept.length
     kept.push(entry)
   }
   kept.reverse()

@@ -21,7 +21,7 @@ export class SessionState {
   /** What cannot be made again. */
   readonly #anchors = new Anchors()
   /** Values of settings as the server said them last, or as set_config answered them. */
-  readonly #values = new Map<string, string>()
+  readonly #values = new Map<string, string | null>()
   /** What changed since the server was asked, so that its value, or whether it is, is not known. */
   readonly #touched = new Set<string>()
   #version = 0
@@ -93,6 +93,12 @@ export class SessionState {
     this.#anchors.clear('')
   }
 
+  /** A setting was made that the server does not tell of, since nobody knows its name. */
+  hide(): void {
+    this.#version += 1
+    this.#anchors.set('config:()', 'a setting that a function may have made')
+  }
+
   /** Something was set, and nobody can tell what. */
   forget(what: string): void {
     this.#version += 1
@@ -119,7 +125,6 @@ export class SessionState {
    */
   async restore(ask: Inquiry): Promise<void> {
     const { messages } = this.#log
-    if (messages.length === 0) return
     // A savepoint needs a transaction around it, and so do several messages that are one piece.
     if (messages.length > 1 || messages.flat().some(isWithin)) {
       messages[0]?.unshift('BEGIN')
@@ -145,13 +150,11 @@ export class SessionState {
     const made = name === undefined ? key : keyOfSetting(setting)
     if (value === undefined || setting === '') {
       this.#touched.add(made)
-      const anchor = setting === '' ? 'unknown' : `config:${setting.toLowerCase()}`
-      this.#anchors.set(anchor, 'a setting whose value was not seen')
+      this.#anchors.set(`config:${setting.toLowerCase()}`, 'a setting whose value was not seen')
       return
     }
     const shown = value === null ? null : String(value)
-    if (shown === null) this.#values.delete(made)
-    else this.#values.set(made, shown)
+    this.#values.set(made, shown)
     // A value may be shown otherwise than pg_settings has it: a placeholder's is not.
     if (!made.includes('.')) this.#touched.add(made)
     this.#log.make(made, toSet(setting, shown))

@@ -1,7 +1,7 @@
 import type { Settings, TransactionStatus } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { endsTransaction, opensTape, Pending, tagsOf } from './pending.ts'
+import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
 import type { SessionState } from './state.ts'
 import { Transaction } from './transaction.ts'
 
@@ -18,6 +18,8 @@ export function transactionAfter(
 ): Transaction | undefined {
   const { statement, before, error, values, taped, tag } = exchange
   const after = statusAfter(exchange, connection)
+  // The hot path: outside a transaction most statements leave nothing to note.
+  if (after === 'I' && open === undefined && leavesNothing(statement)) return undefined
   const failed = error !== undefined
   const row = taped?.[0]
   const answered = { statement, tags: tagsOf(tag), before, after, failed, values, row }

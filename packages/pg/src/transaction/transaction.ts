@@ -19,6 +19,8 @@ export class Transaction {
   witness: Witness | undefined
   /** Whether something ran that may have written, or will at commit, unseen by a witness. */
   unwitnessed = false
+  /** Whether a statement in it has left rows, or a definition, as its text says. */
+  leftRows = false
   /** Why it cannot be executed again, if it cannot. */
   unreplayable: Reason | undefined
   /**
@@ -63,6 +65,7 @@ export class Transaction {
       if (witness.xid !== null) this.unwitnessed = false
       else if (mayHide(statement)) this.unwitnessed = true
     } else if (exchange.error === undefined && !isQuiet(statement)) this.unwitnessed = true
+    this.leftRows ||= exchange.error === undefined && leavesRows.has(statement.kind)
     this.#refusable &&= isRefusable(statement)
     if (lasts(statement)) this.stopTaping('irreversible')
     if (this.unreplayable !== undefined) return
@@ -82,6 +85,9 @@ export class Transaction {
   }
 }
 
+/** What can leave a token beside it without being a read that must not write. */
+export const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
+
 /**
  * Whether a statement may do something that has no transaction id yet: NOTIFY draws one only while
  * committing (async.c PreCommit_Notify), and a function may hide one.
@@ -98,8 +104,8 @@ function lasts({ outward, state }: Statement): boolean {
 }
 
 /** Whether a READ ONLY transaction would refuse it if it wrote; it was not made to write. */
-function isRefusable({ guardable, passing, kind, count }: Statement): boolean {
-  return guardable || (count === 1 && (passing || kind === 'transaction'))
+function isRefusable({ guardable, passing, count }: Statement): boolean {
+  return guardable || (count === 1 && passing)
 }
 
 /** Whether a statement writes nothing, as far as its text shows. */

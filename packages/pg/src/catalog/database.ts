@@ -1,0 +1,92 @@
+import { publish } from '@reprise/core'
+import type { Inquiry } from '../connection/inquiry.ts'
+import { leaving } from './leaving.ts'
+import type { Reach } from './reach.ts'
+import { catalogState } from './reach-question.ts'
+import { type Reading, readReach } from './read-reach.ts'
+import { writing } from './writing.ts'
+
+/** How long the catalog is believed before it is looked at again, in milliseconds. */
+const fresh = 60_000
+
+const unread =
+  'This server does not tell what functions and triggers its database has: what one leaves in a session, a setting say, is not seen, and not there any more on a new connection.'
+
+/** What the sessions with one database know of it together. */
+export class Database {
+  /** Settings to ask after by their names: those of an extension's kind (`app.tenant`) no view lists. */
+  readonly settings: Set<string> = new Set()
+  /** Grows when more can be reached than was known: whoever ran something before may have reached it. */
+  epoch = 0
+  #reach: Reach | undefined
+  #state: string | undefined
+  #verifiedAt = Number.NEGATIVE_INFINITY
+  #changed = false
+  #asking = false
+  #writing: Reading | undefined
+
+  /** What statements can reach here; undefined until it was read. */
+  get reach(): Reach | undefined {
+    return this.#reach
+  }
+
+  /** Whether it is to be read, or read again, and nobody is doing that. */
+  get due(): boolean {
+    if (this.#asking) return false
+    return this.#changed || performance.now() - this.#verifiedAt > fresh
+  }
+
+  /** Something in it was defined anew. */
+  change(): void {
+    this.#changed = true
+  }
+
+  /** Whether what is known was still true at a moment, by the clock of `performance.now()`. */
+  isKnownSince(moment: number): boolean {
+    return this.#reach !== undefined && !this.#changed && this.#verifiedAt >= moment
+  }
+
+  /**
+   * Reads what is not known, or may be no longer true.
+   * @throws Interrupted when the connection ends
+   */
+  async refresh(ask: Inquiry): Promise<void> {
+    this.#asking = true
+    this.#changed = false
+    const now = performance.now()
+    try {
+      if (await isUnchanged(this.#state, ask)) {
+        this.#verifiedAt = now
+        return
+      }
+      const { reach, settings, state } = await readReach(leaving, ask)
+      if (state === undefined && this.#reach === undefined)
+        publish('reprise:advice', { advice: unread })
+      if (this.#reach?.covers(reach) === false) this.epoch += 1
+      for (const name of settings) this.settings.add(name)
+      this.#reach = reach
+      this.#state = state
+      this.#verifiedAt = now
+    } finally {
+      this.#asking = false
+    }
+  }
+
+  /**
+   * What of it can write, as it is now, where a text only reads.
+   * @returns undefined where the server does not say
+   * @throws Interrupted when the connection ends
+   */
+  async writers(ask: Inquiry): Promise<Reach | undefined> {
+    if (!(await isUnchanged(this.#writing?.state, ask))) {
+      this.#writing = await readReach(writing, ask)
+    }
+    return this.#writing?.state === undefined ? undefined : this.#writing.reach
+  }
+}
+
+async function isUnchanged(state: string | undefined, ask: Inquiry): Promise<boolean> {
+  if (state === undefined) return false
+  const { rows, code } = await ask(catalogState)
+  return code === undefined && rows[0]?.[0] === state
+}

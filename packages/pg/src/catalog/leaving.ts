@@ -1,0 +1,45 @@
+import { leavesUnseen, leavingsOf, type Statement } from '@reprise/core'
+import { level, type Reach, type Reached, worse } from './reach.ts'
+import type { Sought } from './read-reach.ts'
+
+const updating =
+  '\\m(update\\s+(only\\s+)?[\\w."]+(\\s+as)?(\\s+[\\w"]+)?\\s+set|do\\s+update\\s+set)\\M'
+
+/** What sources of other languages have in them; they are not read any closer. */
+const foreign =
+  /set_config|\bset\b|listen|\bload\b|advisory|\btemp|discard|reset|prepare|exec|spi|dblink/i
+
+/** What leaves something in its session, beyond its transaction. */
+export const leaving: Sought = {
+  source:
+    '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite)\\M|dblink|_to_xml|spi_)',
+  cut: updating,
+  builtin:
+    '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite)$',
+  judge(language, source) {
+    if (language === 'sql' || language === 'plpgsql') return leavingsOf(source)
+    const opaque = language === 'c' || language === 'internal' || foreign.test(source)
+    return { leaves: opaque, unnamed: opaque, settings: [] }
+  },
+}
+
+/**
+ * What a statement may leave in its session: by what it reaches, by PostgreSQL's own functions, by a DO
+ * in it.
+ * @param text undefined where nobody knows it
+ */
+export function leftBy(reach: Reach, statement: Statement, text: string | undefined): Reached {
+  if (text === undefined) return 'askable'
+  const { functions, members } = statement
+  if (functions.some(leavesUnseen)) return 'unnamed'
+  let found = reach.of(statement, text)
+  for (const { kind, canCommit, control } of members) {
+    if (kind === 'procedure') {
+      const { leaves, unnamed } = leavingsOf(text)
+      return leaves ? worse(found, level(unnamed)) : found
+    }
+    // A command that nobody here knows.
+    if (kind === 'other' && canCommit && control === '') found = worse(found, 'askable')
+  }
+  return found
+}

@@ -1,0 +1,112 @@
+import type { Statement } from '@reprise/core'
+
+/**
+ * What a statement can do by what it calls without showing it: nothing; something that the server can
+ * be asked after; or something that it cannot be, since nobody knows its name.
+ */
+export type Reached = 'nothing' | 'askable' | 'unnamed'
+
+/** What has been found to reach, by its name in lower case, and whether what it does has no name. */
+export interface Names {
+  /** Functions. */
+  readonly f: ReadonlyMap<string, boolean>
+  /** Relations, when they are read. */
+  readonly r: ReadonlyMap<string, boolean>
+  /** Relations, when they are written to. */
+  readonly w: ReadonlyMap<string, boolean>
+  /** Something that is called without a name. */
+  readonly anywhere: boolean | undefined
+}
+
+/** The longest text that is searched: a longer one is taken to reach whatever there is. */
+const longest = 64 * 1024
+
+/**
+ * What of a database's own a statement can reach, by the catalog's word. Names are compared without
+ * their schema, wherever they stand in a text: it finds too much rather than too little.
+ */
+export class Reach {
+  /** Whether there is anything to be reached. */
+  readonly empty: boolean
+  readonly #names: Names
+  /** Names that hold more than letters, digits, `_` and `$`. */
+  readonly #odd: readonly string[]
+  readonly #known = new WeakMap<Statement, Reached>()
+
+  constructor(names: Names) {
+    this.#names = names
+    const { f, r, w, anywhere } = names
+    const all = [...f.keys(), ...r.keys(), ...w.keys()]
+    this.empty = all.length === 0 && anywhere === undefined
+    this.#odd = all.filter((name) => /[^\p{L}\p{N}_$]/u.test(name))
+  }
+
+  /** Whether another one reaches nothing that this one does not. */
+  covers(other: Reach): boolean {
+    if (this.#names.anywhere === true) return true
+    const within = (mine: ReadonlyMap<string, boolean>, theirs: ReadonlyMap<string, boolean>) =>
+      [...theirs].every(([name, unnamed]) => mine.get(name) === true || mine.get(name) === unnamed)
+    const { f, r, w, anywhere } = other.#names
+    const same = anywhere === undefined || anywhere === this.#names.anywhere
+    return same && within(this.#names.f, f) && within(this.#names.r, r) && within(this.#names.w, w)
+  }
+
+  /** What a statement reaches. Values that are written in it make no difference. */
+  of(statement: Statement, text: string): Reached {
+    if (this.empty) return 'nothing'
+    const known = this.#known.get(statement)
+    if (known !== undefined) return known
+    const found = this.#find(statement, text)
+    this.#known.set(statement, found)
+    return found
+  }
+
+  #find({ reads }: Statement, text: string): Reached {
+    const { f, r, w, anywhere } = this.#names
+    let found: Reached = anywhere === undefined ? 'nothing' : level(anywhere)
+    const meet = (unnamed: boolean | undefined): void => {
+      if (unnamed !== undefined) found = worse(found, level(unnamed))
+    }
+    const all = text.length > longest || /u&"/i.test(text)
+    if (all) for (const names of [f, r, w]) for (const unnamed of names.values()) meet(unnamed)
+    const lower = text.toLowerCase()
+    for (const name of this.#odd) {
+      if (!lower.includes(name)) continue
+      for (const names of [f, r, w]) meet(names.get(name))
+    }
+    if (all) return found
+    for (const { 0: word, index } of lower.matchAll(/[\p{L}\p{N}_$]+/gu)) {
+      meet(r.get(word))
+      if (!reads) meet(w.get(word))
+      const unnamed = f.get(word)
+      if (unnamed !== undefined && isCall(lower, index, index + word.length)) meet(unnamed)
+    }
+    return found
+  }
+}
+
+/** How far on either side of a name it is looked what the name is. */
+const near = 80
+
+/** A function is named before a parenthesis, or behind a dot: x.f is f(x), too. A comment may be between. */
+function isCall(text: string, from: number, to: number): boolean {
+  const behind = text.slice(to, to + near)
+  const before = text.slice(Math.max(0, from - near), from)
+  return /^"?\s*(\(|--|\/\*)/.test(behind) || /(\.|\*\/)\s*"?$/.test(before) || isBlank(behind)
+}
+
+/** Whether all that was looked at is white space. */
+function isBlank(behind: string): boolean {
+  return behind.length === near && /^"?\s*$/.test(behind)
+}
+
+/** What is reached by something that is, or is not, known by its name. */
+export function level(unnamed: boolean): Reached {
+  return unnamed ? 'unnamed' : 'askable'
+}
+
+/** The worse of two. */
+export function worse(a: Reached, b: Reached): Reached {
+  if (a === 'unnamed' || b === 'unnamed') return 'unnamed'
+  return a === 'askable' || b === 'askable' ? 'askable' : 'nothing'
+}

@@ -1,0 +1,91 @@
+import type { Leavings } from '@reprise/core'
+import type { Inquiry } from '../connection/inquiry.ts'
+import type { Raw } from '../connection/wire.ts'
+import { type Names, Reach } from './reach.ts'
+import { candidatesText, reachText } from './reach-question.ts'
+
+/** What is looked for in a catalog. */
+export interface Sought {
+  /** A regular expression that a source matches which may do it: more than do. */
+  readonly source: string
+  /** One for what is cut out of a source before it is matched once more. */
+  readonly cut: string
+  /** One for the names of PostgreSQL's own functions that do it. */
+  readonly builtin: string
+  /** Judges a source that matches. */
+  judge(language: string, source: string): Leavings
+}
+
+/** What was read of a catalog. */
+export interface Reading {
+  readonly reach: Reach
+  /** Settings whose names stand in the functions that were found. */
+  readonly settings: ReadonlySet<string>
+  /** What it rests on, as {@link catalogState} tells it; undefined where the server did not say. */
+  readonly state: string | undefined
+}
+
+/**
+ * Extensions that are not asked what their functions do: none writes, or leaves anything in a session,
+ * but by those of their functions that are known by name.
+ */
+const trusted =
+  '{amcheck,bloom,btree_gin,btree_gist,citext,citus,cube,dict_int,earthdistance,file_fdw,fuzzystrmatch,hstore,intagg,intarray,isn,lo,ltree,moddatetime,insert_username,autoinc,pageinspect,pg_buffercache,pg_cron,pg_freespacemap,pg_prewarm,pg_stat_statements,pg_trgm,pg_visibility,pg_walinspect,pgcrypto,pgrowlocks,pgstattuple,postgis,postgis_raster,postgis_topology,rum,seg,sslinfo,tcn,timescaledb,tsm_system_rows,tsm_system_time,unaccent,uuid-ossp,vector}'
+
+const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
+const unread: Reading = { reach: new Reach(none), settings: new Set(), state: undefined }
+
+/**
+ * Asks the catalog what of a database's own does what is sought, and what brings that along.
+ * @returns no state where the server does not say
+ * @throws Interrupted when the connection ends
+ */
+export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading> {
+  const { source: pattern, cut, builtin } = sought
+  const { rows, code } = await ask(candidatesText, [trusted, pattern, cut, builtin])
+  const state = rows.find(([kind]) => kind === 'state')?.[3]
+  if (code !== undefined || typeof state !== 'string') return unread
+  const settings = new Set<string>()
+  const oids = {
+    askable: [] as string[],
+    unnamed: [] as string[],
+    r: [] as string[],
+    w: [] as string[],
+  }
+  for (const [kind, list, language, source] of rows) {
+    const found = oidsIn(list)
+    if (kind === 'r' || kind === 'w') oids[kind].push(...found)
+    if (kind !== 'f') continue
+    const left = sought.judge(String(language), String(source))
+    if (!left.leaves) continue
+    oids[left.unnamed ? 'unnamed' : 'askable'].push(...found)
+    for (const name of left.settings) settings.add(name)
+  }
+  if (Object.values(oids).every((list) => list.length === 0)) {
+    return { reach: new Reach(none), settings, state }
+  }
+  const array = (list: readonly string[]): string => `{${list.join()}}`
+  const { askable, unnamed, r, w } = oids
+  const reached = await ask(reachText, [trusted, ...[askable, unnamed, r, w].map(array)])
+  if (reached.code !== undefined || reached.rows.length === 0) return unread
+  return { reach: new Reach(namesIn(reached.rows)), settings, state }
+}
+
+function namesIn(rows: readonly (readonly Raw[])[]): Names {
+  const found = {
+    f: new Map<string, boolean>(),
+    r: new Map<string, boolean>(),
+    w: new Map<string, boolean>(),
+  }
+  let anywhere: boolean | undefined
+  for (const [kind, name, unnamed] of rows) {
+    const flag = unnamed === 't'
+    if (kind === 'anywhere') anywhere = flag
+    else found[kind as 'f' | 'r' | 'w'].set(String(name), flag)
+  }
+  return { ...found, anywhere }
+}
+
+function oidsIn(list: Raw | undefined): string[] {
+  return /^\{(.+)\}$/.exec(String(list))?.[1]?.split(',') ?? []
+}

@@ -1,0 +1,108 @@
+import { type Deadline, isPassing, isPassingSocketError } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
+import { Interrupted } from '../exchange/ask.ts'
+import { Unsuited } from './target.ts'
+
+/** How long it may take to get a socket where the caller set no connectionTimeoutMillis, in milliseconds. */
+const longestTry = 10_000
+
+/** How one try to reach a server goes. */
+export interface Attempt {
+  /** How long it may take, in milliseconds; 0 where nobody has set a limit. */
+  readonly tryFor: number
+  /** Whether any word of refusal by the server ends the search: it need not be waited for. */
+  readonly takesNo: boolean
+  /** Whether the server has ever taken a connection. */
+  readonly proven: boolean
+  /**
+   * Whatever has to be asked and done before the connection may be used. A login that was accepted does
+   * not prove that the server is up, since a pooler accepts logins without it; an answer does.
+   */
+  settle(connection: Connection): Promise<void>
+}
+
+/**
+ * What came of it.
+ *
+ * - `connected`
+ * - `unsuited`: the server is up, and not of the kind that is wanted.
+ * - `missed`: it is starting, stopping, full or unreachable.
+ * - `refused`: it will not have us, and waiting would not change that.
+ * - `unsettled`: it is up, and what had to be done there has failed.
+ * - `given up`: nobody waits any more.
+ */
+export type Tried = 'connected' | 'unsuited' | 'missed' | 'refused' | 'unsettled' | 'given up'
+
+/** What came of a try, and the error that says so. */
+export interface Outcome {
+  readonly tried: Tried
+  readonly error?: unknown
+  /** Whether nobody took the socket: it was refused, or ended before a byte came. */
+  readonly nobody?: boolean
+}
+
+/** Tries once to open a connection, and to settle what has to be settled on it. */
+export async function attempt(
+  connection: Connection,
+  deadline: Deadline,
+  { tryFor, takesNo, proven, settle }: Attempt,
+): Promise<Outcome> {
+  const limit = new AbortController()
+  const giveUp = (): void => limit.abort(new Error('timeout expired'))
+  const timer = setTimeout(giveUp, tryFor || longestTry)
+  // Once there is a socket, a slow login may take as long as the deadline allows.
+  if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
+  let opened = false
+  try {
+    await connection.open(AbortSignal.any([deadline.signal, limit.signal]))
+    opened = true
+    resolved.add(connection.client.host)
+    await settle(connection)
+    return { tried: 'connected' }
+  } catch (error) {
+    connection.destroy()
+    if (deadline.signal.aborted) return { tried: 'given up', error }
+    if (error instanceof Unsuited) return { tried: 'unsuited', error }
+    if (opened) {
+      if (!(error instanceof Interrupted)) return { tried: 'unsettled', error }
+      return { tried: 'missed', error: connection.errorFrame ?? connection.socketError ?? error }
+    }
+    const refused = takesNo && error === connection.errorFrame
+    const passing = limit.signal.aborted || isPassingFailure(error, connection, proven)
+    if (refused || !passing) return { tried: 'refused', error }
+    return { tried: 'missed', error, nobody: wasNobody(error, connection) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Whether the socket was refused, or ended before a byte came: as by a balancer that has no server. */
+function wasNobody(error: unknown, { bytesRead, closed }: Connection): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (bytesRead > 0) return false
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET' || (code === undefined && closed)
+}
+
+/** Names that were resolved before in this process: not finding one of these passes by itself. */
+const resolved = new Set<string>()
+
+/** Whether a host that was not found may be found in a moment. */
+export function isPassingName(error: unknown, host: string): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return code === 'ENOTFOUND' ? resolved.has(host) : isPassingSocketError(String(code))
+}
+
+/** Whether a failure to connect may be gone in a moment. */
+function isPassingFailure(error: unknown, connection: Connection, proven: boolean): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  const { errorFrame } = connection
+  if (error === errorFrame) {
+    // A pooler, which names no file, says this of all that is wrong: a server that is down, where there
+    // was one before, or else a database that it does not know.
+    const pooler = code === '08P01' && errorFrame?.file === undefined
+    return pooler ? proven : isPassing(String(code))
+  }
+  if (typeof code === 'string') return isPassingName(error, connection.client.host)
+  // A backend that is terminated while it authenticates just closes the socket.
+  return connection.closed
+}

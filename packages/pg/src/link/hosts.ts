@@ -1,0 +1,99 @@
+import type { Budget, Gate, Target } from '@reprise/core'
+import { type Address, addressOf, aim, placeOf } from '../connection/address.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { HostList } from '../connection/host-list.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
+import type { PgClient } from '../connection/wire.ts'
+import type { HostsShare } from '../exchange/servers.ts'
+import type { Shared } from '../exchange/shared.ts'
+import { type Stop, stopsOf } from './stops.ts'
+import { requireTarget } from './target.ts'
+
+/** The servers of which a session wants one, one server in most cases, and what is known of them. */
+export class Hosts {
+  /** What it is to be at present. */
+  target: Target
+  readonly #shared: Shared
+  readonly #list: HostList
+  #addresses: readonly Address[]
+  #share: HostsShare
+
+  /**
+   * @param client is aimed at the first of them
+   * @throws TypeError where the configuration names them wrongly
+   */
+  constructor(shared: Shared, list: HostList, client: PgClient) {
+    this.#shared = shared
+    this.#list = list
+    this.#addresses = list.addresses(client)
+    this.target = list.target
+    this.#share = shared.hosts(this.#addresses, this.target, client)
+    aim(client, this.#addresses[0] as Address)
+  }
+
+  /** What may be spent on work that is done again, on whichever of them. */
+  get budget(): Budget {
+    return this.#share.budget
+  }
+
+  /** Shut while none of them is found that will do. */
+  get gate(): Gate {
+    return this.#share.gate
+  }
+
+  /** Whether one is wanted that takes writes. */
+  get writable(): boolean {
+    return this.target === 'primary' || this.target === 'read-write'
+  }
+
+  /** Takes the address that the holder of a client that is not connected yet may have assigned to it. */
+  heed({ host, port }: PgClient): void {
+    const [first] = this.#addresses
+    if (host !== first?.host || port !== first.port) this.#addresses = [{ host, port }]
+  }
+
+  /**
+   * One is about to be looked for.
+   * @param wrote then it is content with no standby, where that is left open
+   */
+  wanted(wrote: boolean, client: PgClient): void {
+    const { target } = this.#list
+    this.target = wrote && (target === 'any' || target === 'prefer-standby') ? 'primary' : target
+    this.#share = this.#shared.hosts(this.#addresses, this.target, client)
+  }
+
+  /**
+   * The servers to try now: those first that have to come first, then the one that was the primary when
+   * it was last seen, where writes are wanted and no other order is.
+   */
+  stops(first: readonly Address[], client: PgClient): Promise<readonly Stop[]> {
+    const { target, shuffled, config } = this.#list
+    const several = this.#addresses.length > 1
+    const streams = typeof config === 'object' && config.stream !== undefined
+    const last = this.writable && !shuffled ? this.#share.known.primary : undefined
+    return stopsOf({
+      addresses: this.#addresses,
+      target: this.target,
+      shuffled,
+      // Whoever makes his own sockets may have names that nobody else knows.
+      resolves: !streams && (several || target !== 'any'),
+      first: [...first.map(placeOf), last],
+      gate: (address) =>
+        several || this.target !== 'any' ? this.#shared.server(address, client).gate : undefined,
+    })
+  }
+
+  /**
+   * Checks that a new connection leads to a server that will do, and remembers where the primary is.
+   * @throws Unsuited
+   */
+  async require(connection: Connection, target: Target, ask: Inquiry): Promise<void> {
+    const { known } = this.#share
+    const place = placeOf(addressOf(connection.client))
+    await requireTarget(connection, target, ask).finally(() => {
+      const { standby } = connection.reported
+      if (standby === false) known.primary = place
+      else if (standby && known.primary === place) known.primary = undefined
+    })
+  }
+}

@@ -1,0 +1,48 @@
+import { type Address, nameOf } from '../connection/address.ts'
+import { Unsuited } from './target.ts'
+
+/** One server that was not reached, or that would not do, and why. */
+export interface Failure {
+  readonly address: Address
+  readonly error: unknown
+}
+
+/** None of several servers would do. Its message lists each with its cause, its code is the first's. */
+class Unreached extends AggregateError {
+  override readonly name = 'Unreached'
+  readonly code: string | undefined
+
+  constructor(failures: readonly Failure[]) {
+    const errors = failures.map(({ error }) => error)
+    super(errors, failures.map(said).join(', '))
+    // That a server is down says more than that another one is a standby.
+    this.code = codeOf(errors.find((error) => !(error instanceof Unsuited)) ?? errors[0])
+  }
+}
+
+/** The last that is known of each, by its place. */
+export type Failures = Map<string, Failure>
+
+/** What says why none of them was reached: of one server, its own error. */
+export function whyNot(failures: Failures): unknown {
+  const all = [...failures.values()]
+  return all.length === 1 ? all[0]?.error : new Unreached(all)
+}
+
+/** Which server was not reached, and why, for those who have waited for it. */
+export function unreached(reason: string, address: Address, cause: unknown): string | undefined {
+  if (reason !== 'deadline' && reason !== 'down') return undefined
+  return cause instanceof Unreached
+    ? `no connection to ${cause.message}`
+    : `no connection to ${said({ address, error: cause })}`
+}
+
+function said({ address, error }: Failure): string {
+  const why = error instanceof Unsuited ? error.message : codeOf(error)
+  return why === undefined ? nameOf(address) : `${nameOf(address)} (${why})`
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : undefined
+}

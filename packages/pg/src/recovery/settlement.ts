@@ -1,0 +1,62 @@
+import { type Loss, type Outcome, publish, type Reason, surfaced } from '@reprise/core'
+import type { Exchange } from '../exchange/exchange.ts'
+import { unreached } from '../link/unreached.ts'
+import type { Recoverable } from './preparation.ts'
+
+/** How the work ended after all: with its own answer, or with a failure to surface. */
+export interface Settlement {
+  readonly work: Exchange
+  readonly failure?: Error
+}
+
+/** The work is done; where its own answer is missing but known, it is made up. */
+export function complete(
+  session: Recoverable,
+  work: Exchange,
+  loss: Loss,
+  cause: unknown,
+): Settlement {
+  const { statement } = work
+  if (work.tag === undefined) {
+    // What AND CHAIN opened went with its connection.
+    if (statement.commits && !statement.chains) work.answer('COMMIT')
+    else if (statement.rollsBack) work.answer('ROLLBACK')
+    else return surface(session, work, { ...loss, outcome: 'committed' }, 'result-unknown', cause)
+  }
+  // What came after the answer was about the connection.
+  work.error = undefined
+  return { work }
+}
+
+/** The work is lost, and whoever asked is told what became of it. */
+export function surface(
+  session: Recoverable,
+  work: Exchange,
+  loss: Loss,
+  reason: Reason,
+  cause: unknown,
+): Settlement {
+  const held = reason === 'in-doubt' && session.settings.exactlyOnce
+  const failure = surfaced({
+    outcome: work.guarded ? 'in-doubt' : outcomeFor(session, loss),
+    condition: loss.condition,
+    reason: held ? 'not-held' : reason,
+    attempts: work.losses,
+    detail: unreached(reason, session.link.connection.client, cause),
+    cause,
+  })
+  publish('reprise:surface', {
+    ...session.link.from,
+    condition: failure.condition,
+    outcome: failure.outcome,
+    code: failure.code,
+    attempts: failure.attempts,
+    advice: failure.advice,
+  })
+  return { work, failure }
+}
+
+/** In a transaction the word is about all of it. */
+function outcomeFor(session: Recoverable, { outcome }: Loss): Outcome {
+  return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
+}

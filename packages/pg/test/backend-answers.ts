@@ -1,0 +1,186 @@
+import {
+  bindComplete,
+  type ClientFrame,
+  closeComplete,
+  commandComplete,
+  dataRow,
+  errorResponse,
+  noData,
+  parseComplete,
+  rowDescription,
+} from '../../../test/kit/index.ts'
+
+/** What the server says when the session asks it something. */
+export interface Answers {
+  xid: string | null
+  /** System identifier, timeline, crash marker, start of the postmaster. */
+  incarnation: readonly (string | null)[]
+  /** What pg_xact_status says, one after the other; the last is repeated. */
+  statuses: (string | null)[]
+  /** Whether what it executes writes, so that a READ ONLY transaction is refused it. */
+  writes: boolean
+  /** Whether the server was started since the statement began. */
+  restarted: boolean
+  /** Whether it is a standby, one answer after the other; the last is repeated. It reports nothing. */
+  standbys: boolean[]
+  /** What it knows nothing of: a statement in which that stands is refused when it is parsed (42883). */
+  unknown: RegExp | undefined
+  /** Whether the transaction died that was to leave a token, so that whoever asks after it takes its place. */
+  died: boolean
+  /** Whether a connection's process id is its backend's own, and no pooler's. */
+  direct: boolean
+  /**
+   * What pg_stat_activity says of a silent backend, one after the other; the last is repeated: its
+   * state, what it waits for, since when, and whether it is as old as its connection.
+   */
+  looks: (Look | undefined)[]
+  /** What happens before each of these is answered; they are counted from 1. */
+  looked(times: number): Promise<void>
+  /** Whether a pooler stands before it, which brings another backend for each question. */
+  pooled: boolean
+}
+
+/** A row about a backend. */
+type Look = readonly (string | null)[]
+
+/** What it says if nothing else is wanted. */
+export const usual: Answers = {
+  xid: '700',
+  incarnation: ['7000', '00000001', '1.5', '1000.5'],
+  statuses: ['aborted'],
+  writes: false,
+  restarted: true,
+  standbys: [false],
+  unknown: undefined,
+  died: false,
+  direct: false,
+  looks: [undefined],
+  looked: async () => undefined,
+  pooled: false,
+}
+
+/** The answer to a flight of frames, but for its ReadyForQuery, on the connection of that number. */
+export function replies(
+  flight: readonly ClientFrame[],
+  answers: Answers,
+  number: number,
+): Buffer[] {
+  const out: Buffer[] = []
+  let text = ''
+  let counter: string | undefined
+  for (const frame of flight) {
+    if (frame.type === 'P' || frame.type === 'Q') text = frame.text
+    if (frame.type === 'B') text = witnessCalled(frame) ?? text
+    if (frame.type === 'P') out.push(parseComplete)
+    if (frame.type === 'B') out.push(bindComplete)
+    if (frame.type === 'C') out.push(closeComplete)
+    if (frame.type === 'D') out.push(reads(text) ? rowDescription(['a']) : noData)
+    if (frame.type === 'B' && answers.died)
+      counter = /[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f-]{21}/.exec(frame.body.toString('latin1'))?.[0]
+    if (frame.type === 'E') {
+      const row = text.startsWith('SELECT token::text') ? counter : undefined
+      out.push(
+        ...(row === undefined
+          ? reply(text, answers, number)
+          : [dataRow([row]), commandComplete('SELECT 1')]),
+      )
+    }
+    if (text === 'BEGIN READ ONLY' && frame.type === 'E' && answers.writes) {
+      // Behind an error everything is skipped up to the Sync.
+      out.push(parseComplete, bindComplete, refusal)
+      return out
+    }
+    if (frame.type !== 'Q') continue
+    for (const one of text.split(';').map((each) => each.trim())) {
+      if (reads(one)) out.push(rowDescription(['a']))
+      out.push(...reply(one, answers, number))
+    }
+  }
+  return out
+}
+
+const refusal = errorResponse({
+  S: 'ERROR',
+  V: 'ERROR',
+  C: '25006',
+  M: 'cannot execute INSERT in a read-only transaction',
+  F: 'utility.c',
+  L: '1',
+  R: 'PreventCommandIfReadOnly',
+})
+
+/** What the witness of that name asks, if it is one that a Bind calls. */
+function witnessCalled({ body }: ClientFrame): string | undefined {
+  const [, name] = body.toString('latin1').split('\0')
+  if (name === 'reprise_witness_timed') return 'pg_current_xact_id timestamptz_send'
+  return name === 'reprise_witness' ? 'pg_current_xact_id' : undefined
+}
+
+/** The time that it says it is as timestamptz_send() has it, in hexadecimal. */
+const began = '0002ea5b3e3e6000'
+
+/** Whether a text has in it what the server knows nothing of. */
+export function isUnknown(text: string, { unknown }: Answers): boolean {
+  return unknown?.test(text) === true
+}
+
+/** An error of another engine's own: CockroachDB names a file of Go. */
+export function unheardOf(text: string): Buffer {
+  return errorResponse({
+    S: 'ERROR',
+    V: 'ERROR',
+    C: text.includes('current_setting') ? '42704' : '42883',
+    M: 'unknown function or setting',
+    F: 'resolver.go',
+    L: '1',
+    R: 'Resolve',
+  })
+}
+
+/** Whether the session asks it on its own account. */
+export const isQuestion = (text: string): boolean => text.includes('pg_catalog.')
+/** Whether it asks what a silent backend is at. */
+export const isLook = (text: string): boolean => text.includes('WHERE pid = $1::int')
+const asksIdentity = (text: string): boolean =>
+  text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
+const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
+const reads = (text: string): boolean => /^(SELECT|SHOW|WITH)/.test(text)
+
+function reply(text: string, answers: Answers, number: number): Buffer[] {
+  if (!reads(text) && !asksWitness(text)) {
+    const [verb = ''] = text.toUpperCase().split(/[\s(]/)
+    return [commandComplete(verb === 'INSERT' ? 'INSERT 0 1' : verb)]
+  }
+  const rows = rowsOf(text, answers, number)
+  return [...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
+}
+
+function rowsOf(text: string, answers: Answers, number: number): Look[] {
+  const { statuses, incarnation, xid, restarted, standbys, direct, looks, pooled } = answers
+  if (text.endsWith('pg_is_in_recovery()') || text === 'SHOW transaction_read_only') {
+    const standby = standbys.length > 1 ? standbys.shift() : standbys[0]
+    const [yes, no] = text.startsWith('SHOW') ? ['on', 'off'] : ['t', 'f']
+    return [[standby ? yes : no]]
+  }
+  if (text.includes('pg_xact_status')) {
+    const status = statuses.length > 1 ? statuses.shift() : statuses[0]
+    return [[status ?? null, ...incarnation]]
+  }
+  // The process that it says it is, and the time that it says it is.
+  const who = [direct ? `${10_000 + number}` : '4711', '"2026-01-01T00:00:00+00:00"']
+  if (asksWitness(text)) {
+    const time = text.includes('timestamptz_send') ? [began] : []
+    return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]
+  }
+  if (text.includes('pg_terminate_backend(pid')) return []
+  if (isLook(text)) {
+    const look = looks.length > 1 ? looks.shift() : looks[0]
+    return look === undefined ? [] : [look]
+  }
+  if (text.startsWith('WITH mine')) return [['state', null, null, '1']]
+  if (asksIdentity(text)) return [[...who, ...(number === 1 ? usual.incarnation : incarnation)]]
+  if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
+  if (text === 'SELECT pg_catalog.pg_backend_pid()')
+    return [[`${10_000 + number + (pooled ? 500 : 0)}`]]
+  return [['1']]
+}

@@ -1,0 +1,98 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Frame, Server } from '../../../test/kit/index.ts'
+import { failure, proxied, withThrowaway } from './support.ts'
+
+let server: Server
+
+beforeAll(async () => {
+  server = await Server.start()
+})
+afterAll(() => server?.dispose())
+
+/** It writes once, as something that writes by chance may: whoever executes it again sees no write. */
+const once = `CREATE TABLE flag AS SELECT true AS up; CREATE TABLE ledger (n int); CREATE TABLE item AS SELECT 1 AS id;
+  CREATE FUNCTION note(n int) RETURNS int LANGUAGE plpgsql AS $$BEGIN
+    IF (SELECT up FROM flag) THEN INSERT INTO ledger VALUES (n); END IF;
+    RETURN n; END$$;`
+
+const places: readonly (readonly [string, string, string, 'committed' | 'in-doubt'])[] = [
+  ['a view', 'CREATE VIEW v AS SELECT note(id) AS n FROM item;', 'SELECT n FROM v', 'in-doubt'],
+  [
+    'an operator',
+    `CREATE FUNCTION op(int, int) RETURNS int LANGUAGE sql AS $$SELECT note($1)$$;
+     CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = op);`,
+    'SELECT id ### 1 AS n FROM item',
+    'in-doubt',
+  ],
+  [
+    'a domain',
+    'CREATE DOMAIN noted AS int CHECK (note(value) = value);',
+    'SELECT id::noted AS n FROM item',
+    'in-doubt',
+  ],
+  ['nothing', 'CREATE VIEW v AS SELECT id AS n FROM item;', 'SELECT n FROM v', 'committed'],
+  [
+    'a function that only reads',
+    `CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT id FROM item); END$$;
+     CREATE VIEW v AS SELECT one() AS n;`,
+    'SELECT n FROM v',
+    'committed',
+  ],
+  [
+    'a table that others write to, and its trigger',
+    `CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM note(1); RETURN new; END$$;
+     CREATE TRIGGER noted AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION noted();`,
+    'SELECT id AS n FROM item',
+    'committed',
+  ],
+]
+
+describe('a COMMIT whose reply was lost, of a transaction that only read by its texts', () => {
+  it.each(places)('by %s', async (_what, sql, text, told) => {
+    await using link = await proxied(server)
+    const admin = new pg.Client({ connectionString: link.direct })
+    await admin.connect()
+    await admin.query(once + sql)
+    await withThrowaway(link.url, async (client) => {
+      let cut = false
+      link.proxy.onFrame((frame: Frame) => {
+        if (cut || frame.from !== 'client' || !frame.text?.includes('COMMIT')) return 'pass'
+        cut = true
+        return 'cut'
+      })
+      await client.query('BEGIN')
+      expect((await client.query(text)).rows).toEqual([{ n: 1 }])
+      // It is not so any more when somebody executes it again.
+      await admin.query('UPDATE flag SET up = false')
+      const commit = client.query('COMMIT')
+      if (told === 'committed') expect((await commit).command).toBe('COMMIT')
+      else expect(await failure(commit)).toMatchObject({ outcome: 'in-doubt' })
+      expect(cut).toBe(true)
+    })
+    const { rows } = await admin.query('SELECT count(*)::int AS n FROM ledger')
+    expect(rows).toEqual([{ n: 0 }])
+    await admin.end()
+  })
+
+  it('is committed although somebody else has changed what it read', async () => {
+    await using link = await proxied(server)
+    const admin = new pg.Client({ connectionString: link.direct })
+    await admin.connect()
+    await admin.query(once)
+    await withThrowaway(link.url, async (client) => {
+      let cut = false
+      link.proxy.onFrame((frame: Frame) => {
+        if (cut || frame.from !== 'client' || !frame.text?.includes('COMMIT')) return 'pass'
+        cut = true
+        return 'cut'
+      })
+      await client.query('BEGIN')
+      await client.query('SELECT id FROM item')
+      await admin.query('UPDATE item SET id = 2')
+      expect((await client.query('COMMIT')).command).toBe('COMMIT')
+      expect(cut).toBe(true)
+    })
+    await admin.end()
+  })
+})
