@@ -10,23 +10,42 @@ describe('demo', () => {
       subjects: subjectNames,
       seconds: 35,
       report: 'report/demo.html',
+      picture: undefined,
       json: false,
     })
   })
 
   test('takes what is said', () => {
-    const argv = ['--only', 'kysely,pg', '--seconds', '3', '--report', 'a.html', '--json']
+    const argv = [
+      '--only',
+      'kysely,pg',
+      '--seconds',
+      '3',
+      '--report',
+      'a.html',
+      '--picture',
+      'a.svg',
+      '--json',
+    ]
     expect(demo.optionsOf(argv)).toEqual({
       subjects: ['pg', 'kysely'],
       seconds: 3,
       report: 'a.html',
+      picture: 'a.svg',
       json: true,
     })
   })
 
   test('wants nothing but the help page when asked for it', () => {
     expect(demo.optionsOf(['--help'])).toBeUndefined()
-    for (const flag of ['--seconds N', '--only A,B', '--report FILE', '--json', '--help']) {
+    for (const flag of [
+      '--seconds N',
+      '--only A,B',
+      '--report FILE',
+      '--picture FILE',
+      '--json',
+      '--help',
+    ]) {
       expect(demo.help).toContain(flag)
     }
   })

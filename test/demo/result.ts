@@ -5,6 +5,8 @@ import type { SubjectName } from '../subjects/index.ts'
 export interface Result {
   readonly subject: SubjectName
   readonly reprise: boolean
+  /** Whether a naive retry was around it; said of no other lane. */
+  readonly retry?: true
   /** Transfers that the application was told are made. */
   readonly acknowledged: number
   /** Errors that the application got. */
@@ -28,6 +30,7 @@ export function resultOf({ lane, audit, hung }: Finding, end: number): Result {
   return {
     subject: order.subject,
     reprise: order.reprise !== false,
+    ...(order.naiveRetry ? { retry: true } : {}),
     acknowledged: history.acknowledged.length,
     errors: history.failed.length,
     lost: audit.lost,

@@ -8,13 +8,13 @@ import { Volley } from './volley.ts'
 
 /**
  * All lanes run at the same time, under the same faults, with a load that leaves the machine idle for a part of the
- * time: each caller starts four transfers a second and no more. So a lane that fails early leaves nothing to the others
+ * time: each caller starts three transfers a second and no more. So a lane that fails early leaves nothing to the others
  * that would make them look better, and the numbers compare what clients make of faults, not how fast they are.
  */
 const workload: Workload = {
   workers: 4,
   accounts: 2500,
-  periodMs: 250,
+  periodMs: 333,
   thinkMs: 200,
   insertPercent: 0,
 }
@@ -41,11 +41,12 @@ export async function run(
 ): Promise<Demo> {
   const entries = subjects.flatMap((subject): Entry[] => [
     { subject, reprise: false },
-    { subject, reprise: {} },
+    { subject, reprise: false, naiveRetry: true },
+    { subject, reprise: {}, door: true },
   ])
   watcher.phase('starting PostgreSQL and the lanes')
   const seed = Date.now() % 2 ** 31
-  const experiment = await Experiment.prepare({ entries, workload, seed }, signal)
+  const experiment = await Experiment.prepare({ entries, workload, seed, proxied: true }, signal)
   try {
     const volley = new Volley(experiment)
     watcher.phase('calm before the fire')

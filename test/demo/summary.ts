@@ -1,4 +1,5 @@
 import type { Finding } from '../lanes/experiment.ts'
+import { laneKind } from '../lanes/kind.ts'
 import { table } from '../lanes/table.ts'
 import { titles } from '../subjects/index.ts'
 import { resultOf } from './result.ts'
@@ -28,7 +29,7 @@ function row(finding: Finding, end: number): string[] {
   const result = resultOf(finding, end)
   return [
     titles[result.subject],
-    result.reprise ? 'with' : 'without',
+    laneKind(finding.lane.order),
     String(result.acknowledged),
     errorsOf(finding),
     String(result.lost),

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Action } from '../kit/index.ts'
 import type { Contestant, Experiment } from '../lanes/experiment.ts'
 import type { Span } from '../lanes/history.ts'
 
-const everyMs = 100
+const killEveryMs = 100
+const cutEveryMs = 500
 
 /**
- * The faults of the demo, dealt so that no lane is better off than another. Ten times a second, each of the two groups
- * (without and with Reprise) loses a backend; the lanes of a group take turns, and a lane and its counterpart in the
- * other group are hit at the same moment.
+ * The faults of the demo, dealt so that no lane is better off than another. Ten times a second a client is hit, each in
+ * its turn: every one of its lanes (without Reprise, with a naive retry, with Reprise) loses a backend at the same
+ * moment. Twice a second, likewise, the next COMMIT of each lane is done, but its answer is lost on the way.
  */
 export class Volley {
   /** When there was no server. */
@@ -23,11 +25,16 @@ export class Volley {
     )
   }
 
-  /** Kills for so long, and restarts the server once, half-way. */
+  /** Kills and cuts for so long, and restarts the server once, half-way. */
   async fire(seconds: number, signal: AbortSignal): Promise<void> {
-    const over = AbortSignal.timeout(seconds * 1000)
+    const over = AbortSignal.any([AbortSignal.timeout(seconds * 1000), signal])
     const restart = sleep(seconds * 500, undefined, { signal }).then(() => this.#restart())
-    await Promise.all([restart, this.#kill(AbortSignal.any([over, signal]))])
+    await Promise.all([
+      restart,
+      // Nobody is there to be killed while the server is down.
+      this.#rounds(killEveryMs, over, (contestant) => this.#kill(contestant).catch(() => {})),
+      this.#rounds(cutEveryMs, over, (contestant) => this.#cut(contestant, over)),
+    ])
   }
 
   async #restart(): Promise<void> {
@@ -36,7 +43,11 @@ export class Volley {
     this.outages.push({ from, to: this.#experiment.now })
   }
 
-  async #kill(over: AbortSignal): Promise<void> {
+  async #rounds(
+    everyMs: number,
+    over: AbortSignal,
+    hit: (contestant: Contestant) => Promise<void> | void,
+  ): Promise<void> {
     let next = performance.now()
     for (let turn = 0; ; turn++) {
       next = Math.max(next + everyMs, performance.now())
@@ -44,19 +55,26 @@ export class Volley {
         () => {},
       )
       if (over.aborted) return
-      for (const contestant of this.#turns[turn % this.#turns.length] ?? []) {
-        // Nobody is there to be killed while the server is down.
-        await this.#hit(contestant).catch(() => {})
-      }
+      for (const contestant of this.#turns[turn % this.#turns.length] ?? []) await hit(contestant)
     }
   }
 
-  async #hit({ lane, database }: Contestant): Promise<void> {
+  async #kill({ lane, database }: Contestant): Promise<void> {
     const [victim] = await this.#experiment.server.sql(
       `select pg_terminate_backend(pid) as hit
          from (select pid from pg_stat_activity where datname = $1 order by random() limit 1) any_one`,
       [database],
     )
     if (victim?.hit === true) lane.history.faults.push(this.#experiment.now)
+  }
+
+  #cut({ lane, proxy }: Contestant, over: AbortSignal): void {
+    const stop: (() => void) | undefined = proxy?.onFrame(({ from, text }): Action => {
+      if (over.aborted) stop?.()
+      if (over.aborted || from !== 'client' || !/^commit\b/i.test(text)) return 'pass'
+      stop?.()
+      lane.history.faults.push(this.#experiment.now)
+      return 'swallow'
+    })
   }
 }

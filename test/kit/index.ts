@@ -1,6 +1,7 @@
 export { adminName } from './admin.ts'
 export { type Version, versions } from './binaries.ts'
 export { Bouncer, hasBouncer } from './bouncer.ts'
+export { Browser, type BrowserPage, findBrowser, type Look } from './browser.ts'
 export { FakeServer, type Script } from './fake-server.ts'
 export type { Action, Frame, Listener, Side } from './frame.ts'
 export * from './frames.ts'

@@ -9,6 +9,7 @@ export interface Entry {
   readonly subject: SubjectName
   readonly reprise: RepriseOptions | false
   readonly naiveRetry?: boolean
+  readonly door?: boolean
 }
 
 /** How to set up an experiment. */

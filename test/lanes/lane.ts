@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { History } from './history.ts'
+import { kindTitles, laneKind } from './kind.ts'
 import type { Failure, FromLane, LaneOrder, ToLane } from './messages.ts'
 
 /** Who keeps account of what a lane was told: a ledger. */
@@ -87,7 +88,7 @@ export class Lane {
   }
 
   get #name(): string {
-    return `${this.order.subject} ${this.order.reprise === false ? 'without' : 'with'} Reprise`
+    return `${this.order.subject} ${kindTitles[laneKind(this.order)]}`
   }
 
   #spawn(): void {

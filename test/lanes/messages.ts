@@ -23,6 +23,8 @@ export interface LaneOrder {
   readonly reprise: RepriseOptions | false
   /** Try again whatever looks like a lost connection, as applications do on their own. */
   readonly naiveRetry?: boolean
+  /** Reprise by the client's own door, and transactions that may be run again, instead of the line at the pool. */
+  readonly door?: boolean
   readonly workload: Workload
   readonly seed: number
 }

@@ -2,12 +2,15 @@ import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
 import { titles } from '../subjects/index.ts'
 import type { Contestant } from './experiment.ts'
+import { kindTitles, type LaneKind, laneKind, laneKinds } from './kind.ts'
 import type { Lane } from './lane.ts'
 
 const redrawMs = 200
 const lineMs = 5000
 const sliceMs = 500
 const slices = 20
+const labels = `${'client'.padEnd(13)} ${'Reprise'.padEnd(7)}  ${'the last ten seconds'.padEnd(slices)}       ok  errors  crashes`
+const colours = { without: 'yellow', retry: 'magenta', with: 'green' } as const
 const bars = [...' ▁▂▃▄▅▆▇█']
 
 /** What can be watched: an experiment, as far as that takes. */
@@ -26,7 +29,10 @@ export interface Watcher {
   unwatch(): void
 }
 
-/** Shows what goes on: on a terminal one line per lane, drawn again and again; elsewhere a line now and then. */
+/**
+ * Shows what goes on, in 80 columns: on a terminal one line per lane, drawn again and again; elsewhere a line now and
+ * then.
+ */
 export class Progress implements Watcher {
   readonly #stream: NodeJS.WriteStream
   #experiment: Watched | undefined
@@ -64,7 +70,9 @@ export class Progress implements Watcher {
   }
 
   #draw(): void {
-    const lines = [this.#head(), ...this.#lanes().map((lane) => this.#line(lane))]
+    const lanes = this.#lanes()
+    const labelled = lanes.length > 0 ? [this.#paint('dim', labels)] : []
+    const lines = [this.#head(), ...labelled, ...lanes.map((lane) => this.#line(lane))]
     moveCursor(this.#stream, 0, -this.#drawn)
     clearScreenDown(this.#stream)
     this.#stream.write(`${lines.join('\n')}\n`)
@@ -81,15 +89,16 @@ export class Progress implements Watcher {
   }
 
   #line(lane: Lane): string {
-    const { subject, reprise } = lane.order
     const { acknowledged, failed, crashes } = lane.history
-    const name = `${titles[subject].padEnd(13)} ${reprise === false ? 'without' : 'with   '}`
+    const kind = laneKind(lane.order)
+    const name = `${titles[lane.order.subject].padEnd(13)} ${kind.padEnd(7)}`
     const bad = failed.length + crashes.length > 0
+    const troubles = `${String(failed.length).padStart(6)}  ${String(crashes.length).padStart(7)}`
     return [
-      reprise === false ? this.#paint('dim', name) : name,
-      this.#paint(reprise === false ? 'yellow' : 'green', this.#spark(lane)),
-      `${acknowledged.length} ok`.padStart(8),
-      this.#paint(bad ? 'red' : 'dim', `${failed.length} err ${crashes.length} crash`),
+      kind === 'with' ? name : this.#paint('dim', name),
+      this.#paint(colours[kind], this.#spark(lane)),
+      String(acknowledged.length).padStart(7),
+      this.#paint(bad ? 'red' : 'dim', troubles),
     ].join('  ')
   }
 
@@ -106,15 +115,20 @@ export class Progress implements Watcher {
   }
 
   #log({ now }: Watched): void {
-    const counts = this.#lanes().map(({ order, history }) => {
-      const { acknowledged, failed, crashes } = history
-      const name = `${order.subject}${order.reprise === false ? '' : '+reprise'}`
-      return `${name} ${acknowledged.length}/${failed.length}/${crashes.length}`
-    })
-    this.#stream.write(`${(now / 1000).toFixed(0)} s  ok/err/crash  ${counts.join('  ')}\n`)
+    const kinds = Map.groupBy(this.#lanes(), ({ order }) => laneKind(order))
+    const rows = laneKinds.flatMap((kind) => this.#sum(kind, kinds.get(kind) ?? []))
+    this.#stream.write(`${(now / 1000).toFixed(0)} s\n${rows.join('')}`)
   }
 
-  #paint(style: 'bold' | 'dim' | 'red' | 'green' | 'yellow', text: string): string {
+  #sum(kind: LaneKind, lanes: readonly Lane[]): string[] {
+    if (lanes.length === 0) return []
+    const sum = (what: 'acknowledged' | 'failed' | 'crashes'): number =>
+      lanes.reduce((total, { history }) => total + history[what].length, 0)
+    const counts = `${sum('acknowledged')} acknowledged, ${sum('failed')} errors, ${sum('crashes')} crashes`
+    return [`  ${kindTitles[kind].padEnd(18)}  ${counts}\n`]
+  }
+
+  #paint(style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'magenta', text: string): string {
     return styleText(style, text, { stream: this.#stream })
   }
 }

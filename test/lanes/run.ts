@@ -35,13 +35,16 @@ async function open({
   url,
   reprise,
   naiveRetry,
+  door = false,
   workload,
 }: LaneOrder): Promise<Opened> {
   const { prepare, open } = await subject(name)
   await prepare?.()
   for (;;) {
     try {
-      const client = await open({ url, reprise, max: Math.max(usualPool, workload.workers) })
+      const max = Math.max(usualPool, workload.workers)
+      const through = door ? 'door' : 'line'
+      const client = await open({ url, reprise, max, through, rerunnable: door })
       return naiveRetry ? withNaiveRetry(client) : client
     } catch (error) {
       report({ is: 'refused', failure: failureOf(error) })

@@ -1,7 +1,7 @@
 import { reprise as throughDoor } from '@reprise/kysely'
 import { type ColumnType, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import { Pool } from 'pg'
-import { door } from './door.ts'
+import { declared, door } from './door.ts'
 import type { Account, Operations, Row, Subject, Transfer } from './subject.ts'
 import { withTransfer } from './transfer.ts'
 
@@ -14,7 +14,7 @@ interface Database {
 /** Kysely on its PostgresDialect. */
 export const kysely: Subject = {
   name: 'kysely',
-  async open({ url, reprise, max = 10, through = 'line' }) {
+  async open({ url, reprise, max = 10, through = 'line', rerunnable }) {
     const config = { connectionString: url, max }
     const db =
       reprise === false || through === 'line'
@@ -24,7 +24,8 @@ export const kysely: Subject = {
         : new Kysely<Database>(throughDoor({ pool: new Pool(config) }, reprise))
     return withTransfer({
       ...operations(db),
-      transaction: (work) => db.transaction().execute((trx) => work(operations(trx))),
+      transaction: (work) =>
+        db.transaction().execute(declared(rerunnable, (trx) => work(operations(trx)))),
       close: () => db.destroy(),
     })
   },

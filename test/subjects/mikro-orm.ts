@@ -1,6 +1,6 @@
 import { defineEntity, type EntityManager, MikroORM, p, raw } from '@mikro-orm/postgresql'
 import { reprise as throughDoor } from '@reprise/mikro-orm'
-import { door } from './door.ts'
+import { declared, door } from './door.ts'
 import type { Operations, Row, Subject } from './subject.ts'
 import { withTransfer } from './transfer.ts'
 
@@ -28,7 +28,7 @@ const Transfer = defineEntity({
 /** MikroORM: a fork for each piece of work, `transactional`, and `driverOptions` for what goes to the pool. */
 export const mikroOrm: Subject = {
   name: 'mikro-orm',
-  async open({ url, reprise, max = 10, through = 'line' }) {
+  async open({ url, reprise, max = 10, through = 'line', rerunnable }) {
     const options = { clientUrl: url, entities: [Account, Transfer], pool: { max } }
     const orm = await MikroORM.init(
       reprise === false || through === 'line'
@@ -37,7 +37,10 @@ export const mikroOrm: Subject = {
     )
     return withTransfer({
       ...operations(() => orm.em.fork()),
-      transaction: (work) => orm.em.fork().transactional((em) => work(operations(() => em))),
+      transaction: (work) =>
+        orm.em
+          .fork()
+          .transactional(declared(rerunnable, (em: EntityManager) => work(operations(() => em)))),
       close: () => orm.close(),
     })
   },

@@ -1,3 +1,4 @@
+import { rerun } from '@reprise/pg'
 import { Pool, type PoolClient } from 'pg'
 import { door } from './door.ts'
 import type { Account, Operations, Row, Subject } from './subject.ts'
@@ -9,29 +10,32 @@ type AccountRow = Omit<Account, 'balance'> & { readonly balance: string }
 /** node-postgres itself: a pool, the listener its documentation asks for, and its documented transaction. */
 export const pg: Subject = {
   name: 'pg',
-  async open({ url, reprise, max = 10 }) {
+  async open({ url, reprise, max = 10, rerunnable }) {
     const pool = new Pool({ connectionString: url, max, ...door(reprise) })
     // as its documentation asks: an idle client whose backend goes away emits its error here
     pool.on('error', () => {})
     return withTransfer({
       ...operations(pool),
-      async transaction(work) {
-        const client = await pool.connect()
-        try {
-          await client.query('BEGIN')
-          const result = await work(operations(client))
-          await client.query('COMMIT')
-          return result
-        } catch (error) {
-          await client.query('ROLLBACK')
-          throw error
-        } finally {
-          client.release()
-        }
-      },
+      transaction: (work) =>
+        rerunnable ? rerun((run) => transact(pool, run), work) : transact(pool, work),
       close: () => pool.end(),
     })
   },
+}
+
+async function transact<T>(pool: Pool, work: (inside: Operations) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN')
+    const result = await work(operations(client))
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK')
+    throw error
+  } finally {
+    client.release()
+  }
 }
 
 function operations(db: Pool | PoolClient): Operations {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { repriseAdapter, reprise as throughDoor } from '@reprise/prisma'
-import { door } from './door.ts'
+import { declared, door } from './door.ts'
 import { generate } from './prisma/generate.ts'
 import type { Account, Operations, Row, Subject, Transfer } from './subject.ts'
 import { withTransfer } from './transfer.ts'
@@ -22,7 +22,7 @@ interface Client {
 }
 
 interface PrismaClient extends Client {
-  $transaction<T>(work: (tx: Client) => Promise<T>): Promise<T>
+  $transaction<T>(work: (tx: Client) => Promise<T>, limits?: typeof patient): Promise<T>
   $disconnect(): Promise<void>
 }
 
@@ -30,13 +30,16 @@ interface Generated {
   PrismaClient: new (options: { adapter: unknown }) => PrismaClient
 }
 
+/** As the README asks of those who would wait for a restart. */
+const patient = { maxWait: 30_000, timeout: 30_000 }
+
 /** Prisma on `@prisma/adapter-pg`, with interactive transactions. */
 export const prisma: Subject = {
   name: 'prisma',
   async prepare() {
     await generate()
   },
-  async open({ url, reprise, max = 10, through = 'line' }) {
+  async open({ url, reprise, max = 10, through = 'line', rerunnable }) {
     const { PrismaClient } = (await import(pathToFileURL(await generate()).href)) as Generated
     const config = { connectionString: url, max }
     const client =
@@ -45,7 +48,11 @@ export const prisma: Subject = {
         : throughDoor(reprise)(new PrismaClient({ adapter: repriseAdapter(config, reprise) }))
     return withTransfer({
       ...operations(client),
-      transaction: (work) => client.$transaction((tx) => work(operations(tx))),
+      transaction: (work) =>
+        client.$transaction(
+          declared(rerunnable, (tx) => work(operations(tx))),
+          rerunnable ? patient : undefined,
+        ),
       close: () => client.$disconnect(),
     })
   },

@@ -53,6 +53,8 @@ export interface OpenRequest {
   readonly max?: number
   /** Whether Reprise is put in by the one line at the pool (the default), or by the ORM's own door. */
   readonly through?: 'line' | 'door'
+  /** Whether the work of a transaction is declared as one that may be run again. */
+  readonly rerunnable?: boolean
 }
 
 /** One client, set up as its documentation says and nothing more; with Reprise, by the one line at its pool, or through its door. */

@@ -1,6 +1,6 @@
 import { reprise as throughDoor } from '@reprise/typeorm'
 import { DataSource, type DataSourceOptions, type EntityManager, EntitySchema } from 'typeorm'
-import { door } from './door.ts'
+import { declared, door } from './door.ts'
 import type { Account, Operations, Subject, Transfer } from './subject.ts'
 import { withTransfer } from './transfer.ts'
 
@@ -26,7 +26,7 @@ const TransferEntity = new EntitySchema<Transfer>({
 /** TypeORM: a DataSource, its EntityManager, and `extra` for what goes to the pool. */
 export const typeorm: Subject = {
   name: 'typeorm',
-  async open({ url, reprise, max = 10, through = 'line' }) {
+  async open({ url, reprise, max = 10, through = 'line', rerunnable }) {
     const options: DataSourceOptions = {
       type: 'postgres',
       url,
@@ -41,7 +41,8 @@ export const typeorm: Subject = {
     await source.initialize()
     return withTransfer({
       ...operations(source.manager),
-      transaction: (work) => source.transaction((manager) => work(operations(manager))),
+      transaction: (work) =>
+        source.transaction(declared(rerunnable, (manager) => work(operations(manager)))),
       close: () => source.destroy(),
     })
   },

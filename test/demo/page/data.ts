@@ -1,4 +1,5 @@
 import { kindOf, type Span } from '../../lanes/history.ts'
+import { type LaneKind, laneKind } from '../../lanes/kind.ts'
 import { titles } from '../../subjects/index.ts'
 import { type Result, resultOf } from '../result.ts'
 import type { Demo } from '../run.ts'
@@ -15,10 +16,11 @@ export interface Mark {
 /** What the report shows of one lane. */
 export interface LaneData {
   readonly title: string
+  readonly kind: LaneKind
   readonly result: Result
   /** Acknowledged transfers, slice by slice. */
   readonly slices: readonly number[]
-  /** When a backend of this lane was killed. */
+  /** When a connection of this lane was killed or cut. */
   readonly kills: readonly number[]
   readonly errors: readonly Mark[]
   readonly crashes: readonly Mark[]
@@ -35,7 +37,7 @@ export interface ReportData {
   /** How long the lanes ran, in milliseconds. */
   readonly end: number
   readonly outages: readonly Span[]
-  /** Each client twice: without, then with Reprise. */
+  /** Each client three times: as it comes, with a naive retry, with Reprise. */
   readonly lanes: readonly LaneData[]
 }
 
@@ -45,6 +47,7 @@ export function reportData({ findings, outages, end }: Demo): ReportData {
     const { order, history } = finding.lane
     return {
       title: titles[order.subject],
+      kind: laneKind(order),
       result: resultOf(finding, end),
       slices: history.slices(end, sliceMs),
       kills: history.faults,

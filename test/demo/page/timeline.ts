@@ -1,8 +1,10 @@
+import { kindTitles } from '../../lanes/kind.ts'
 import { type LaneData, type Mark, type ReportData, sliceMs } from './data.ts'
-import { type Html, html } from './html.ts'
+import { Html, html } from './html.ts'
 
-const width = 840
-const height = 62
+/** The size of a lane, in units of its picture. */
+export const width = 840
+export const height = 62
 /** Errors and crashes are above, bars stand on the ground, kills are below it. */
 const sky = 7
 const roof = 14
@@ -20,11 +22,11 @@ export class Timeline {
     this.#most = usual(data.lanes.flatMap(({ slices }) => slices))
   }
 
-  /** One lane. */
-  lane(lane: LaneData, id: string): Html {
-    const kind = lane.result.reprise ? 'with' : 'without'
-    return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t ${id}-d" class="lane ${kind}">
-<title id="${id}-t">${lane.title} ${kind} Reprise</title>
+  /** One lane; `place` is more attributes, where it stands inside another picture. */
+  lane(lane: LaneData, id: string, place: Html = html``): Html {
+    const { kind } = lane
+    return html`<svg ${place} viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t ${id}-d" class="lane ${kind}">
+<title id="${id}-t">${lane.title} ${kindTitles[kind]}</title>
 <desc id="${id}-d">${spoken(lane)}</desc>
 ${this.#grid()}
 ${this.#data.outages.map(({ from, to }) => html`<rect class="outage" x="${this.#x(from)}" y="0" width="${this.#wide(from, to)}" height="${ground}"/>`)}
@@ -38,11 +40,12 @@ ${lane.errors.map((mark) => this.#error(mark))}
   }
 
   /** The seconds, below all lanes. */
-  axis(): Html {
-    return html`<svg viewBox="0 0 ${width} 18" class="axis" aria-hidden="true">
-${this.#seconds().map((second) => {
+  axis(place: Html = html``): Html {
+    return html`<svg ${place} viewBox="0 0 ${width} 18" class="axis" aria-hidden="true">
+${this.#seconds().map((second, at) => {
   const anchor = second === 0 ? 'start' : 'middle'
-  return html`<text x="${this.#x(second * 1000)}" y="13" text-anchor="${anchor}">${second} s</text>`
+  const odd = at % 2 === 1 ? ' class="odd"' : ''
+  return html`<text${new Html(odd)} x="${this.#x(second * 1000)}" y="13" text-anchor="${anchor}">${second} s</text>`
 })}
 </svg>`
   }
@@ -108,7 +111,7 @@ export function seconds(ms: number): string {
 
 function spoken({ result, kills }: LaneData): string {
   const { acknowledged, errors, lost, duplicated, crashes, hung, longestStallMs } = result
-  return `${kills.length} connections killed; ${acknowledged} transfers acknowledged, ${errors} errors, ${crashes} crashes, ${hung} calls hung, ${lost} lost, ${duplicated} duplicated; at most ${seconds(longestStallMs)} without an answer.`
+  return `${kills.length} connections killed or cut; ${acknowledged} transfers acknowledged, ${errors} errors, ${crashes} crashes, ${hung} calls hung, ${lost} lost, ${duplicated} duplicated; at most ${seconds(longestStallMs)} without an answer.`
 }
 
 function round(number: number): number {
