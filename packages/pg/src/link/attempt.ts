@@ -37,6 +37,8 @@ export type Tried = 'connected' | 'unsuited' | 'missed' | 'refused' | 'unsettled
 export interface Outcome {
   readonly tried: Tried
   readonly error?: unknown
+  /** Whether it was missed because the limit of the try came before any answer. */
+  readonly unheard?: boolean
 }
 
 /** Tries once to open a connection, and to settle what has to be settled on it. */
@@ -66,7 +68,8 @@ export async function attempt(
     }
     const refused = takesNo && error === connection.errorFrame
     const passing = limit.signal.aborted || isPassingFailure(error, connection, proven)
-    return { tried: refused || !passing ? 'refused' : 'missed', error }
+    if (refused || !passing) return { tried: 'refused', error }
+    return { tried: 'missed', error, unheard: limit.signal.aborted }
   } finally {
     clearTimeout(timer)
   }
