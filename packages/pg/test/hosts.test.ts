@@ -334,7 +334,11 @@ describe('when the standby is promoted', () => {
       (await standby.sql('SELECT pg_last_wal_replay_lsn() >= $1 AS yes', [written?.lsn]))[0]?.yes
     await until(caughtUp, { what: 'the standby to have all of it' })
     using reconnected = listen('reprise:reconnect')
+    // What is sent to a server that is dying is in doubt: the client is to hear of it first.
+    const { stream } = (writer as unknown as { connection: { stream: { destroyed: boolean } } })
+      .connection
     await primary.stop('immediate')
+    await until(() => stream.destroyed, { what: 'the client to notice' })
     const waits = writer.query('INSERT INTO t VALUES (15)')
     const comes = other.query('INSERT INTO t VALUES (16)')
     await standby.promote()
