@@ -163,10 +163,10 @@ describe('where none will do', () => {
     afterAll(() => listening.close())
 
     it('keeps the others waiting for a while only', async () => {
-      expect(await landing(among([silent, at(primary)]))).toBe(primary)
-      // It is known now: nobody waits for it.
-      const options = { deadline: 1000, backoff: { base: 1, cap: 20 } }
-      expect(await landing(among([silent, at(primary)], options))).toBe(primary)
+      const hosts = [silent, at(primary)]
+      expect(await landing(among(hosts, { backoff: endless }))).toBe(primary)
+      // It is known now: those who come next have all their time for the other.
+      expect(await landing(among(hosts, { backoff: endless, deadline: 2500 }))).toBe(primary)
     })
     it('is not taken to be down by those who had no time for it', async () => {
       const slow = await forwarded(primary, 0, '127.0.0.1', 300)
