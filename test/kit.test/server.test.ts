@@ -31,6 +31,25 @@ describe('every version', () => {
   )
 })
 
+test.each(['14', '18'] as const)(
+  'a standby of %s follows its server, until it is promoted',
+  async (version) => {
+    await using primary = await Server.start({ version })
+    await primary.sql('create table t (a int)')
+    await using standby = await primary.standby({ settings: { work_mem: '5MB' } })
+    await primary.sql('insert into t values (1)')
+    const rows = () => standby.sql('select pg_is_in_recovery() as standby, a from t')
+    await until(async () => (await rows()).length > 0, { what: 'the row to come' })
+    expect(await rows()).toEqual([{ standby: true, a: 1 }])
+    expect(await standby.sql('show work_mem')).toEqual([{ work_mem: '5MB' }])
+    await expect(standby.sql('insert into t values (2)')).rejects.toMatchObject({ code: '25006' })
+    await standby.promote()
+    await standby.sql('insert into t values (2)')
+    await standby.restart('fast')
+    expect((await rows()).map(({ a }) => a)).toEqual([1, 2])
+  },
+)
+
 describe('a server', () => {
   let server: Server
   let url: string

@@ -50,9 +50,9 @@ const conflicts: [string, () => Promise<unknown>][] = [
   ],
 ]
 
-/** A read that sleeps for as long as it is told to, its snapshot taken. */
-const slowly = (seconds: number): string =>
-  `SELECT (SELECT pg_sleep(${seconds})::text) AS slept, count(*)::int AS n FROM item`
+/** A read that sleeps where no conflict has left its mark yet, its snapshot taken. */
+const slowly = `SELECT (SELECT pg_sleep(CASE WHEN max(note) = 'x' THEN 50 ELSE 0 END)::text FROM item) AS slept,
+ count(*)::int AS n FROM item`
 
 /** Waits until that read runs. */
 async function running(): Promise<void> {
@@ -77,7 +77,7 @@ describe.each(conflicts)('a read that a standby cancels for %s', (_name, conflic
     const before = await cancelled()
     using reconnected = listen('reprise:reconnect')
     pool = poolOn(standby.url)
-    const read = pool.query(slowly(1))
+    const read = pool.query(slowly)
     await running()
     await conflict()
     expect((await read).rows).toEqual([{ slept: '', n: 2000 }])
@@ -91,7 +91,7 @@ describe.each(conflicts)('a read that a standby cancels for %s', (_name, conflic
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
     await client.query('SELECT id FROM item WHERE id <= 3 ORDER BY id')
     using replayed = listen('reprise:replay')
-    const read = client.query(slowly(1))
+    const read = client.query(slowly)
     await running()
     await conflict()
     expect((await read).rows).toEqual([{ slept: '', n: 2000 }])
@@ -104,7 +104,7 @@ describe.each(conflicts)('a read that a standby cancels for %s', (_name, conflic
     pool = poolOn(standby.url, { replay: 'off' })
     const client = await pool.connect()
     await client.query('BEGIN')
-    const read = failure(client.query(slowly(10)))
+    const read = failure(client.query(slowly))
     await running()
     await conflict()
     expect(await read).toMatchObject({ name: 'error', code: '40001', file: 'postgres.c' })
@@ -134,7 +134,7 @@ describe('what is not done again', () => {
     await filled()
     pool = poolOn(standby.url)
     const client = await pool.connect()
-    const read = client.query(slowly(30))
+    const read = client.query('SELECT pg_sleep(50)::text, count(*) FROM item')
     let over = false
     const error = failure(read).finally(() => {
       over = true
@@ -185,7 +185,7 @@ describe('what is not done again', () => {
     pool = poolOn(standby.url)
     const client = await pool.connect()
     await client.query('SELECT pg_advisory_lock(1)')
-    const read = failure(client.query(slowly(10)))
+    const read = failure(client.query(slowly))
     await running()
     await (conflicts[1] as (typeof conflicts)[1])[1]()
     expect(await read).toMatchObject({ name: 'error', code: '40001', file: 'postgres.c' })

@@ -50,6 +50,16 @@ describe('hosts', () => {
   ])('are read %s', (_how, config, hosts) => {
     expect(listed(config)).toMatchObject({ hosts, target: 'any', shuffled: false, ...me })
   })
+  it('leave all else in the configuration, also what a pool hides', () => {
+    const pool = new pg.Pool({
+      connectionString: 'postgres://a,b/shop',
+      password: 'hidden',
+      max: 3,
+    })
+    const list = hostListOf(pool.options, settingsOf())
+    expect(list.config).toMatchObject({ password: 'hidden', max: 3 })
+    expect(pool.options.connectionString).toBe('postgres://a,b/shop')
+  })
   it('are read in the environment, as pg does where nothing else names one', () => {
     vi.stubEnv('PGHOST', 'a,b')
     vi.stubEnv('PGPORT', '1,2')

@@ -20,6 +20,8 @@ afterAll(() => Promise.all([primary?.dispose(), standby?.dispose()]))
 
 const at = ({ port }: { port: number }): string => `127.0.0.1:${port}`
 const quick: RepriseOptions = { backoff: { base: 1, cap: 20 } }
+/** A pause that no test waits for. */
+const endless = { base: 2 ** 30, cap: 2 ** 30 }
 const me = { user: 'postgres', database: 'postgres' }
 
 /** A pool of one session with one of these. */
@@ -116,8 +118,7 @@ describe('where none will do', () => {
         hosts: [at(way), `127.0.0.1:${await freePort()}`],
         target: 'primary',
         deadline: 300,
-        // A pause that no test waits for.
-        backoff: { base: 2 ** 30, cap: 2 ** 30 },
+        backoff: endless,
         gate: { concurrency: 1 },
       }),
     })
@@ -126,11 +127,22 @@ describe('where none will do', () => {
     for (const { message } of errors) expect(message).toContain(`${at(way)} (a standby)`)
     await pool.end()
   })
-  it('a refusal ends the search, as in libpq', async () => {
+  it('a refusal ends the search, as in libpq, and says whose it is', async () => {
     const pool = among([at(standby), at(primary)], { target: 'primary' })
     Object.assign(pool.options, { database: 'nowhere' })
     expect(await failure(pool.connect())).toMatchObject({ code: '3D000' })
     await pool.end()
+    await primary.sql('CREATE ROLE leaves LOGIN')
+    const leaving = among([at(primary)], { target: 'primary' })
+    Object.assign(leaving.options, { user: 'leaves' })
+    const client = await leaving.connect()
+    await primary.sql('ALTER ROLE leaves NOLOGIN')
+    await kill(primary, client)
+    const error = await failure(client.query('SELECT 1'))
+    expect(error).toMatchObject({ reason: 'refused', cause: { code: '28000' } })
+    expect(error.message).toContain(`refused by ${at(primary)} (28000)`)
+    client.release()
+    await leaving.end()
   })
   it('a name that nobody knows does not keep the others from being tried', async () => {
     expect(await landing(among(['typo.invalid', at(primary)]))).toBe(primary)
@@ -140,12 +152,31 @@ describe('where none will do', () => {
     expect(error).toMatchObject({ code: 'ENOTFOUND' })
     expect(error.message).toContain('typo.invalid:5432 (ENOTFOUND), other.invalid:5432 (ENOTFOUND)')
   })
-  it('a server that takes the connection and says nothing keeps the others waiting for a while only', async () => {
-    const silent = createServer(() => undefined)
-    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
-    const { port } = silent.address() as { port: number }
-    expect(await landing(among([`127.0.0.1:${port}`, at(primary)]))).toBe(primary)
-    silent.close()
+  describe('a server that takes the connection and says nothing', () => {
+    let silent: string
+    let listening: ReturnType<typeof createServer>
+    beforeAll(async () => {
+      listening = createServer(() => undefined)
+      await new Promise<void>((done) => listening.listen(0, '127.0.0.1', done))
+      silent = at(listening.address() as { port: number })
+    })
+    afterAll(() => listening.close())
+
+    it('keeps the others waiting for a while only', async () => {
+      const hosts = [silent, at(primary)]
+      expect(await landing(among(hosts, { backoff: endless }))).toBe(primary)
+      // It is known now: those who come next have all their time for the other.
+      expect(await landing(among(hosts, { backoff: endless, deadline: 2500 }))).toBe(primary)
+    })
+    it('is not taken to be down by those who had no time for it', async () => {
+      const slow = await forwarded(primary, 0, '127.0.0.1', 300)
+      const hasty = among([at(slow), silent], { deadline: 200, backoff: endless })
+      expect(await failure(hasty.connect())).toMatchObject({ reason: 'deadline' })
+      await hasty.end()
+      const strict = among([at(slow)], { failFast: true, target: 'primary', backoff: endless })
+      expect(await landing(strict)).toBe(primary)
+      slow[Symbol.dispose]()
+    })
   })
 })
 
@@ -154,13 +185,14 @@ async function forwarded(
   to: Server,
   port = 0,
   host = '127.0.0.1',
+  delay = 0,
 ): Promise<{ port: number; taken: number } & Disposable> {
   const way = { port, taken: 0, [Symbol.dispose]: () => void listening.close() }
   const listening = createServer((socket) => {
     way.taken += 1
     const beyond = connect(to.port, '127.0.0.1')
     for (const each of [socket, beyond]) each.on('error', () => undefined)
-    socket.pipe(beyond).pipe(socket)
+    setTimeout(() => socket.pipe(beyond).pipe(socket), delay)
   })
   await new Promise<void>((done) => listening.listen(port, host, done))
   way.port = (listening.address() as { port: number }).port
@@ -301,12 +333,18 @@ describe('when the standby is promoted', () => {
     const caughtUp = async (): Promise<unknown> =>
       (await standby.sql('SELECT pg_last_wal_replay_lsn() >= $1 AS yes', [written?.lsn]))[0]?.yes
     await until(caughtUp, { what: 'the standby to have all of it' })
+    using reconnected = listen('reprise:reconnect')
+    // What is sent to a server that is dying is in doubt: the client is to hear of it first.
+    const { stream } = (writer as unknown as { connection: { stream: { destroyed: boolean } } })
+      .connection
     await primary.stop('immediate')
+    await until(() => stream.destroyed, { what: 'the client to notice' })
     const waits = writer.query('INSERT INTO t VALUES (15)')
     const comes = other.query('INSERT INTO t VALUES (16)')
     await standby.promote()
     expect((await waits).rowCount).toBe(1)
     expect((await comes).rowCount).toBe(1)
+    expect(reconnected.seen).toMatchObject([{ host: '127.0.0.1', port: standby.port }])
     expect(await portOf(writer)).toBe(standby.port)
     expect(await landing(other)).toBe(standby)
     // The one that was there all the time has been told that it may write now.

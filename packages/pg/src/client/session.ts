@@ -7,9 +7,10 @@ import { tellSurfaced } from '../recovery/surface.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
-import { listenAgain, settle } from './housekeeping.ts'
+import { settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import { overlaid } from './overlaid.ts'
+import { Relistening } from './relistening.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import { Submittables } from './submittables.ts'
 import type { Work } from './work.ts'
@@ -32,9 +33,7 @@ export class Session extends ClientFace {
   readonly #shared: Shared
   readonly #queue = new WorkQueue((work) => this.#start(work))
   readonly #intake: Intake
-  /** How often in a row it could not listen again, and when it tries again. */
-  #relistened = 0
-  #relistening: NodeJS.Timeout | undefined
+  readonly #relistening: Relistening
   #connecting: Promise<void> | undefined
   #release: Release | undefined
   #opened = false
@@ -55,11 +54,7 @@ export class Session extends ClientFace {
       },
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
-      fellSilent: () => {
-        clearTimeout(this.#relistening)
-        this.#relistened = 0
-        this.#queue.add('listen')
-      },
+      fellSilent: () => this.#relistening.start(),
       resting: () => this.#resting,
       anchorLost: (error) => {
         if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -70,6 +65,13 @@ export class Session extends ClientFace {
         const recovering = this.#connecting === undefined && this.#conversation.link.waiting
         if (active !== undefined || !recovering) this.emit('notice', notice)
       },
+    })
+    const keepsAlive = (): boolean => this.keepsAlive
+    this.#relistening = new Relistening({
+      get keepsAlive() {
+        return keepsAlive()
+      },
+      again: () => this.#queue.add('listen'),
     })
     this.#submittables = new Submittables(this.#conversation)
     this.#intake = new Intake(
@@ -211,21 +213,9 @@ export class Session extends ClientFace {
 
   #start(work: Work): void {
     if (work === 'reset') settle(this.#conversation)
-    else if (work === 'listen') void this.#listenAgain()
+    else if (work === 'listen') void this.#relistening.try(this.#conversation)
     else if (work instanceof SubmittableRun) this.#submittables.begin(work)
     else this.#conversation.begin(work)
-  }
-
-  async #listenAgain(): Promise<void> {
-    const wait = await listenAgain(this.#conversation, this.#relistened)
-    if (wait === undefined || this._ending) return
-    this.#relistened += 1
-    clearTimeout(this.#relistening)
-    this.#relistening = setTimeout(() => {
-      if (!this.#conversation.link.connection.usable) this.#queue.add('listen')
-    }, wait)
-    // As its socket would keep the process alive, or not.
-    if (!this.keepsAlive) this.#relistening.unref()
   }
 
   #next(drained = true): void {
@@ -235,7 +225,7 @@ export class Session extends ClientFace {
   async #close(why = closed()): Promise<void> {
     if (this.#closed !== undefined) return this.#closed
     this._ending = true
-    clearTimeout(this.#relistening)
+    this.#relistening.end()
     this.#shared.sessions.delete(this)
     if (!this.#opened) {
       // As with pg, nothing has ended: it may be connected all the same, and is ended then.

@@ -115,5 +115,9 @@ function bare(host = ''): string {
 }
 
 function withHost(config: Config, connectionString: string): Config {
-  return typeof config === 'object' ? { ...config, connectionString } : connectionString
+  if (typeof config !== 'object') return connectionString
+  // Pools hide passwords and keys from enumeration.
+  const own = Object.getOwnPropertyDescriptors(config)
+  const copy: ClientConfig = Object.create(Object.getPrototypeOf(config), own)
+  return Object.defineProperty(copy, 'connectionString', { value: connectionString })
 }

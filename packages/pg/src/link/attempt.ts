@@ -39,6 +39,8 @@ export interface Outcome {
   readonly error?: unknown
   /** Whether nobody took the socket: it was refused, or ended before a byte came. */
   readonly nobody?: boolean
+  /** Whether it was missed because the limit of the try came before any answer. */
+  readonly unheard?: boolean
 }
 
 /** Tries once to open a connection, and to settle what has to be settled on it. */
@@ -70,7 +72,8 @@ export async function attempt(
     const refused = takesNo && error === connection.errorFrame
     const passing = limit.signal.aborted || isPassingFailure(error, connection, proven)
     if (refused || !passing) return { tried: 'refused', error }
-    return { tried: 'missed', error, nobody: wasNobody(error, connection) }
+    const nobody = wasNobody(error, connection)
+    return { tried: 'missed', error, nobody, unheard: limit.signal.aborted }
   } finally {
     clearTimeout(timer)
   }

@@ -70,7 +70,8 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
       throw error
     })
     if (round.tried === 'missed') {
-      if (round.nobody) pass.unanswered(round.error)
+      if (round.unheard) pass.abandoned()
+      else if (round.nobody) pass.unanswered(round.error)
       else pass.failed(round.error)
     } else if (round.tried === 'given up') {
       pass.abandoned()
@@ -90,7 +91,10 @@ interface Round extends Outcome {
   readonly connection?: Connection
 }
 
-/** Tries each server once, until one decides; all are missed where none did. */
+/**
+ * Tries each server once, until one decides. All are missed where none did: `unheard` where there was no
+ * time to hear of any.
+ */
 async function goRound(
   search: Search,
   deadline: Deadline,
@@ -101,31 +105,51 @@ async function goRound(
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
   let nobody = true
+  let heard = 0
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
     const place = placeOf(address)
     if (unresolved !== undefined) {
       if (!isPassingName(unresolved, address.host)) lasting += 1
+      heard += 1
       failures.set(place, { address, error: unresolved })
       nobody = false
       continue
     }
-    const share = deadline.remaining / (stops.length - at)
-    const most = search.tryFor || patience * 2 ** (number - 1)
-    const tryFor = stops.length === 1 ? search.tryFor : Math.max(1, Math.min(share, most))
-    const found = await visit(search, stop, stops.length > 1, tryFor, deadline)
-    if (found.tried !== 'missed' && found.tried !== 'unsuited') {
-      // What it said in an earlier round says more than that it has not answered yet.
-      const unheard = found.tried === 'given up' && stops.length > 1
-      if (unheard && !failures.has(place)) failures.set(place, { address, error: undefined })
-      return found
-    }
+    const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
+    const found = await visit(search, stop, time, deadline)
+    const over = found.tried !== 'missed' && found.tried !== 'unsuited'
+    // What it said in an earlier round says more than that it has not answered yet.
+    const silent = found.unheard === true || (found.tried === 'given up' && time.shared)
+    if (silent ? !failures.has(place) : !over) failures.set(place, { address, error: found.error })
+    if (over) return found
+    if (!time.short || found.unheard !== true) heard += 1
     nobody &&= found.nobody === true
-    failures.set(place, { address, error: found.error })
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
-  return { tried: unknown ? 'refused' : 'missed', error: whyNot(failures), nobody }
+  if (unknown) return { tried: 'refused', error: whyNot(failures) }
+  return { tried: 'missed', error: whyNot(failures), nobody, unheard: heard === 0 }
+}
+
+/** The time for one try. */
+interface Time {
+  /** In milliseconds, or 0 where nobody has set a limit. */
+  readonly tryFor: number
+  /** Whether there are others to try. */
+  readonly shared: boolean
+  /** Whether it is less than usual: a server that has not answered by then may be as good as ever. */
+  readonly short: boolean
+}
+
+function timeFor(search: Search, share: number, round: number, shared: boolean): Time {
+  if (!shared) return { tryFor: search.tryFor, shared, short: false }
+  const most = search.tryFor || patience * 2 ** (round - 1)
+  return {
+    tryFor: Math.max(1, Math.min(share, most)),
+    shared,
+    short: share < (search.tryFor || patience),
+  }
 }
 
 /** A resolver of names cannot be interrupted. */
@@ -139,18 +163,18 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | un
 }
 
 async function visit(
-  { gate, make, settle, takesNo = false, failFast = false }: Search,
+  search: Search,
   stop: Stop,
-  hasOthers: boolean,
-  tryFor: number,
+  { tryFor, shared, short }: Time,
   deadline: Deadline,
 ): Promise<Round> {
+  const { gate, make, settle, takesNo = false, failFast = false } = search
   const own = stop.gate
   let pass: Pass | undefined
   if (own !== undefined) {
     try {
       const { signal } = deadline
-      pass = await (hasOthers || failFast ? own.enterUnlessDown(signal) : own.enter(signal))
+      pass = await (shared || failFast ? own.enterUnlessDown(signal) : own.enter(signal))
     } catch {
       return { tried: 'given up' }
     }
@@ -169,7 +193,8 @@ async function visit(
     proven: (own ?? gate).proven,
     settle: (opened) => settle(opened, stop),
   })
-  if (found.tried === 'missed') {
+  if (short && found.unheard === true) pass?.abandoned()
+  else if (found.tried === 'missed') {
     if (found.nobody) pass?.unanswered(found.error)
     else pass?.failed(found.error)
   } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()

@@ -29,8 +29,9 @@ export function whyNot(failures: Failures): unknown {
   return all.length === 1 ? all[0]?.error : new Unreached(all)
 }
 
-/** Which server was not reached, and why, for those who have waited for it. */
+/** Which server was not reached, and why, for those who have waited for it; or which one refused. */
 export function unreached(reason: string, address: Address, cause: unknown): string | undefined {
+  if (reason === 'refused') return `refused by ${said({ address, error: cause })}`
   if (reason !== 'deadline' && reason !== 'down') return undefined
   return cause instanceof Unreached
     ? `no connection to ${cause.message}`
