@@ -6,6 +6,7 @@ import {
   dataRow,
   errorResponse,
   noData,
+  noticeResponse,
   parseComplete,
   rowDescription,
 } from '../../../test/kit/index.ts'
@@ -13,8 +14,11 @@ import {
 /** What the server says when the session asks it something. */
 export interface Answers {
   xid: string | null
-  /** System identifier, timeline, crash marker, start of the postmaster. */
-  incarnation: readonly (string | null)[]
+  /**
+   * System identifier, timeline, crash marker, start of the postmaster: of all connections but the
+   * first, or by the number of the connection.
+   */
+  incarnation: Look | ((number: number) => Look)
   /** What pg_xact_status says, one after the other; the last is repeated. */
   statuses: (string | null)[]
   /** Whether what it executes writes, so that a READ ONLY transaction is refused it. */
@@ -30,6 +34,12 @@ export interface Answers {
   looks: (Look | undefined)[]
   /** What happens before each of these is answered; they are counted from 1. */
   looked(times: number): Promise<void>
+  /** Whether it has a synchronous standby, and whether the session waits for it: `t` or `f`. */
+  waits: Look
+  /** Whether it gives up the wait for that. */
+  gaveUp: boolean
+  /** The statement that all connections but the first answer otherwise. */
+  changes: string
   /** Whether a pooler stands before it, which brings another backend for each question. */
   pooled: boolean
 }
@@ -37,16 +47,21 @@ export interface Answers {
 /** A row about a backend. */
 type Look = readonly (string | null)[]
 
+const life = ['7000', '00000001', '1.5', '1000.5']
+
 /** What it says if nothing else is wanted. */
 export const usual: Answers = {
   xid: '700',
-  incarnation: ['7000', '00000001', '1.5', '1000.5'],
+  incarnation: life,
   statuses: ['aborted'],
   writes: false,
   restarted: true,
   direct: false,
   looks: [undefined],
   looked: async () => undefined,
+  waits: ['t', 't'],
+  gaveUp: false,
+  changes: '',
   pooled: false,
 }
 
@@ -80,6 +95,16 @@ export function replies(
   return out
 }
 
+const gaveUp = noticeResponse({
+  S: 'WARNING',
+  V: 'WARNING',
+  C: '01000',
+  M: 'canceling wait for synchronous replication due to user request',
+  F: 'syncrep.c',
+  L: '1',
+  R: 'SyncRepWaitForLSN',
+})
+
 const refusal = errorResponse({
   S: 'ERROR',
   V: 'ERROR',
@@ -105,14 +130,19 @@ function reply(text: string, answers: Answers, number: number): Buffer[] {
     return [commandComplete(verb === 'INSERT' ? 'INSERT 0 1' : verb)]
   }
   const rows = rowsOf(text, answers, number)
+  if (answers.gaveUp && text.includes('pg_logical_emit_message')) {
+    return [gaveUp, ...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
+  }
   return [...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
 }
 
 function rowsOf(text: string, answers: Answers, number: number): Look[] {
-  const { statuses, incarnation, xid, restarted, direct, looks, pooled } = answers
+  const { statuses, xid, restarted, direct, looks, pooled, waits, changes } = answers
+  const { incarnation: of } = answers
+  const later = typeof of === 'function' ? of(number) : of
   if (text.includes('pg_xact_status')) {
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
-    return [[status ?? null, ...incarnation]]
+    return [[status ?? null, ...later]]
   }
   // The process that it says it is, and the time that it says it is.
   const who = [direct ? `${10_000 + number}` : '4711', '"2026-01-01T00:00:00+00:00"']
@@ -122,9 +152,11 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     const look = looks.length > 1 ? looks.shift() : looks[0]
     return look === undefined ? [] : [look]
   }
-  if (asksIdentity(text)) return [[...who, ...(number === 1 ? usual.incarnation : incarnation)]]
+  if (asksIdentity(text))
+    return [[...who, ...(number === 1 && typeof of !== 'function' ? life : later)]]
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   if (text === 'SELECT pg_catalog.pg_backend_pid()')
     return [[`${10_000 + number + (pooled ? 500 : 0)}`]]
-  return [['1']]
+  if (text.includes('synchronous_standby_names')) return [waits]
+  return [[text === changes && number > 1 ? '2' : '1']]
 }
