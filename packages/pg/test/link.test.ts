@@ -76,17 +76,6 @@ async function sessionsOf(database: string): Promise<number> {
 }
 
 describe('work that loses one new connection after the other', () => {
-  it('is tried again at once the first time, and after a pause from then on', async () => {
-    const terminated = { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) }
-    await using backend = await Backend.start([terminated, terminated, terminated, terminated])
-    const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({
-      reason: 'deadline',
-      cause: { code: '57P01' },
-    })
-    expect(backend.fake.connections).toBe(2)
-    await pool.end()
-  })
   it('a login without an answer behind it, as a pooler gives, is a try that failed', async () => {
     const hollow = greeting(
       authenticationOk,

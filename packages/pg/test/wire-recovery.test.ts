@@ -1,12 +1,29 @@
 import { describe, expect, it, vi } from 'vitest'
-import { commandComplete, errorResponse, fatal, readyForQuery } from '../../../test/kit/index.ts'
-import { Backend, behind, type Fault, greeting, instead, terminated } from './backend.ts'
+import {
+  commandComplete,
+  errorResponse,
+  fatal,
+  readyForQuery,
+  until,
+} from '../../../test/kit/index.ts'
+import {
+  type Answers,
+  Backend,
+  behind,
+  type Fault,
+  greeting,
+  instead,
+  tagged,
+  terminated,
+} from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
 import { bare, crash, insert, pooler, quick, replicating } from './wire-row.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
 const fencing = 'pg_terminate_backend(pid)'
+/** A pause that no test waits for. */
+const endless = { base: 2 ** 30, cap: 2 ** 30 }
 const waiting = 'synchronous_standby_names'
 const password = greeting(fatal('28P01', 'auth_failed', { file: 'auth.c' }))
 const crashed = fatal('57P02', 'quickdie')
@@ -163,6 +180,7 @@ describe('what was lost, and cannot be carried on', () => {
     const pool = poolOn(backend.url)
     const error = await failure(pool.query(insert))
     expect(error).toMatchObject({
+      attempts: 2,
       reason: 'refused',
       outcome: 'rolled-back',
       cause: { code: '28P01' },
@@ -182,6 +200,17 @@ describe('what was lost, and cannot be carried on', () => {
     const client = await pool.connect()
     await client.query('SET a = 1')
     expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    client.release()
+    await pool.end()
+  })
+  it('without a connection of ours is told at once where there is no doubt', async () => {
+    await using backend = await Backend.start([{ 'SELECT 1': instead() }], { direct: true })
+    const pool = poolOn(backend.url, { replay: 'off' })
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query(insert)
+    expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'replay-off' })
+    expect(backend.fake.connections).toBe(1)
     client.release()
     await pool.end()
   })
@@ -236,6 +265,150 @@ describe('what was lost, and cannot be carried on', () => {
     expect(await failure(client.query('SELECT 3'))).toMatchObject({ code: '25P02' })
     await client.query('ROLLBACK')
     expect((await client.query('SELECT 3')).rows).toEqual([{ a: '1' }])
+    client.release()
+    await pool.end()
+  })
+})
+
+describe('whoever waits no more', () => {
+  const silent: Fault = (peer) => peer.hang()
+  it.each<[string, Record<string, Fault>[], number, string]>([
+    ['for an answer', [{ [insert]: silent }], 1, 'in-doubt'],
+    ['for a connection', [{ [insert]: instead(terminated) }, { '': silent }], 2, 'rolled-back'],
+  ])(
+    '%s is told what is known, and nothing is done for them',
+    async (_name, faults, connections, outcome) => {
+      await using backend = await Backend.start(faults, { direct: true })
+      const pool = poolOn(backend.url)
+      const client = await pool.connect()
+      const error = failure(client.query(insert))
+      await until(() => backend.fake.connections === connections && backend.sent(insert) === 1)
+      client.release(true)
+      expect(await error).toMatchObject({ reason: 'closed', outcome })
+      await pool.end()
+      expect(backend.fake.connections).toBe(connections)
+    },
+  )
+  it('because the deadline has come is told so, with the last word of the server', async () => {
+    const starting = { '': greeting(fatal('57P03', 'ProcessStartupPacket')) }
+    await using backend = await Backend.start([
+      { [insert]: instead(terminated) },
+      ...Array.from({ length: 1000 }, () => starting),
+    ])
+    const pool = poolOn(backend.url, { deadline: 200 })
+    expect(await failure(pool.query(insert))).toMatchObject({
+      reason: 'deadline',
+      outcome: 'rolled-back',
+      cause: { code: '57P03' },
+    })
+    await pool.end()
+  })
+  it('because each answer to a question is lost has waited no longer than the deadline', async () => {
+    await using backend = await Backend.start([
+      { COMMIT: instead() },
+      ...Array.from({ length: 10_000 }, () => ({ '? pg_xact_status': instead() })),
+    ])
+    const pool = poolOn(backend.url, { deadline: 300 })
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query(insert)
+    expect(await failure(client.query('COMMIT'))).toMatchObject({
+      reason: 'deadline',
+      outcome: 'in-doubt',
+    })
+    client.release()
+    await pool.end()
+  })
+})
+
+describe('work that loses one new connection after the other', () => {
+  it('is tried again at once the first time, and after a pause from then on', async () => {
+    const ended = { 'SELECT 1': instead(terminated) }
+    await using backend = await Backend.start([ended, ended, ended, ended])
+    const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({
+      reason: 'deadline',
+      cause: { code: '57P01' },
+    })
+    expect(backend.fake.connections).toBe(2)
+    await pool.end()
+  })
+  it('is not tried again where its server has no budget left for that', async () => {
+    const ended = { 'SELECT 1': instead(terminated) }
+    await using backend = await Backend.start([ended, ended])
+    const budget = { capacity: 1, deposit: 1e-9, perSecond: 1e-9 }
+    const pool = poolOn(backend.url, { budget })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'budget', attempts: 2 })
+    expect(backend.sent('SELECT 1')).toBe(2)
+    await pool.end()
+  })
+  it('is tried again on a server that stays up, where it had not run for long', async () => {
+    await using backend = await Backend.start([{ [insert]: instead(terminated) }], {
+      restarted: false,
+    })
+    const pool = poolOn(backend.url)
+    expect((await pool.query(insert)).rowCount).toBe(1)
+    expect(backend.asked('pg_postmaster_start_time() >')).toBe(0)
+    await pool.end()
+  })
+})
+
+describe('a transaction that is replayed', () => {
+  const direct = { direct: true }
+  it('is told of, and is the transaction from then on: its commit is resolved by its new id', async () => {
+    await using backend = await Backend.start(
+      [{ 'SELECT 2': instead(terminated) }, { COMMIT: instead() }],
+      { ...direct, statuses: ['committed'] },
+    )
+    using replayed = listen('reprise:replay')
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    for (const text of ['BEGIN', insert, 'SELECT 2', 'COMMIT']) await client.query(text)
+    expect(replayed.seen).toMatchObject([{ statements: 2, diverged: false }])
+    expect(replayed.seen[0]?.duration).toBeGreaterThan(0)
+    expect(replayed.seen[0]?.duration).toBeLessThan(20_000)
+    expect(backend.asked('pg_xact_status')).toBe(1)
+    client.release()
+    await pool.end()
+  })
+  it('is replayed with all of it when it is lost again', async () => {
+    await using backend = await Backend.start([
+      { 'SELECT 2': instead(terminated) },
+      { 'SELECT 3': instead(terminated) },
+    ])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    for (const text of ['BEGIN', insert, 'SELECT 2', 'SELECT 3']) await client.query(text)
+    expect(backend.lives[2]).toEqual(['BEGIN', insert, 'SELECT 2', 'SELECT 3'])
+    client.release()
+    await pool.end()
+  })
+  it('has the backend of a replay ended that was lost without a word', async () => {
+    await using backend = await Backend.start(
+      [{ 'SELECT 2': instead() }, { 'SELECT 1': instead() }],
+      direct,
+    )
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    for (const text of ['BEGIN', 'SELECT 1', 'SELECT 2']) await client.query(text)
+    expect(backend.asked(fencing)).toBe(2)
+    client.release()
+    await pool.end()
+  })
+  it('diverges where the server says that none is open', async () => {
+    const closed: Fault = async (_peer, polite) => {
+      polite.splice(-1, 1, readyForQuery('I'))
+      return true
+    }
+    await using backend = await Backend.start([
+      { 'SELECT 2': instead(terminated) },
+      { BEGIN: closed },
+    ])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    for (const text of ['BEGIN', insert]) await client.query(text)
+    expect(await failure(client.query('SELECT 2'))).toMatchObject({ reason: 'diverged' })
+    expect(backend.sent(insert)).toBe(1)
     client.release()
     await pool.end()
   })
@@ -359,6 +532,25 @@ describe('what became of a COMMIT', () => {
     await using backend = await lost({}, 'COMMIT', instead(commandComplete('COMMIT'), terminated))
     expect(await commits(backend.url)).toMatchObject({ command: 'COMMIT' })
     expect(backend.asked('pg_xact_status')).toBe(0)
+  })
+  it('by what wrote nothing is known by that: there was nothing to commit', async () => {
+    await using backend = await lost({ xid: null }, 'COMMIT', tagged())
+    const texts = ['SELECT f()']
+    expect(await commits(backend.url, {}, 'COMMIT', texts)).toMatchObject({ command: 'COMMIT' })
+    expect(backend.asked('pg_xact_status')).toBe(0)
+  })
+  it.each<[string, Partial<Answers>, object]>([
+    ['is known without a witness by that notice, on the same server', {}, { command: 'COMMIT' }],
+    ['is not known after a crash', { incarnation: life(2) }, { outcome: 'in-doubt' }],
+    [
+      'is not known where nobody says which server it is',
+      { incarnation: [null, null, null, null] },
+      { outcome: 'in-doubt' },
+    ],
+    ['is not known where our own wait is given up, too', { gaveUp: true }, { outcome: 'in-doubt' }],
+  ])('that waited for a standby %s', async (_name, answers, end) => {
+    await using backend = await lost(answers, 'COMMIT', instead(replicating))
+    expect(await commits(backend.url, { witness: 'off' })).toMatchObject(end)
   })
   it('whose wait for a standby was given up is done where ours has waited, whatever its id', async () => {
     await using backend = await lost(
