@@ -167,7 +167,7 @@ describe('before a doubt is told', () => {
   it('a server that does not come back keeps it from nobody beyond the deadline', async () => {
     const silent: Fault = (peer) => peer.hang()
     await using backend = await Backend.start([{ [insert]: instead() }, { '': silent }], direct)
-    const pool = poolOn(backend.url, { deadline: 100 })
+    const pool = poolOn(backend.url, { deadline: 1000 })
     expect(await failure(pool.query(insert))).toMatchObject({ outcome: 'in-doubt' })
     await pool.end()
   })
@@ -295,7 +295,7 @@ describe('whoever waits no more', () => {
       { [insert]: instead(terminated) },
       ...Array.from({ length: 1000 }, () => starting),
     ])
-    const pool = poolOn(backend.url, { deadline: 200 })
+    const pool = poolOn(backend.url, { deadline: 1000 })
     expect(await failure(pool.query(insert))).toMatchObject({
       reason: 'deadline',
       outcome: 'rolled-back',
@@ -308,7 +308,7 @@ describe('whoever waits no more', () => {
       { COMMIT: instead() },
       ...Array.from({ length: 10_000 }, () => ({ '? pg_xact_status': instead() })),
     ])
-    const pool = poolOn(backend.url, { deadline: 300 })
+    const pool = poolOn(backend.url, { deadline: 1000 })
     const client = await pool.connect()
     await client.query('BEGIN')
     await client.query(insert)
@@ -325,7 +325,7 @@ describe('work that loses one new connection after the other', () => {
   it('is tried again at once the first time, and after a pause from then on', async () => {
     const ended = { 'SELECT 1': instead(terminated) }
     await using backend = await Backend.start([ended, ended, ended, ended])
-    const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
+    const pool = poolOn(backend.url, { backoff: endless, deadline: 1000 })
     expect(await failure(pool.query('SELECT 1'))).toMatchObject({
       reason: 'deadline',
       cause: { code: '57P01' },
