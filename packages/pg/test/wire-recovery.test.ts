@@ -13,7 +13,6 @@ import {
   type Fault,
   greeting,
   instead,
-  tagged,
   terminated,
 } from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
@@ -78,14 +77,14 @@ describe('what was in flight when its server crashed is executed once more, and 
     },
   )
   it.each([
-    ['was not restarted', life(1)],
-    ['was only told to be another', ['8000', '00000001', '2.5', '2000.5']],
-    ['does not say which it is', [null, null, null, null]],
+    ['was not restarted', () => life(1)],
+    ['is another each time', (number: number) => [`800${number}`, ...life(number).slice(1)]],
+    ['does not say which it is', (number: number) => [null, null, ...life(number).slice(2)]],
   ])('but often where its server %s', async (_name, now) => {
     const lost = again(instead())
     await using backend = await Backend.start([first(instead()), lost, lost], {
       direct: true,
-      incarnation: (number) => (number === 1 ? life(1) : now),
+      incarnation: now,
     })
     const pool = poolOn(backend.url)
     expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
@@ -363,7 +362,9 @@ describe('a transaction that is replayed', () => {
     using replayed = listen('reprise:replay')
     const pool = poolOn(backend.url)
     const client = await pool.connect()
-    for (const text of ['BEGIN', insert, 'SELECT 2', 'COMMIT']) await client.query(text)
+    for (const text of ['BEGIN', insert, 'SELECT 2']) await client.query(text)
+    expect(backend.questions[1]?.some((text) => text.includes('pg_current_xact_id'))).toBe(true)
+    await client.query('COMMIT')
     expect(replayed.seen).toMatchObject([{ statements: 2, diverged: false }])
     expect(replayed.seen[0]?.duration).toBeGreaterThan(0)
     expect(replayed.seen[0]?.duration).toBeLessThan(20_000)
@@ -523,6 +524,11 @@ describe('what became of a COMMIT', () => {
     })
     expect(backend.lives[1]).not.toContain('SELECT 1')
   })
+  it('that may have written is not executed again to find out', async () => {
+    await using backend = await lost()
+    expect(await commits(backend.url, { witness: 'off' })).toMatchObject({ outcome: 'in-doubt' })
+    expect(backend.sent(insert)).toBe(1)
+  })
   it('that was not sent is sent again, with all of its transaction', async () => {
     await using backend = await Backend.start([{ [insert]: behind(terminated) }])
     expect(await commits(backend.url)).toMatchObject({ command: 'COMMIT' })
@@ -534,7 +540,7 @@ describe('what became of a COMMIT', () => {
     expect(backend.asked('pg_xact_status')).toBe(0)
   })
   it('by what wrote nothing is known by that: there was nothing to commit', async () => {
-    await using backend = await lost({ xid: null }, 'COMMIT', tagged())
+    await using backend = await lost({ xid: null })
     const texts = ['SELECT f()']
     expect(await commits(backend.url, {}, 'COMMIT', texts)).toMatchObject({ command: 'COMMIT' })
     expect(backend.asked('pg_xact_status')).toBe(0)
@@ -552,6 +558,24 @@ describe('what became of a COMMIT', () => {
     await using backend = await lost(answers, 'COMMIT', instead(replicating))
     expect(await commits(backend.url, { witness: 'off' })).toMatchObject(end)
   })
+  it('that left a token is known by that, and by nothing else', async () => {
+    await using backend = await lost({ statuses: ['aborted'] })
+    const options = { witness: { token: 'tokens' } }
+    expect(await commits(backend.url, options)).toMatchObject({ command: 'COMMIT' })
+    expect(backend.sent('COMMIT')).toBe(1)
+    expect(backend.asked('pg_xact_status')).toBe(0)
+  })
+  it('of a statement that was one transaction is known by that notice as well, and its answer is not', async () => {
+    await using backend = await Backend.start([{ [insert]: instead(replicating) }], {
+      direct: true,
+    })
+    const pool = poolOn(backend.url, { witness: 'off' })
+    expect(await failure(pool.query(insert))).toMatchObject({
+      reason: 'result-unknown',
+      outcome: 'committed',
+    })
+    await pool.end()
+  })
   it('whose wait for a standby was given up is done where ours has waited, whatever its id', async () => {
     await using backend = await lost(
       { waits: ['t', 't'], statuses: ['committed'] },
@@ -563,6 +587,16 @@ describe('what became of a COMMIT', () => {
 })
 
 describe('a read in doubt', () => {
+  it('by a function that drew an id is known by that: its answer is delivered', async () => {
+    const text = 'SELECT f()'
+    await using backend = await Backend.start([{ [`${text} Sync`]: instead() }], {
+      statuses: ['committed'],
+    })
+    const pool = poolOn(backend.url)
+    expect((await pool.query(text)).rows).toEqual([{ a: '1' }])
+    expect(backend.sent(text)).toBe(1)
+    await pool.end()
+  })
   it('whose second execution fails says nothing of the first, and leaves nothing open', async () => {
     await using backend = await Backend.start([{ 'SELECT f()': instead() }], { writes: true })
     const pool = poolOn(backend.url)
@@ -595,6 +629,28 @@ describe('what is surfaced', () => {
       },
     ])
     expect(error.attempts).toBe(1)
+    await pool.end()
+  })
+  it('for a refusal gives that as its reason, also where nothing may be in doubt', async () => {
+    await using backend = await Backend.start([
+      { 'SELECT 1': instead(terminated) },
+      { '': password },
+    ])
+    const pool = poolOn(backend.url, { exactlyOnce: true })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'refused' })
+    await pool.end()
+  })
+  it('of a statement alone is about that', async () => {
+    await using backend = await Backend.start([
+      { 'SELECT 1': behind(terminated) },
+      { '': password },
+    ])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('SELECT 1')
+    const error = await failure(client.query(insert))
+    expect(error).toMatchObject({ reason: 'refused', outcome: 'not-sent' })
+    client.release()
     await pool.end()
   })
   it('of a transaction is about all of it', async () => {

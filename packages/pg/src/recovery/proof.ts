@@ -21,17 +21,10 @@ export async function hadNothingToCommit(
   if (first === undefined) return false
   const ask = inquiry(first.constructor as ExchangeClass, connection, signal)
   const next = new Transaction(settings.maxTapeBytes)
-  const same = await replay(
-    lost,
-    next,
-    connection,
-    { ...settings, witness: 'off' },
-    signal,
-    async () => {
-      const { code } = await ask('SET TRANSACTION READ ONLY')
-      return code === undefined
-    },
-  )
-  if (connection.status !== 'I') await ask('ROLLBACK')
+  const same = await replay(lost, next, connection, settings, signal, async () => {
+    const { code } = await ask('SET TRANSACTION READ ONLY')
+    return code === undefined
+  })
+  await ask('ROLLBACK')
   return same
 }
