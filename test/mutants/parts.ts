@@ -35,7 +35,11 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/recovery',
       'recovery resolve replay proof replication preparation catalog',
     ),
-    tests: [...wire, ...tests('packages/pg/test', 'transaction hidden-write')],
+    tests: [
+      ...tests('packages/pg/test', 'wire-recovery resolve'),
+      ...wire,
+      ...tests('packages/pg/test', 'transaction hidden-write'),
+    ],
     served: true,
   },
   // What is left of a session: no server, so that each mutant costs a second.
@@ -46,16 +50,13 @@ export const parts: Readonly<Record<string, Part>> = {
     ),
     tests: tests(
       'packages/pg/test',
-      'session-state state-log pending server-errors plan session-inquiry',
+      'session-state state-log pending setting server-errors plan session-inquiry',
     ),
     served: false,
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),
-    tests: tests(
-      'packages/pg/test',
-      'wire-probe watch wire-patience wire-connect wire-autocommit wire-transaction wire-witness',
-    ),
+    tests: tests('packages/pg/test', 'wire-probe watch wire-patience wire-connect wire-recovery'),
     served: false,
   },
 }

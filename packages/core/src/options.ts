@@ -36,9 +36,10 @@ export interface RepriseOptions {
    */
   readonly failFast?: boolean | undefined
   /**
-   * When a statement is under way and not a byte has come for this many milliseconds, the server is
+   * When a statement is under way and not a byte has moved for this many milliseconds, the server is
    * asked over another connection whether it is still at work; if it is not, the connection is
-   * half-open and is given up. Default 5 000.
+   * half-open and is given up. A large statement is given as much longer as it takes at 32 KB/s.
+   * Default 5 000.
    */
   readonly probeAfter?: number | undefined
   /**

@@ -6,6 +6,7 @@ import {
   dataRow,
   errorResponse,
   noData,
+  noticeResponse,
   parseComplete,
   rowDescription,
 } from '../../../test/kit/index.ts'
@@ -13,8 +14,11 @@ import {
 /** What the server says when the session asks it something. */
 export interface Answers {
   xid: string | null
-  /** System identifier, timeline, crash marker, start of the postmaster. */
-  incarnation: readonly (string | null)[]
+  /**
+   * System identifier, timeline, crash marker, start of the postmaster: of all connections but the
+   * first, or by the number of the connection.
+   */
+  incarnation: Look | ((number: number) => Look)
   /** What pg_xact_status says, one after the other; the last is repeated. */
   statuses: (string | null)[]
   /** Whether what it executes writes, so that a READ ONLY transaction is refused it. */
@@ -36,6 +40,12 @@ export interface Answers {
   looks: (Look | undefined)[]
   /** What happens before each of these is answered; they are counted from 1. */
   looked(times: number): Promise<void>
+  /** Whether it has a synchronous standby, and whether the session waits for it: `t` or `f`. */
+  waits: Look
+  /** Whether it gives up the wait for that. */
+  gaveUp: boolean
+  /** The statement that all connections but the first answer otherwise. */
+  changes: string
   /** Whether a pooler stands before it, which brings another backend for each question. */
   pooled: boolean
 }
@@ -43,10 +53,12 @@ export interface Answers {
 /** A row about a backend. */
 type Look = readonly (string | null)[]
 
+const life = ['7000', '00000001', '1.5', '1000.5']
+
 /** What it says if nothing else is wanted. */
 export const usual: Answers = {
   xid: '700',
-  incarnation: ['7000', '00000001', '1.5', '1000.5'],
+  incarnation: life,
   statuses: ['aborted'],
   writes: false,
   restarted: true,
@@ -56,6 +68,9 @@ export const usual: Answers = {
   direct: false,
   looks: [undefined],
   looked: async () => undefined,
+  waits: ['t', 't'],
+  gaveUp: false,
+  changes: '',
   pooled: false,
 }
 
@@ -98,6 +113,16 @@ export function replies(
   }
   return out
 }
+
+const gaveUp = noticeResponse({
+  S: 'WARNING',
+  V: 'WARNING',
+  C: '01000',
+  M: 'canceling wait for synchronous replication due to user request',
+  F: 'syncrep.c',
+  L: '1',
+  R: 'SyncRepWaitForLSN',
+})
 
 const refusal = errorResponse({
   S: 'ERROR',
@@ -152,11 +177,16 @@ function reply(text: string, answers: Answers, number: number): Buffer[] {
     return [commandComplete(verb === 'INSERT' ? 'INSERT 0 1' : verb)]
   }
   const rows = rowsOf(text, answers, number)
+  if (answers.gaveUp && text.includes('pg_logical_emit_message')) {
+    return [gaveUp, ...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
+  }
   return [...rows.map((row) => dataRow(row)), commandComplete(`SELECT ${rows.length}`)]
 }
 
 function rowsOf(text: string, answers: Answers, number: number): Look[] {
-  const { statuses, incarnation, xid, restarted, standbys, direct, looks, pooled } = answers
+  const { statuses, xid, restarted, standbys, direct, looks, pooled, waits, changes } = answers
+  const { incarnation: of } = answers
+  const later = typeof of === 'function' ? of(number) : of
   if (text.endsWith('pg_is_in_recovery()') || text === 'SHOW transaction_read_only') {
     const standby = standbys.length > 1 ? standbys.shift() : standbys[0]
     const [yes, no] = text.startsWith('SHOW') ? ['on', 'off'] : ['t', 'f']
@@ -164,7 +194,7 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
   }
   if (text.includes('pg_xact_status')) {
     const status = statuses.length > 1 ? statuses.shift() : statuses[0]
-    return [[status ?? null, ...incarnation]]
+    return [[status ?? null, ...later]]
   }
   // The process that it says it is, and the time that it says it is.
   const who = [direct ? `${10_000 + number}` : '4711', '"2026-01-01T00:00:00+00:00"']
@@ -178,9 +208,12 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     return look === undefined ? [] : [look]
   }
   if (text.startsWith('WITH mine')) return [['state', null, null, '1']]
-  if (asksIdentity(text)) return [[...who, ...(number === 1 ? usual.incarnation : incarnation)]]
+  if (text.startsWith('SELECT EXISTS (SELECT FROM pg_catalog.pg_proc')) return [['f']]
+  if (asksIdentity(text))
+    return [[...who, ...(number === 1 && typeof of !== 'function' ? life : later)]]
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   if (text === 'SELECT pg_catalog.pg_backend_pid()')
     return [[`${10_000 + number + (pooled ? 500 : 0)}`]]
-  return [['1']]
+  if (text.includes('synchronous_standby_names')) return [waits]
+  return [[text === changes && number > 1 ? '2' : '1']]
 }

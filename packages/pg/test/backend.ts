@@ -25,7 +25,8 @@ export type Fault = (peer: Peer, polite: Buffer[]) => Promise<boolean | void>
  * A server that answers as PostgreSQL would and remembers what was sent to it, but for the faults that
  * are set for its first connections: by the statement, by the statement and ` Sync` where that comes
  * in a flight of its own, by the name of a prepared
- * statement that is called by it, or by `''` for the start-up. Each happens once.
+ * statement that is called by it, by `? ` and a part of a question of the session's own, or by `''` for
+ * the start-up. Each happens once.
  */
 export class Backend {
   /** The application's statements, by connection. */
@@ -129,11 +130,22 @@ async function live(
     const polite = replies(flight, answers, peer.number)
     if (end !== 'H') polite.push(readyForQuery(after))
     const syncs = flight.length === 1 && end === 'S'
-    const name = text ?? calledIn(flight) ?? (syncs ? `${last} Sync` : undefined)
+    const name =
+      text ?? questionIn(all, faults) ?? calledIn(flight) ?? (syncs ? `${last} Sync` : undefined)
     if (name !== undefined && !(await once(name, polite))) return
     status = after
     await peer.send(...polite)
   }
+}
+
+/** The fault that is set for one of these questions. */
+function questionIn(
+  questions: readonly string[],
+  faults: Record<string, Fault>,
+): string | undefined {
+  return Object.keys(faults).find(
+    (key) => key.startsWith('? ') && questions.some((text) => text.includes(key.slice(2))),
+  )
 }
 
 /** The name by which a prepared statement of the application's is called. */

@@ -82,17 +82,6 @@ async function sessionsOf(database: string): Promise<number> {
 }
 
 describe('work that loses one new connection after the other', () => {
-  it('is tried again at once the first time, and after a pause from then on', async () => {
-    const terminated = { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) }
-    await using backend = await Backend.start([terminated, terminated, terminated, terminated])
-    const pool = poolOn(backend.url, { backoff: endless, deadline: 300 })
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({
-      reason: 'deadline',
-      cause: { code: '57P01' },
-    })
-    expect(backend.fake.connections).toBe(2)
-    await pool.end()
-  })
   it('is no runaway query because of how long that takes', async () => {
     const terminated = instead(fatal('57P01', 'ProcessInterrupts'))
     const operatorAfter = 200

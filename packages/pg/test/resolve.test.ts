@@ -197,6 +197,7 @@ describe('a transaction may have waited otherwise than its session', () => {
     ['SELECT 1', false],
     ['SET LOCAL synchronous_commit = on', true],
     ['SELECT f()', true],
+    ["SELECT set_config('synchronous_commit', 'on', true)", true],
     ['INSERT INTO t VALUES (1); SELECT 1', true],
     ['CALL p()', true],
     ['DO $$BEGIN END$$', true],

@@ -74,6 +74,22 @@ describe('a session that listens and is refused', () => {
   })
 })
 
+describe('a recovery', () => {
+  const insert = 'INSERT INTO t VALUES (1)'
+  it.each([
+    ['a statement', 'SELECT 1', instead(terminated)],
+    ['a doubt', insert, instead()],
+  ])('of %s keeps no timer, so that the process can leave', async (_name, text, fault) => {
+    await using backend = await Backend.start([{ [text]: fault }], { direct: true })
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query(text).catch(() => undefined)
+    expect(vi.getTimerCount()).toBe(0)
+    client.release(true)
+    await pool.end()
+  })
+})
+
 describe('a try to connect', () => {
   it('may take as long as the deadline allows, once there is a socket: a login may be slow', async () => {
     let arrived = false

@@ -1,10 +1,12 @@
 import { analyze, settingsOf } from '@reprise/core'
+import type { RepriseOptions } from '@reprise/pg'
 import pg from 'pg'
 import { describe, expect, it, vi } from 'vitest'
 import { fatal, noticeResponse, type Peer, until } from '../../../test/kit/index.ts'
+import { addressOf } from '../src/connection/address.ts'
 import { Connection } from '../src/connection/connection.ts'
 import type { PgClientClass } from '../src/connection/wire.ts'
-import { sharedBy } from '../src/exchange/shared.ts'
+import { type Shared, sharedBy } from '../src/exchange/shared.ts'
 import { probe } from '../src/link/probe.ts'
 import { type Answers, Backend, type Fault, greeting } from './backend.ts'
 import { poolOn } from './support.ts'
@@ -24,6 +26,16 @@ const silentUntil =
     return true
   }
 const forEver: Fault = (peer) => peer.hang()
+
+/** A connection, and what its sessions share. */
+function unconnected(
+  url: string,
+  options: RepriseOptions,
+): { shared: Shared; connection: Connection } {
+  const shared = sharedBy(pg.Client as unknown as PgClientClass, settingsOf(options))
+  const connection = new Connection(shared.Base, url, { connectionEnded: () => undefined })
+  return { shared, connection }
+}
 
 /** The first connection is silent until it was asked after three times. */
 async function probed(
@@ -72,7 +84,7 @@ describe('a connection is taken for half-open', () => {
   })
   it('because its server cannot be reached for the whole deadline', async () => {
     await using backend = await Backend.start([{ 'SELECT 1': forEver }, { '': forEver }])
-    const pool = poolOn(backend.url, { probeAfter: 20, deadline: 100 })
+    const pool = poolOn(backend.url, { probeAfter: 20, deadline: 1000 })
     expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
     expect(backend.sent('SELECT 1')).toBe(2)
     await pool.end()
@@ -136,6 +148,26 @@ describe('a silent connection is left alone', () => {
   })
 })
 
+describe('a server that nobody may knock at now, because of what others were told', () => {
+  it.each([
+    ['53300', 'alive'],
+    ['57P03', 'alive'],
+    ['ECONNREFUSED', 'unreachable'],
+    [undefined, 'unreachable'],
+  ])('(%s) is %s at the deadline', async (code, found) => {
+    await using backend = await Backend.start([])
+    const backoff = { base: 2 ** 30, cap: 2 ** 30 }
+    const { shared, connection } = unconnected(backend.url, { deadline: 50, backoff })
+    const { signal } = new AbortController()
+    const pass = await shared
+      .server(addressOf(connection.client), connection.client)
+      .gate.enter(signal)
+    pass.failed(Object.assign(new Error('no'), { code }))
+    expect(await probe(connection, shared, backend.url)).toBe(found)
+    expect(backend.fake.connections).toBe(0)
+  })
+})
+
 describe('a connection over which bytes move is alive, whatever its backend seems to be at', () => {
   const first = (times: number): boolean => times % 2 === 1
   const second = (times: number): boolean => times % 2 === 0
@@ -183,10 +215,7 @@ describe('a connection over which bytes move is alive, whatever its backend seem
       looks: [['active', 'ClientRead', '1', 't']],
       looked,
     })
-    const shared = sharedBy(pg.Client as unknown as PgClientClass, settingsOf({ probeAfter: 10 }))
-    const connection = new Connection(shared.Base, backend.url, {
-      connectionEnded: () => undefined,
-    })
+    const { shared, connection } = unconnected(backend.url, { probeAfter: 10 })
     await connection.open(new AbortController().signal)
     void silent?.takes(1)
     const text = `SELECT '${'x'.repeat(16 << 20)}'`

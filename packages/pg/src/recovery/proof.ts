@@ -57,6 +57,6 @@ export async function hadNothingToCommit(
     }
     if (refused) break
   }
-  if (connection.status !== 'I') await ask('ROLLBACK')
+  await ask('ROLLBACK')
   return !refused
 }

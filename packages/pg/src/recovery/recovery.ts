@@ -153,7 +153,7 @@ function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
  * wrong advice. A new connection comes with that, so it is enough that there is one.
  */
 async function fenced(session: Recoverable, left: number): Promise<void> {
-  if (session.link.unfenced.size === 0 || session.link.halted !== undefined) return
+  if (session.link.unfenced.size === 0) return
   const deadline = session.link.waitAtMost(left)
   await session.link.connected(deadline).catch(() => undefined)
   deadline.dispose()
