@@ -186,11 +186,9 @@ function witnessCalled({ body }: ClientFrame): string | undefined {
 }
 
 /** The process and the time that it says it has. */
-const who = ['4711', '"2026-01-01T00:00:00+00:00"']
-/** The same time as timestamptz_send() has it, in hexadecimal. */
-const began = '0002ea5b3e3e6000'
+const who = ['4711', '0002ea5b3e3e6000']
 const asksIdentity = (text: string): boolean =>
-  text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
+  text.startsWith('SELECT pg_catalog.pg_backend_pid(), ')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
 const reads = (text: string): boolean => text.startsWith('SELECT')
 
@@ -210,7 +208,7 @@ function rowsOf(text: string, answers: Answers): (readonly (string | null)[])[] 
     return [[status ?? null, ...incarnation]]
   }
   if (asksWitness(text)) {
-    const time = text.includes('timestamptz_send') ? [began] : []
+    const time = text.includes('timestamptz_send') ? who.slice(1) : []
     return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]
   }
   if (text.includes('pg_terminate_backend(pid')) return []

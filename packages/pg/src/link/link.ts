@@ -154,7 +154,7 @@ export class Link {
           const ask = inquiry(this.#shared.Exchange, connection, deadline.signal)
           if (!first || this.server.gate.down) await this.#greet(connection, ask)
           await this.#fence(ask, deadline)
-          standby = this.wrote && (await ask(isStandby)).rows[0]?.[0] === 't'
+          standby = this.wrote && (await leadsToStandby(connection, ask))
           if (!standby) await this.state.restore(ask)
         }
         const made = await reconnect(this.#make, this.server.gate, deadline, {
@@ -217,6 +217,12 @@ export class Link {
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
     }
   }
+}
+
+/** Whoever said who he is has said this as well: without a timeline he is in recovery. */
+async function leadsToStandby({ backend }: Connection, ask: Inquiry): Promise<boolean> {
+  if (backend !== undefined) return backend.incarnation.timeline === null
+  return (await ask(isStandby)).rows[0]?.[0] === 't'
 }
 
 function readOnly(): Error {
