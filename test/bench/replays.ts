@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { reprise } from '@reprise/pg'
 import pg from 'pg'
-import { Proxy, type Server } from '../kit/index.ts'
+import { Proxy, type Server, until } from '../kit/index.ts'
 import { median } from './statistics.ts'
 
 /** How long so many statements took, in milliseconds: by plain pg on a new connection, and in a replay. */
@@ -76,6 +76,8 @@ export async function settingsFlights(
     for (let i = 0; i < settings; i++) await client.query(`SET app.s${i} = '${i}'`)
     const { pid } = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0]
     await server.terminate(pid)
+    // Asked before, it would lose a round trip to the old one.
+    await until(() => proxy.connections.length === 0)
     proxy.counts.reset()
     await client.query('SELECT 1')
     found.push({ settings, flights: proxy.counts.flights })

@@ -42,7 +42,7 @@ export class Delivery {
   finish(exchange: Exchange, connection: Connection): void {
     const conversation = this.#conversation
     const { link } = conversation
-    const undone = this.#undone(exchange, connection)
+    const undone = exchange.error && this.#undone(exchange, connection)
     if (undone !== undefined) {
       connection.destroy()
       const evidence = classify(exchange.evidence(connection))
