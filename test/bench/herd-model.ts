@@ -11,7 +11,10 @@ const processes = 200
 const down = 3000
 const connectTakes = 5
 const atOnce = 2
-const refusal = 1
+const refusal = 5
+const abandonedTakes = 1
+/** Whoever is not served by then never is. */
+const end = 120_000
 const patience = 10_000
 const slice = 100
 /** What a process of ours lets connect at once while the server answers: the default of the gate. */
@@ -83,11 +86,12 @@ export function modelled(manner: Manner, clients: number): Herd {
     }
     let worker = 0
     for (let i = 1; i < atOnce; i++) if ((workers[i] ?? 0) < (workers[worker] ?? 0)) worker = i
-    const end = Math.max(now, workers[worker] ?? 0) + connectTakes
-    workers[worker] = end
-    // The server goes through with it even when nobody waits any more.
-    if (end - now > patience) agenda.add({ at: now + patience, run: () => done(false) })
-    else agenda.add({ at: end, run: () => done(true) })
+    const start = Math.max(now, workers[worker] ?? 0)
+    // A process is started for those who do not wait any more, too, and finds that out.
+    const patient = start - now <= patience
+    const until = start + (patient ? connectTakes : abandonedTakes)
+    workers[worker] = until
+    agenda.add({ at: patient ? until : now + patience, run: () => done(patient) })
   }
 
   const alone = (): void => {
@@ -142,7 +146,7 @@ export function modelled(manner: Manner, clients: number): Herd {
   else for (let i = 0; i < clients; i++) alone()
   for (
     let event = agenda.next();
-    event !== undefined && served.length < clients;
+    event !== undefined && event.at < end && served.length < clients;
     event = agenda.next()
   ) {
     now = event.at
@@ -150,8 +154,8 @@ export function modelled(manner: Manner, clients: number): Herd {
   }
   return {
     manner,
-    served: served.at(-1) ?? Number.NaN,
-    middle: served[Math.floor(served.length / 2)] ?? Number.NaN,
+    served: served.length < clients ? Number.POSITIVE_INFINITY : (served.at(-1) ?? 0),
+    middle: served[Math.floor(clients / 2)] ?? Number.POSITIVE_INFINITY,
     tries,
     peak: Math.max(...curve) * (1000 / slice),
     refused: 0,

@@ -117,6 +117,8 @@ function inSlices(times: readonly number[]): Pick<Herd, 'curve' | 'peak'> {
   return { curve, peak: Math.max(0, ...curve) * (1000 / slice) }
 }
 
+const time = (ms: number): string => (Number.isFinite(ms) ? `${Math.round(ms)} ms` : 'not in 120 s')
+
 const head = [
   'herd',
   'middle served',
@@ -132,8 +134,8 @@ function cellsOf(
 ): string[] {
   return [
     `${clients.toLocaleString('en')} clients: ${manner}`,
-    `${Math.round(middle)} ms`,
-    `${Math.round(served)} ms`,
+    time(middle),
+    time(served),
     tries.toLocaleString('en'),
     `${peak.toLocaleString('en')}/s`,
     String(refused),

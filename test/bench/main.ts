@@ -29,7 +29,9 @@ const measures: Readonly<Record<BenchOptions['measure'], Measure>> = {
   memory,
 }
 
-await command(async (argv) => {
+await command(async (argv, signal) => {
+  // Servers and processes are cleaned up behind whoever ends.
+  signal.addEventListener('abort', () => process.exit(130))
   const options = optionsOf(argv)
   if (options === undefined) {
     console.log(help)

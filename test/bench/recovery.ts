@@ -111,7 +111,7 @@ function sectionOf(
   return {
     name: 'recovery',
     title: 'Recovery',
-    words: `From the kill to the first answer by another backend, while each session asks all the time; the baseline is a loop that connects again without a pause. The middle session's time, median of ${times} trials, sides in random order. Replay: the baseline is the same statements by plain pg. Restoring settings counts the round trips of a reconnect, from the first frame to the statement's answer.`,
+    words: `From the kill to the first answer by another backend, while each session asks all the time; the baseline is a loop that connects again without a pause. The middle session's time, median of ${times} trials, sides in random order. Replay: the baseline is the same statements by plain pg on a new connection. Restoring settings counts the round trips of a reconnect, from the first frame to the statement's answer.`,
     machine: where,
     head,
     rows: [...returns.map(cellsOf), ...replays.map(replayCells), ...flights.map(flightCells)],

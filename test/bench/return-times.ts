@@ -65,7 +65,8 @@ async function tightLoop(url: string): Promise<Asker> {
         if ((await client.query(question)).rows[0].pid !== pid) return performance.now()
         await pause(rest)
       } catch {
-        await client.end().catch(() => undefined)
+        // It may never say that it has ended.
+        void client.end().catch(() => undefined)
         client = await untilConnected(url)
       }
     }
@@ -84,7 +85,7 @@ async function untilConnected(url: string): Promise<pg.Client> {
 }
 
 async function connected(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   client.on('error', () => undefined)
   await client.connect()
   return client

@@ -80,7 +80,7 @@ export const onPg: Readonly<Record<string, Workload<pg.Pool>>> = {
 const transfer = () => ({ token: randomUUID(), source: 1, target: 2, amount: 1 })
 
 /** By an ORM, through its own API. */
-export const onOrm: Readonly<Record<string, Workload<Opened>>> = {
+const onOrm: Readonly<Record<string, Workload<Opened>>> = {
   read: { kind: 'read', once: (orm) => orm.read(next()) },
   insert: { kind: 'write', once: (orm) => orm.insert(transfer()) },
   'read only': {

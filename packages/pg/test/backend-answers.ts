@@ -141,7 +141,7 @@ function witnessCalled({ body }: ClientFrame): string | undefined {
   return name === 'reprise_witness' ? 'pg_current_xact_id' : undefined
 }
 
-/** The time that it says it is as timestamptz_send() has it, in hexadecimal. */
+/** The time that it says it is, as timestamptz_send() has it, in hexadecimal. */
 const began = '0002ea5b3e3e6000'
 
 /** Whether a text has in it what the server knows nothing of. */
@@ -167,7 +167,7 @@ export const isQuestion = (text: string): boolean => text.includes('pg_catalog.'
 /** Whether it asks what a silent backend is at. */
 export const isLook = (text: string): boolean => text.includes('WHERE pid = $1::int')
 const asksIdentity = (text: string): boolean =>
-  text.startsWith('SELECT CAST(pg_catalog.pg_backend_pid()')
+  text.startsWith('SELECT pg_catalog.pg_backend_pid(), ')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
 const reads = (text: string): boolean => /^(SELECT|SHOW|WITH)/.test(text)
 
@@ -197,7 +197,7 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     return [[status ?? null, ...later]]
   }
   // The process that it says it is, and the time that it says it is.
-  const who = [direct ? `${10_000 + number}` : '4711', '"2026-01-01T00:00:00+00:00"']
+  const who = [direct ? `${10_000 + number}` : '4711', began]
   if (asksWitness(text)) {
     const time = text.includes('timestamptz_send') ? [began] : []
     return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]

@@ -59,6 +59,27 @@ describe('the time of the transaction', () => {
       expect(after.rows).toEqual([{ at: rows[0].at, count: 9, same: true }])
     })
   })
+  it('is known of each transaction on a connection, not of its first only', async () => {
+    await withClient(keep.url, async (client) => {
+      for (let i = 0; i < 3; i++) {
+        const note = fresh()
+        // What writes by itself needs to know no time.
+        await client.query(`INSERT INTO log (note) VALUES ('alone ${note}')`)
+        await client.query('BEGIN')
+        const { rows } = await client.query(
+          `INSERT INTO log (note) VALUES ('${note}') RETURNING at`,
+        )
+        if (i === 2) await kill(keep.server, client)
+        await client.query(`INSERT INTO log VALUES ('${note}')`)
+        await client.query('COMMIT')
+        const after = await keep.admin.query(
+          'SELECT at, count(*)::int FROM log WHERE note = $1 GROUP BY at',
+          [note],
+        )
+        expect(after.rows).toEqual([{ at: rows[0].at, count: 2 }])
+      }
+    })
+  })
   it('is the new one after a loss if nobody has seen the old one', async () => {
     await withClient(keep.url, async (client) => {
       await client.query('BEGIN')

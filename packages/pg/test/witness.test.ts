@@ -98,14 +98,28 @@ describe('the witness', () => {
     await pool.end()
     await plain.end()
   })
-  it('is prepared again after DEALLOCATE ALL and DISCARD ALL', async () => {
+  it('is prepared again after DEALLOCATE ALL and DISCARD ALL, alone and in a transaction', async () => {
     const pool = poolOn(await server.createDatabase())
-    await pool.query('CREATE TABLE t (a int)')
-    for (const statement of ['DEALLOCATE ALL', 'DISCARD ALL']) {
-      for (let i = 0; i < 3; i++) await pool.query('INSERT INTO t VALUES (1)')
-      await pool.query(statement)
-      expect((await pool.query('INSERT INTO t VALUES (1)')).rowCount).toBe(1)
+    const client = await pool.connect()
+    const backend = async (): Promise<unknown> =>
+      (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid
+    const before = await backend()
+    await client.query('CREATE TABLE t (a int)')
+    const insert = (): Promise<pg.QueryResult> => client.query('INSERT INTO t VALUES (1)')
+    const both = async (): Promise<void> => {
+      expect((await insert()).rowCount).toBe(1)
+      await client.query('BEGIN')
+      expect((await insert()).rowCount).toBe(1)
+      await client.query('COMMIT')
     }
+    for (const statement of ['DEALLOCATE ALL', 'DISCARD ALL']) {
+      for (let i = 0; i < 3; i++) await both()
+      await client.query(statement)
+      await both()
+    }
+    // One that is called and is not there would cost its connection.
+    expect(await backend()).toBe(before)
+    client.release()
     await pool.end()
   })
   it('that the server refuses is given up, and said once; the statement is executed', async () => {

@@ -47,7 +47,7 @@ export class Delivery {
   finish(exchange: Exchange, connection: Connection): void {
     const conversation = this.#conversation
     const { link } = conversation
-    const undone = this.#undone(exchange, connection)
+    const undone = exchange.error && this.#undone(exchange, connection)
     if (undone !== undefined) {
       // One that only had a read cancelled is as good as before.
       if (undone.row !== cancelled || connection.status !== 'I') connection.destroy()

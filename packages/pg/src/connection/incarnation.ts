@@ -1,3 +1,5 @@
+import { bytesOf } from './instant.ts'
+
 /**
  * Which life of which server. A transaction id means nothing outside the one it was drawn in: after
  * a crash or on a promoted standby, ids that never reached the disk are handed out again.
@@ -36,17 +38,20 @@ export const systemColumn =
   'SELECT CAST(system_identifier AS pg_catalog.text) FROM pg_catalog.pg_control_system()'
 
 /** Asks for {@link Incarnation.postmaster}. */
-export const postmasterColumn =
-  'CAST(extract(epoch FROM pg_catalog.pg_postmaster_start_time()) AS pg_catalog.text)'
+export const postmasterColumn: string = bytesOf('pg_catalog.pg_postmaster_start_time()')
 
 /**
  * The select list that reads an {@link Incarnation}, in the order of {@link readIncarnation}. All of
  * it is readable by an ordinary role. pg_current_wal_lsn() raises on a standby, hence the CASE.
+ *
+ * Whatever a new backend has to look up for the first time costs it 30 to 200 us of CPU, so this asks
+ * for functions and not for views, and casts little: 590 us in place of 926 (with who and when; SELECT
+ * 1 costs 140, the connection 1280; medians of 25 each).
  */
 export const incarnationColumns: string = `(${systemColumn}),
  CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
- ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END,
- (SELECT CAST(extract(epoch FROM stats_reset) AS pg_catalog.text) FROM pg_catalog.pg_stat_wal),
+ ELSE pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
+ (SELECT ${bytesOf('stats_reset')} FROM pg_catalog.pg_stat_get_wal()),
  ${postmasterColumn}`
 
 /** Reads what {@link incarnationColumns} answered. */
@@ -54,7 +59,8 @@ export function readIncarnation(columns: readonly unknown[]): Incarnation {
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
   return {
     system: text(columns[0]),
-    timeline: text(columns[1]),
+    // The first eight digits of the name of a WAL file (xlog_internal.h XLogFileName).
+    timeline: text(columns[1])?.slice(0, 8) ?? null,
     crash: text(columns[2]),
     postmaster: text(columns[3]),
   }

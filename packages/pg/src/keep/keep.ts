@@ -3,9 +3,10 @@ import type { FieldDef } from 'pg'
 import type { Connection } from '../connection/connection.ts'
 import { sameIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { instantOf } from '../connection/instant.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
-import { instantOf, type Witness } from '../witness/witness.ts'
+import type { Witness } from '../witness/witness.ts'
 import { Catalog, type Table } from './keep-catalog.ts'
 import { fillsInTime } from './keep-default.ts'
 import { isRewritable, type Rewrite, Rewriter } from './keep-rewrite.ts'
@@ -115,11 +116,9 @@ export class Keeper {
       sameIncarnation(witness.backend.incarnation, catalog.incarnation) &&
       !catalog.asksSequences &&
       !tape.some(touchesSequence)
-    const instant = [
-      lost.keeper?.instant,
-      witness && instantOf(witness),
-      learnt(tape, parser),
-    ].find((known) => known !== undefined && instantForm.test(known))
+    const instant = [lost.keeper?.instant, instantOf(witness?.began), learnt(tape, parser)].find(
+      (known) => known !== undefined && instantForm.test(known),
+    )
     const namesHold = !tape.some(renames)
     const keeper = new Keeper(parser, catalog, instant, serials, namesHold)
     if (instant === undefined || (await keeper.#canKeepTime(tape, ask))) return keeper

@@ -7,11 +7,12 @@ import {
   systemColumn,
 } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { bytesOf, instantOf } from '../connection/instant.ts'
 import type { Raw } from '../connection/wire.ts'
 
 /** The statement that asks who executes it. */
-export const identityText: string = `SELECT CAST(pg_catalog.pg_backend_pid() AS pg_catalog.text),
- CAST(pg_catalog.to_json(pg_catalog.now()) AS pg_catalog.text), ${incarnationColumns}`
+export const identityText: string = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
+ ${incarnationColumns}`
 
 /** Reads what {@link identityText} answered, and keeps it with the connection. */
 export function readIdentity(row: readonly Raw[], connection: Connection): Backend {
@@ -19,7 +20,7 @@ export function readIdentity(row: readonly Raw[], connection: Connection): Backe
   connection.direct = connection.client.processID === pid
   connection.backend = {
     pid,
-    began: String(row[1]).slice(1, -1),
+    began: instantOf(String(row[1])) ?? '',
     incarnation: readIncarnation(row.slice(2)),
   }
   return connection.backend

@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
+import { bytesOf } from '../connection/instant.ts'
 import type { Raw, Wire } from '../connection/wire.ts'
 import { identityText } from './backend.ts'
 import { leaveToken, type Token } from './token.ts'
@@ -11,8 +12,8 @@ export interface Witness {
   /** Null when the transaction has written nothing, so that nothing of it can be lost. */
   readonly xid: string | null
   /**
-   * When the transaction began: now() as timestamptz_send() has it, in hexadecimal. Undefined where
-   * nothing of it will ever be replayed. {@link instantOf} reads it.
+   * When the transaction began: now() by {@link bytesOf}. Undefined where nothing of it will ever be
+   * replayed.
    */
   readonly began: string | undefined
 }
@@ -42,15 +43,13 @@ export type Ride = 'none' | 'behind' | 'flushed' | 'held' | 'ahead' | 'awaited'
  * nor did PortalSuspended in place of its CommandComplete save anything (9.3 + 4.9); pg-protocol makes a
  * string of every column, whatever its format. FunctionCall is a Sync as well (postgres.c), so it cannot
  * ride. In a transaction the id with now() is 0.5 us more than the id alone, to_json() 3 us more.
- *
- * timestamptz_send() tells the time whatever DateStyle, TimeZone and bytea_output are.
  */
 const ids = {
   assigned: 'pg_catalog.pg_current_xact_id_if_assigned()',
   drawn:
     'CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.pg_current_xact_id() END',
 }
-const time = "pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.now()), 'hex')"
+const time = bytesOf('pg_catalog.now()')
 const pid = 'pg_catalog.pg_backend_pid()'
 
 /** What is asked where who is at the other end is known: the id, or the id and the time. */
@@ -173,17 +172,4 @@ export function readWitness(
     xid: typeof xid === 'string' ? xid : null,
     began: typeof began === 'string' ? began : undefined,
   }
-}
-
-/** The microseconds from 1970 to 2000, where PostgreSQL's time begins. */
-const epoch = 946_684_800_000_000n
-
-/** When a transaction began, so written that every DateStyle and TimeZone reads it the same way. */
-export function instantOf({ began }: Witness): string | undefined {
-  if (began === undefined || !/^[0-9a-f]{16}$/.test(began)) return undefined
-  const micros = BigInt.asIntN(64, BigInt(`0x${began}`)) + epoch
-  const rest = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n
-  const whole = new Date(Number((micros - rest) / 1000n))
-  if (Number.isNaN(whole.getTime())) return undefined
-  return `${whole.toISOString().slice(0, -'.000Z'.length)}.${String(rest).padStart(6, '0')}+00:00`
 }
