@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server } from '../kit/index.ts'
-import { page, positive, read } from '../lanes/arguments.ts'
+import { page, positive, read, words } from '../lanes/arguments.ts'
 import { command } from '../lanes/command.ts'
 import { table } from '../lanes/table.ts'
 import { pack } from '../pack.ts'
+import { faultNames } from '../torture/options.ts'
 import { type Line, lines, scenarioOf } from './lines.ts'
 import { Nodes } from './nodes.ts'
 import { type Project, project } from './project.ts'
-import { type Result, underKills, withoutAnswer } from './trial.ts'
+import { type Result, underFire, underKills, withoutAnswer } from './trial.ts'
 
 const flags = {
   only: { value: 'text,…', help: 'lines whose name begins with one of these, such as kysely@0.27' },
@@ -18,6 +19,12 @@ const flags = {
   ci: { help: 'the lines that CI tries, on the oldest Node of each' },
   kills: { value: 'number', help: 'backends that are terminated in each trial (default 40)' },
   every: { value: 'ms', help: 'mean time between two kills (default 60)' },
+  fire: {
+    value: 'A,B',
+    help: 'torture in place of the trials, by some of kill, cut, restart, freeze',
+  },
+  seconds: { value: 'number', help: 'how long each is under fire (default 30)' },
+  seed: { value: 'number', help: 'makes the same random choices again (default 1)' },
   list: { help: 'only say what there is' },
   help: { help: 'this page' },
 } as const
@@ -34,6 +41,11 @@ await command(async (argv, signal) => {
   const effort = {
     kills: positive(typed.kills, 'kills', 40),
     everyMs: positive(typed.every, 'every', 60),
+  }
+  const ordeal = typed.fire && {
+    faults: words(typed.fire, 'fire', faultNames, []),
+    seconds: positive(typed.seconds, 'seconds', 30),
+    seed: Math.floor(positive(typed.seed, 'seed', 1)),
   }
   const wanted = typed.only?.split(',')
   const chosen = lines
@@ -74,13 +86,14 @@ await command(async (argv, signal) => {
           const node = await nodes.path(version)
           const { result, faults } = await judge(made, line, door, node)
           if (faults.length > 0) failed++
-          const { kills = 'refused', acknowledged = '', inDoubt = '' } = result ?? {}
-          const counts = [String(kills), String(acknowledged), String(inDoubt)]
+          const { acknowledged = '', inDoubt = '', rejected = '' } = result ?? {}
+          const faced = result === undefined ? 'refused' : counted(result.faced)
+          const counts = [faced, String(acknowledged), String(inDoubt), String(rejected)]
           const verdict = faults.length === 0 ? '✓' : '✗'
           const found = made instanceof Error ? line.version : made.version
           rows.push([line.orm, found, door, line.generator ?? '', version, ...counts, verdict])
           console.log(
-            `${verdict} ${titleOf(line)} (${found}), ${door}, Node ${version}: ${kills} kills, ${acknowledged} acknowledged, ${inDoubt} in doubt`,
+            `${verdict} ${titleOf(line)} (${found}), ${door}, Node ${version}: ${faced}, ${acknowledged} acknowledged, ${inDoubt} in doubt`,
           )
           for (const fault of faults) console.log(`    ${fault}`)
         }
@@ -93,9 +106,10 @@ await command(async (argv, signal) => {
       'door',
       'generator',
       'Node',
-      'kills',
+      'faults',
       'acknowledged',
       'in doubt',
+      'other errors',
       '',
     ]
     console.log(`\n${table(head, rows)}\n\n${rows.length - failed} passed, ${failed} failed`)
@@ -115,6 +129,10 @@ await command(async (argv, signal) => {
     // What is refused needs nobody to be killed.
     const enough = line.refused === undefined ? effort : { ...effort, kills: 0 }
     const what = { scenario: scenarioOf(line), door, node }
+    if (ordeal && line.refused === undefined) {
+      const result = await underFire(server, made, what, ordeal)
+      return { result, faults: result.faults }
+    }
     const result = await underKills(server, made, what, enough)
     if (line.refused === undefined) {
       const types = made.types === '' ? [] : [`types: ${made.types.trim()}`]
@@ -129,4 +147,10 @@ await command(async (argv, signal) => {
 
 function titleOf({ orm, version }: Line): string {
   return `${orm}@${version}`
+}
+
+function counted(faced: Result['faced']): string {
+  return Object.entries(faced)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
 }

@@ -1,4 +1,6 @@
 import { Killer, Ledger, type Server, Proxy as WireProxy } from '../kit/index.ts'
+import { Faults } from '../torture/faults.ts'
+import type { FaultName } from '../torture/options.ts'
 import type { Project } from './project.ts'
 import { type Outcome, type What, witnessed } from './witnessed.ts'
 
@@ -10,9 +12,17 @@ export interface Effort {
   readonly everyMs: number
 }
 
+/** What is done to a door that is tortured, and for how long. */
+export interface Ordeal {
+  readonly faults: readonly FaultName[]
+  readonly seconds: number
+  readonly seed: number
+}
+
 /** What came of one door of one project on one Node. */
 export interface Result extends Outcome {
-  readonly kills: number
+  /** How often each fault happened. */
+  readonly faced: Readonly<Record<string, number>>
 }
 
 const workers = 4
@@ -44,7 +54,48 @@ export async function underKills(
     enough: (acknowledged) => killer.kills >= kills && acknowledged >= kills,
     end: () => killer.stop(),
   })
-  return { ...outcome, kills: killer.kills }
+  return { ...outcome, faced: { kill: killer.kills } }
+}
+
+/**
+ * Runs the scenario under faults of several kinds for a while. Doubt may be the truth then, and so may
+ * other errors that say what became of the work: nothing may be lost, doubled, denied, and nobody may
+ * crash or hang.
+ */
+export async function underFire(
+  server: Server,
+  project: Project,
+  what: What,
+  { faults, seconds, seed }: Ordeal,
+): Promise<Result> {
+  const ledger = await Ledger.create(server, await server.createDatabase())
+  const proxied = faults.includes('cut') || faults.includes('freeze')
+  const proxy = proxied ? await WireProxy.start(server) : undefined
+  const database = new URL(ledger.url).pathname.slice(1)
+  const fire = new Faults(faults, server, { database, proxy }, seed)
+  let over = Number.POSITIVE_INFINITY
+  let stopped: Promise<void> | undefined
+  try {
+    const outcome = await witnessed(ledger, project, what, {
+      url: proxy?.url(ledger.url) ?? ledger.url,
+      workers,
+      doubts: Number.POSITIVE_INFINITY,
+      honest: true,
+      seconds,
+      begin: () => {
+        over = performance.now() + seconds * 1000
+        fire.start()
+      },
+      enough: () => performance.now() >= over,
+      end: () => {
+        stopped ??= fire.stop()
+        return stopped
+      },
+    })
+    return { ...outcome, faced: fire.counts }
+  } finally {
+    await proxy?.close()
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { isOutcome } from '@reprise/core'
 import { type Audit, exactAudit, type Ledger, outcomeOf, until } from '../kit/index.ts'
 import type { Project } from './project.ts'
 
@@ -19,6 +20,10 @@ export interface Course {
   readonly options?: readonly string[]
   /** Errors that may say that nobody can know. */
   readonly doubts: number
+  /** Whether errors that say what became of the work are in order, and so is what a library prints of them. */
+  readonly honest?: boolean
+  /** How long it is to run; when nothing is said, until it has done enough. */
+  readonly seconds?: number
   /** Called when the client is open. */
   begin?(): void
   /** Whether it has run for long enough. */
@@ -32,6 +37,8 @@ export interface Outcome {
   readonly acknowledged: number
   /** Errors that said honestly that nobody can know. */
   readonly inDoubt: number
+  /** Other errors that said honestly what became of the work. */
+  readonly rejected: number
   /** One sentence for each thing that should not have been; empty when it passed. */
   readonly faults: readonly string[]
 }
@@ -50,13 +57,14 @@ export async function witnessed(
   ledger: Ledger,
   { folder, env }: Project,
   { scenario, door, node }: What,
-  { url, workers, options = [], doubts, begin, enough, end }: Course,
+  { url, workers, options = [], doubts, honest = false, seconds = 0, begin, enough, end }: Course,
 ): Promise<Outcome> {
   const faults: string[] = []
   const rejections = new Map<string, number>()
   const complaints: string[] = []
   let acknowledged = 0
   let inDoubt = 0
+  let rejected = 0
   let last: Word['is'] | undefined
   let exit: number | NodeJS.Signals | undefined
   const child = spawn(
@@ -90,13 +98,14 @@ export async function witnessed(
       const outcome = outcomeOf(word.error)
       const what = `${word.error?.message?.trim().split('\n').at(-1)} (${outcome})`
       if (outcome === 'in-doubt' && inDoubt < doubts) inDoubt++
+      else if (honest && isOutcome(outcome)) rejected++
       else rejections.set(what, (rejections.get(what) ?? 0) + 1)
       ledger.rejected(String(word.token), word.error)
     } else last = word.is
   })
   const over = (): boolean => exit !== undefined
   const wait = (condition: () => boolean, what: string): Promise<unknown> =>
-    until(() => over() || condition(), { timeoutMs: limitMs, what })
+    until(() => over() || condition(), { timeoutMs: limitMs + seconds * 1000, what })
   try {
     await wait(() => last === 'ready', 'the client to open')
     begin?.()
@@ -111,11 +120,16 @@ export async function witnessed(
     child.kill('SIGKILL')
   }
   if (last !== 'closed') faults.push(`the process ended with ${exit}: ${reason(complaints)}`)
-  else if (complaints.length > 0) {
+  else if (complaints.length > 0 && !honest) {
     faults.push(`printed ${complaints.length} lines: ${complaints[0]}`)
   }
   for (const [what, times] of rejections) faults.push(`${times} times: ${what}`)
-  return { acknowledged, inDoubt, faults: [...faults, ...differences(await ledger.audit())] }
+  return {
+    acknowledged,
+    inDoubt,
+    rejected,
+    faults: [...faults, ...differences(await ledger.audit())],
+  }
 }
 
 function differences(audit: Audit): string[] {

@@ -1,3 +1,4 @@
+import { Utils } from '@mikro-orm/core'
 import { requireVersion } from '@reprise/pg'
 
 /**
@@ -12,6 +13,7 @@ export function checkVersion(): void {
       range: '^6.6.0 || ^7.0.16',
       door: '@reprise/mikro-orm',
       from: typeof __filename === 'string' ? __filename : '',
+      says: Utils.getORMVersion(),
     })
   }
 }

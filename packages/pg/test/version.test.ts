@@ -60,3 +60,13 @@ test('where no version can be found, as in a bundle, nothing is said', () => {
   const wanted = { name: 'orm', title: 'ORM', range: '^1.0.0', door: 'door', from }
   expect(() => requireVersion(wanted)).not.toThrow()
 })
+
+describe('in a bundle, what a package says of its own version', () => {
+  const wanted = { name: 'orm', title: 'ORM', range: '^1.0.0', door: 'door', from: '' }
+  test.each(['0.9.0', '2.0.0-rc.1'])('counts: %s is refused', (says) => {
+    expect(() => requireVersion({ ...wanted, says })).toThrow(`This is ORM ${says}`)
+  })
+  test.each(['1.4.0', 'N/A', '', undefined])('is taken, or is none: %s', (says) => {
+    expect(() => requireVersion({ ...wanted, says })).not.toThrow()
+  })
+})

@@ -67,6 +67,7 @@ function extend(client: unknown, given: Settings | undefined): unknown {
       `Reprise mends sessions of PostgreSQL, and the provider of this PrismaClient is ${provider}: leave reprise() out of it.`,
     )
   }
+  checkVersion('@prisma/client', version)
   if (isExtended(client)) {
     throw new TypeError('This PrismaClient has been extended by reprise() before: extend it once.')
   }

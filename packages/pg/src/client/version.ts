@@ -13,15 +13,17 @@ export interface Wanted {
   readonly door: string
   /** The door's `__filename`, empty where there is none, as in an ES module of a bundle. */
   readonly from: string
+  /** What the package itself says of its version, where it does: a bundle has no manifests. */
+  readonly says?: string | undefined
 }
 
 /**
- * Refuses a version that was never tried. Where no version can be found, as in a bundle, it says
- * nothing: then what is used of the package is all there is to go by.
+ * Refuses a version that was never tried. Where no version can be found, as in a bundle of a package
+ * that does not say it, it says nothing: then what is used of the package is all there is to go by.
  * @throws TypeError with the version found and those wanted
  */
-export function requireVersion({ name, title, range, door, from }: Wanted): void {
-  const found = installed(name, from)
+export function requireVersion({ name, title, range, door, from, says = '' }: Wanted): void {
+  const found = installed(name, from) ?? (/^\d+\.\d+\.\d+/.test(says) ? says : undefined)
   if (found === undefined || satisfies(found, range)) return
   throw new TypeError(
     `This is ${title} ${found}, and ${door} works with ${title} ${range}: install one of these.`,
