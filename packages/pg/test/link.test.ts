@@ -10,7 +10,6 @@ import {
   dataRow,
   FakeServer,
   fatal,
-  type Peer,
   parameterStatus,
   readyForQuery,
   rowDescription,
@@ -146,42 +145,6 @@ describe('work that loses one new connection after the other', () => {
 })
 
 describe('a server that is down', () => {
-  const lost = { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) }
-
-  it.each([
-    ['closed', instead()],
-    ['reset', async (peer: Peer) => peer.reset()],
-  ])(
-    'is asked again soon where the socket is %s without a word, whatever the backoff',
-    async (_how, fault) => {
-      await using backend = await Backend.start([lost, { '': fault }])
-      const pool = poolOn(backend.url, { backoff: endless })
-      expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
-      expect(backend.fake.connections).toBe(3)
-      await pool.end()
-    },
-  )
-  it('is asked again soon where nobody listens, whatever the backoff', async () => {
-    await using own = await Server.start()
-    const pool = poolOn(own.url, { backoff: endless })
-    await pool.query('SELECT 1')
-    await own.stop('fast')
-    const waits = pool.query('SELECT 1 AS one')
-    await own.start()
-    expect((await waits).rows).toEqual([{ one: 1 }])
-    await pool.end()
-  })
-  it.each([
-    ['is starting', greeting(fatal('57P03', 'ProcessStartupPacket'))],
-    ['is full', greeting(fatal('53300', 'InitProcess', { file: 'proc.c' }))],
-    ['goes away while it greets', greeting(authenticationOk)],
-  ])('and %s is asked no more often than the backoff says', async (_what, fault) => {
-    await using backend = await Backend.start([lost, { '': fault }])
-    const pool = poolOn(backend.url, { backoff: endless, deadline: 600 })
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ reason: 'deadline' })
-    expect(backend.fake.connections).toBe(2)
-    await pool.end()
-  })
   it('is waited for, which is told, with its address and what it says', async () => {
     const port = await freePort()
     using told = listen('reprise:waiting')

@@ -83,7 +83,6 @@ async function replace(
   takeAway()
   // What was on its way never arrives.
   primary.replication.set('refuse')
-  primary.front.set('refuse')
   await cluster.primary(primary)
   primary.replication.set('pass')
   primary.front.set('pass')

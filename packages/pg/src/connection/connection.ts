@@ -80,6 +80,7 @@ export class Connection {
   #closed = false
   #asked = false
   #endedUnasked = false
+  #greeted = false
   #grace: NodeJS.Timeout | undefined
 
   constructor(
@@ -93,10 +94,9 @@ export class Connection {
     const { connection: wire, connectionParameters: parameters } = this.client
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
-    let greeted = false
-    guardParser(wire, () => greeted)
+    guardParser(wire, () => this.#greeted)
     wire.on('readyForQuery', (message: { status: TransactionStatus }) => {
-      greeted = true
+      this.#greeted = true
       this.status = message.status
       this.active?.ready(this)
     })
@@ -146,7 +146,7 @@ export class Connection {
     return performance.now() - this.#idleSince
   }
 
-  /** Whether it ended without being told to, while nothing was in flight. */
+  /** Whether it ended untold and with nothing in flight; what the server never let in was no connection. */
   get endedUnasked(): boolean {
     return this.#endedUnasked
   }
@@ -241,7 +241,7 @@ export class Connection {
     clearTimeout(this.#grace)
     const active = this.active
     this.active = undefined
-    this.#endedUnasked = !this.#asked && active === undefined
+    this.#endedUnasked = this.#greeted && !this.#asked && active === undefined
     active?.lost(this)
     this.#owner.connectionEnded(this)
   }
