@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { tokenTable } from '@reprise/pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Bouncer, hasBouncer } from '../../../test/kit/index.ts'
@@ -38,6 +40,23 @@ it('a server as it comes can do all, and what is for somebody to decide is marke
   ]) {
     expect(told).toContain(sentence)
   }
+})
+
+it('of a superuser it says that nothing follows from what it may', async () => {
+  const { code, stdout } = await check('boss')
+  expect(code).toBe(0)
+  expect(unwrapped(stdout)).toContain('! rights: this is a superuser')
+})
+
+it('a standby is seen', async () => {
+  const other = await Staging.start()
+  const { server } = other
+  await writeFile(join(server.directory, 'standby.signal'), '')
+  await server.restart('fast')
+  const { code, stdout, stderr } = await run('check', '--url', other.url('app'))
+  expect([code, stderr]).toEqual([0, ''])
+  expect(unwrapped(stdout)).toContain('! role: a standby: reads are mended')
+  await server.dispose()
 })
 
 it('the timeouts of this role are what is looked at', async () => {

@@ -7,6 +7,7 @@ import { settingFindings } from './settings.ts'
 import { tokenFinding } from './token-table.ts'
 
 interface Basics {
+  readonly superuser: boolean
   readonly version: number
   readonly spelt: string
   readonly standby: boolean
@@ -16,9 +17,10 @@ interface Basics {
 export async function checkOf(server: Server, order: CheckOrder): Promise<Finding[]> {
   const [basics] = await server.rows<Basics>(
     `SELECT current_setting('server_version_num')::int / 10000 AS version,
-       current_setting('server_version') AS spelt, pg_catalog.pg_is_in_recovery() AS standby`,
+       current_setting('server_version') AS spelt, pg_catalog.pg_is_in_recovery() AS standby,
+       current_setting('is_superuser')::boolean AS superuser`,
   )
-  const { version, spelt, standby } = basics as Basics
+  const { version, spelt, standby, superuser } = basics as Basics
   const pooler = await poolerFinding(server, order.url)
   return [
     versionFinding(version, spelt),
@@ -31,11 +33,20 @@ export async function checkOf(server: Server, order: CheckOrder): Promise<Findin
           fix: 'give the primary’s address to an application that writes.',
         }
       : { what: 'role', verdict: 'ok', says: 'a primary.' },
+    ...(superuser ? [anybody] : []),
     ...(await rightsFindings(server)),
     await terminationFinding(server, order.url, pooler.between),
     ...(await settingFindings(server, version)),
     await tokenFinding(server, order.tokenTable),
   ]
+}
+
+/** Of a role that may do all, nothing follows for one that may not. */
+const anybody: Finding = {
+  what: 'rights',
+  verdict: 'note',
+  says: 'this is a superuser, so those of the application’s own role are not seen.',
+  fix: 'pass --url as the application has it.',
 }
 
 /** The majors that the tests of Reprise run on. */
