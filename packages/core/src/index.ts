@@ -52,6 +52,7 @@ export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
 export { suspendedSince } from './pace/suspension.ts'
 export { analyze } from './sql/analyze.ts'
+export { unrefusedNames } from './sql/outward.ts'
 export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {
   Kind,

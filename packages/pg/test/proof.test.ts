@@ -31,6 +31,19 @@ const places: readonly (readonly [string, string, string, 'committed' | 'in-doub
     'SELECT id::noted AS n FROM item',
     'in-doubt',
   ],
+  [
+    'a message for logical decoding',
+    `CREATE FUNCTION emit(n int) RETURNS int LANGUAGE plpgsql AS
+       $$BEGIN PERFORM pg_logical_emit_message(true, 'outbox', 'x'); RETURN n; END$$;`,
+    'SELECT emit(id) AS n FROM item',
+    'in-doubt',
+  ],
+  [
+    'a body in SQL',
+    `CREATE FUNCTION writes() RETURNS int BEGIN ATOMIC INSERT INTO ledger SELECT 1 WHERE false; SELECT 1; END;`,
+    'SELECT writes() AS n',
+    'in-doubt',
+  ],
   ['nothing', 'CREATE VIEW v AS SELECT id AS n FROM item;', 'SELECT n FROM v', 'committed'],
   [
     'a function that only reads',
