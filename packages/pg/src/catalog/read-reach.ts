@@ -1,8 +1,12 @@
+import { setImmediate as others } from 'node:timers/promises'
 import type { Leavings } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
 import { type Names, Reach } from './reach.ts'
 import { type Candidates, candidatesText, reachText } from './reach-question.ts'
+
+/** How long sources are judged at a stretch, in milliseconds: a large database has megabytes of them. */
+const longest = 10
 
 /** What is looked for in a catalog. */
 export interface Sought extends Candidates {
@@ -49,7 +53,12 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
     r: [] as string[],
     w: [] as string[],
   }
+  let from = performance.now()
   for (const [kind, list, language, source] of rows) {
+    if (performance.now() - from > longest) {
+      await others()
+      from = performance.now()
+    }
     const found = oidsIn(list)
     if (kind === 'r' || kind === 'w') oids[kind].push(...found)
     if (kind !== 'f') continue
