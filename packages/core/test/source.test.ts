@@ -60,6 +60,8 @@ const unnamed: readonly (readonly [string, string])[] = [
   ['set_config that is no call', 'SELECT set_config'],
   ['SET of a name put together', "BEGIN EXECUTE 'SET ' || k || ' = 1'; END"],
   ['SET of a name by format', "BEGIN EXECUTE format('SET %I = %L', k, v); END"],
+  ['a text within a format', "BEGIN EXECUTE format('%s', sql); END"],
+  ['a text that is explained', "BEGIN EXECUTE 'EXPLAIN ANALYZE ' || sql; END"],
   ['a text that is nowhere', 'BEGIN EXECUTE sql; END'],
   ['a text that comes of a call', "BEGIN EXECUTE build('x'); END"],
   ['an escaped text', "BEGIN EXECUTE E'S\\105T app.who = 1'; END"],

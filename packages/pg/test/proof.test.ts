@@ -31,6 +31,12 @@ const places: readonly (readonly [string, string, string, 'committed' | 'in-doub
     'SELECT id::noted AS n FROM item',
     'in-doubt',
   ],
+  [
+    'a body in SQL',
+    `CREATE FUNCTION writes() RETURNS int BEGIN ATOMIC INSERT INTO ledger SELECT 1 WHERE false; SELECT 1; END;`,
+    'SELECT writes() AS n',
+    'in-doubt',
+  ],
   ['nothing', 'CREATE VIEW v AS SELECT id AS n FROM item;', 'SELECT n FROM v', 'committed'],
   [
     'a function that only reads',
@@ -94,5 +100,26 @@ describe('a COMMIT whose reply was lost, of a transaction that only read by its 
       expect(cut).toBe(true)
     })
     await admin.end()
+  })
+})
+
+describe('a read in autocommit whose answer was lost', () => {
+  it('is in doubt where its function sends a message that READ ONLY does not refuse', async () => {
+    await using link = await proxied(server)
+    const admin = new pg.Client({ connectionString: link.direct })
+    await admin.connect()
+    await admin.query(`CREATE FUNCTION emit() RETURNS int LANGUAGE plpgsql AS
+      $$BEGIN PERFORM pg_logical_emit_message(false, 'outbox', 'x'); RETURN 1; END$$`)
+    await admin.end()
+    await withThrowaway(link.url, async (client) => {
+      let cut = false
+      link.proxy.onFrame((frame: Frame) => {
+        if (cut || frame.from !== 'server' || frame.type !== 'C') return 'pass'
+        cut = true
+        return 'cut'
+      })
+      const error = await failure(client.query('SELECT emit()'))
+      expect(error).toMatchObject({ outcome: 'in-doubt' })
+    })
   })
 })

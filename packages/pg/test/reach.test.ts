@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Server } from '../../../test/kit/index.ts'
+import { Proxy, Server } from '../../../test/kit/index.ts'
 import { failure, kill, poolOn, withClient, withThrowaway } from './support.ts'
 
 let server: Server
@@ -11,8 +12,8 @@ beforeAll(async () => {
 afterAll(() => server?.dispose())
 
 /** A database in which something sets app.who, or takes a lock, for some values only. */
-async function databaseWith(sql: string): Promise<string> {
-  const url = await server.createDatabase()
+async function databaseWith(sql: string, at?: string): Promise<string> {
+  const url = at ?? (await server.createDatabase())
   const admin = new pg.Client({ connectionString: url })
   await admin.connect()
   await admin.query(`CREATE TABLE item (id int, who text);
@@ -122,6 +123,17 @@ const ways: readonly (readonly [string, string, (id: number) => string])[] = [
        $$BEGIN EXECUTE format('SELECT deep(%s)', id); END$$;`,
     (id) => `SELECT run(${id})`,
   ],
+  [
+    'a body in SQL of a body in SQL',
+    `CREATE FUNCTION first(id int) RETURNS boolean BEGIN ATOMIC SELECT sometimes(id, 'x'); END;
+     CREATE FUNCTION second(id int) RETURNS boolean BEGIN ATOMIC SELECT first(id); END;`,
+    (id) => `SELECT second(${id})`,
+  ],
+  [
+    'a statement that SQL prepared, with its types',
+    '',
+    (id) => `DEALLOCATE ALL; PREPARE plan(int) AS SELECT deep($1); EXECUTE plan(${id})`,
+  ],
   ['DO', '', (id) => `DO $$BEGIN PERFORM deep(${id}); END$$`],
 ]
 
@@ -146,6 +158,112 @@ describe('what is left in the session only for some values is there again after 
       await client.query(statement(70))
       await killRested(client)
       expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+    })
+  })
+})
+
+/** Where a name, or a way to write it, is unlike what the catalog has. */
+const names: readonly (readonly [string, string, readonly string[]])[] = [
+  ['a prepared statement with types', '', ['PREPARE p(int) AS SELECT deep($1)', 'EXECUTE p(70)']],
+  ['a quoted one', '', ['PREPARE "P q" AS SELECT deep(70)', 'EXECUTE "P q"']],
+  ['one behind a comment', '', ['PREPARE p AS SELECT deep(70)', '/* c */ EXECUTE p']],
+  ['one that is explained', '', ['PREPARE p AS SELECT deep(70)', 'EXPLAIN ANALYZE EXECUTE p']],
+  ['two', '', ['PREPARE p AS SELECT deep(70)', 'EXECUTE p; EXECUTE p']],
+  [
+    'an umlaut in upper case',
+    `${trigger} ALTER TABLE item RENAME TO "Ärger"`,
+    ['INSERT INTO "Ärger" VALUES (70)'],
+  ],
+  [
+    'a quote in a name',
+    `${trigger} ALTER TABLE item RENAME TO "a""b"`,
+    ['INSERT INTO "a""b" VALUES (70)'],
+  ],
+  [
+    'a table that was renamed',
+    trigger,
+    [
+      'INSERT INTO item VALUES (1)',
+      'ALTER TABLE item RENAME TO thing',
+      'INSERT INTO thing VALUES (70)',
+    ],
+  ],
+]
+
+describe('what is left in the session by a name written otherwise is there again after a loss', () => {
+  it.each(names)('by %s', async (_what, sql, statements) => {
+    const name = `c_${randomBytes(6).toString('hex')}`
+    await server.sql(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`)
+    const url = await databaseWith(sql, server.url.replace(/[^/]*$/, name))
+    await withThrowaway(url, async (client) => {
+      for (const statement of statements) await client.query(statement)
+      await killRested(client)
+      expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+    })
+  })
+})
+
+describe('the reading of the catalog', () => {
+  it('calls no operator of the database itself, wherever it comes in the search_path', async () => {
+    const url = await databaseWith(`CREATE TABLE called (n int);
+      CREATE FUNCTION at_least(oid, int) RETURNS boolean LANGUAGE plpgsql AS
+        $$BEGIN INSERT INTO called VALUES (1); RETURN $1::int8 >= $2; END$$;
+      CREATE OPERATOR >= (LEFTARG = oid, RIGHTARG = int, FUNCTION = at_least);`)
+    await withThrowaway(url, async (client) => {
+      await client.query('SELECT deep(70)')
+      await killRested(client)
+      expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+      expect((await client.query('SELECT FROM called')).rowCount).toBe(0)
+    })
+  })
+  it('waits for no lock of what a body in SQL reads', async () => {
+    const url = await databaseWith(
+      'CREATE FUNCTION read() RETURNS int BEGIN ATOMIC SELECT id FROM item; END',
+    )
+    const other = new pg.Client({ connectionString: url })
+    await other.connect()
+    await other.query('BEGIN; LOCK TABLE item')
+    await withThrowaway(url, async (client) => {
+      await client.query('SELECT deep(70)')
+      await killRested(client)
+      expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+    })
+    await other.end()
+  })
+  it('is not kept from it by a statement_timeout, and asks again what that kept it from asking', async () => {
+    const url = await databaseWith('')
+    await withThrowaway(url, async (client) => {
+      await client.query('SELECT deep(1)')
+      await client.query('SET statement_timeout = 1')
+      await client.query('SELECT deep(1)').catch(() => undefined)
+      await client.query('SET statement_timeout = 0')
+      await client.query('SELECT deep(70)')
+      await killRested(client)
+      expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+    })
+  })
+  it('holds the sources of a large database, before and after a loss', async () => {
+    const url = await databaseWith(`DO $d$BEGIN FOR i IN 1..120 LOOP EXECUTE format(
+      $f$CREATE FUNCTION big%s() RETURNS text LANGUAGE sql AS $$SELECT set_config('app.big', '%s', false)$$$f$,
+      i, repeat('x', 20000) || i); END LOOP; END$d$`)
+    await withThrowaway(url, async (client) => {
+      await client.query('INSERT INTO item VALUES (1)')
+      await rested(client)
+      const admin = new pg.Client({ connectionString: url })
+      await admin.connect()
+      await admin.query(trigger)
+      await admin.end()
+      await client.query('INSERT INTO item VALUES (70)')
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+  })
+  it('is not misled by the handlers and parsers of an extension in C', async () => {
+    const url = await databaseWith('CREATE EXTENSION dict_xsyn')
+    await withThrowaway(url, async (client) => {
+      await client.query('INSERT INTO item VALUES (1)')
+      await killRested(client)
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
   })
 })
@@ -178,6 +296,41 @@ describe('what nobody can ask after', () => {
       await killRested(client)
       expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    })
+  })
+  it('is told of although another setting is named, which is only read', async () => {
+    const url = await databaseWith(hiding)
+    await withThrowaway(url, async (client) => {
+      await client.query("SET app.who = 'x'")
+      await client.query("SELECT put('tenant', current_setting('app.who'))")
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+  })
+  it('is there again where a text that was executed named it', async () => {
+    const url = await databaseWith(`CREATE FUNCTION run(sql text) RETURNS void LANGUAGE plpgsql AS
+      $$BEGIN EXECUTE format('%s', sql); END$$`)
+    await withThrowaway(url, async (client) => {
+      await client.query('SELECT run($1)', ["SELECT set_config('app.who', '42', false)"])
+      await killRested(client)
+      expect((await client.query(who)).rows).toEqual([{ who: '42' }])
+    })
+  })
+  it('is not asked after for ever, whatever statements were given', async () => {
+    const url = await databaseWith(hiding)
+    await using link = await Proxy.start(server)
+    await withThrowaway(link.url(url), async (client) => {
+      const sent: string[] = []
+      for (let i = 0; i < 3; i++) await client.query('SELECT sometimes(1, $1)', [`photo${i}.png`])
+      await rested(client)
+      link.onFrame((frame) => {
+        if (frame.from === 'client') sent.push(frame.body.toString('latin1'))
+        return 'pass'
+      })
+      await client.query('SELECT sometimes(1, $1)', ['last.png'])
+      await rested(client)
+      expect(sent.join()).toContain('"last.png"')
+      expect(sent.join()).not.toContain('photo')
     })
   })
   it('is there again where its name was among the values', async () => {

@@ -117,6 +117,8 @@ class Reading {
       this.unnamed = true
       return
     }
+    // What is executed is itself a value.
+    if (/^\s*(explain\b[^%]*)?(%|$)/i.test(contentAt(tokens, at) ?? '')) this.unnamed = true
     const end = at + farthest
     for (; at < words.length && words[at] !== ';'; at++) {
       if (words[at] === 'string') this.#run(tokens, at, depth)

@@ -2,7 +2,7 @@ import { publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { leaving } from './leaving.ts'
 import type { Reach } from './reach.ts'
-import { catalogState } from './reach-question.ts'
+import { stateText } from './reach-question.ts'
 import { type Reading, readReach } from './read-reach.ts'
 import { writing } from './writing.ts'
 
@@ -52,24 +52,34 @@ export class Database {
    */
   async refresh(ask: Inquiry): Promise<void> {
     this.#asking = true
+    const changed = this.#changed
     this.#changed = false
     const now = performance.now()
+    let seen = false
     try {
-      if (await isUnchanged(this.#state, ask)) {
-        this.#verifiedAt = now
-        return
-      }
-      const { reach, settings, state } = await readReach(leaving, ask)
-      if (state === undefined && this.#reach === undefined)
-        publish('reprise:advice', { advice: unread })
-      if (this.#reach?.covers(reach) === false) this.epoch += 1
-      for (const name of settings) this.settings.add(name)
-      this.#reach = reach
-      this.#state = state
+      if (!(await isUnchanged(this.#state, ask))) await this.#read(ask)
       this.#verifiedAt = now
+      seen = true
     } finally {
       this.#asking = false
+      // Nobody has looked at it.
+      if (!seen) this.#changed ||= changed
     }
+  }
+
+  async #read(ask: Inquiry): Promise<void> {
+    const reading = await readReach(leaving, ask)
+    // What was known is more than nothing.
+    if (reading === 'interrupted') return
+    const { reach, settings, state } = reading
+    if (state === undefined && this.#reach === undefined)
+      publish('reprise:advice', { advice: unread })
+    const news = [...settings].filter((name) => !this.settings.has(name))
+    if (this.#reach !== undefined && (news.length > 0 || !this.#reach.covers(reach)))
+      this.epoch += 1
+    for (const name of news) this.settings.add(name)
+    this.#reach = reach
+    this.#state = state
   }
 
   /**
@@ -79,7 +89,8 @@ export class Database {
    */
   async writers(ask: Inquiry): Promise<Reach | undefined> {
     if (!(await isUnchanged(this.#writing?.state, ask))) {
-      this.#writing = await readReach(writing, ask)
+      const reading = await readReach(writing, ask)
+      this.#writing = reading === 'interrupted' ? undefined : reading
     }
     return this.#writing?.state === undefined ? undefined : this.#writing.reach
   }
@@ -87,6 +98,6 @@ export class Database {
 
 async function isUnchanged(state: string | undefined, ask: Inquiry): Promise<boolean> {
   if (state === undefined) return false
-  const { rows, code } = await ask(catalogState)
+  const { rows, code } = await ask(stateText)
   return code === undefined && rows[0]?.[0] === state
 }

@@ -14,6 +14,7 @@ export const leaving: Sought = {
   source:
     '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite)\\M|dblink|_to_xml|spi_)',
   cut: updating,
+  shown: true,
   builtin:
     '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite)$',
   judge(language, source) {

@@ -71,7 +71,7 @@ export class Reach {
     if (all) for (const names of [f, r, w]) for (const unnamed of names.values()) meet(unnamed)
     const lower = text.toLowerCase()
     for (const name of this.#odd) {
-      if (!lower.includes(name)) continue
+      if (!lower.includes(name) && !lower.includes(name.replaceAll('"', '""'))) continue
       for (const names of [f, r, w]) meet(names.get(name))
     }
     if (all) return found

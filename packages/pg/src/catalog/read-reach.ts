@@ -1,18 +1,16 @@
+import { setImmediate as others } from 'node:timers/promises'
 import type { Leavings } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
 import { type Names, Reach } from './reach.ts'
-import { candidatesText, reachText } from './reach-question.ts'
+import { type Candidates, candidatesText, reachText } from './reach-question.ts'
+
+/** How long sources are judged at a stretch, in milliseconds: a large database has megabytes of them. */
+const longest = 10
 
 /** What is looked for in a catalog. */
-export interface Sought {
-  /** A regular expression that a source matches which may do it: more than do. */
-  readonly source: string
-  /** One for what is cut out of a source before it is matched once more. */
-  readonly cut: string
-  /** One for the names of PostgreSQL's own functions that do it. */
-  readonly builtin: string
-  /** Judges a source that matches. */
+export interface Sought extends Candidates {
+  /** Judges a source that matches; `''` where none is shown. */
   judge(language: string, source: string): Leavings
 }
 
@@ -35,14 +33,17 @@ const trusted =
 const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
 const unread: Reading = { reach: new Reach(none), settings: new Set(), state: undefined }
 
+/** Classes of errors by which a server says that it has no such thing, or does not show it. */
+export const untold: RegExp = /^(42|0A)/
+
 /**
  * Asks the catalog what of a database's own does what is sought, and what brings that along.
- * @returns no state where the server does not say
+ * @returns no state where the server does not say; `'interrupted'` where another time it may
  * @throws Interrupted when the connection ends
  */
-export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading> {
-  const { source: pattern, cut, builtin } = sought
-  const { rows, code } = await ask(candidatesText, [trusted, pattern, cut, builtin])
+export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading | 'interrupted'> {
+  const { rows, code } = await ask(candidatesText(trusted, sought))
+  if (code !== undefined && !untold.test(code)) return 'interrupted'
   const state = rows.find(([kind]) => kind === 'state')?.[3]
   if (code !== undefined || typeof state !== 'string') return unread
   const settings = new Set<string>()
@@ -52,11 +53,16 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading> 
     r: [] as string[],
     w: [] as string[],
   }
+  let from = performance.now()
   for (const [kind, list, language, source] of rows) {
+    if (performance.now() - from > longest) {
+      await others()
+      from = performance.now()
+    }
     const found = oidsIn(list)
     if (kind === 'r' || kind === 'w') oids[kind].push(...found)
     if (kind !== 'f') continue
-    const left = sought.judge(String(language), String(source))
+    const left = sought.judge(String(language), String(source ?? ''))
     if (!left.leaves) continue
     oids[left.unnamed ? 'unnamed' : 'askable'].push(...found)
     for (const name of left.settings) settings.add(name)
@@ -66,7 +72,15 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading> 
   }
   const array = (list: readonly string[]): string => `{${list.join()}}`
   const { askable, unnamed, r, w } = oids
-  const reached = await ask(reachText, [trusted, ...[askable, unnamed, r, w].map(array)])
+  const reached = await ask(
+    reachText(trusted, {
+      askable: array(askable),
+      unnamed: array(unnamed),
+      r: array(r),
+      w: array(w),
+    }),
+  )
+  if (reached.code !== undefined && !untold.test(reached.code)) return 'interrupted'
   if (reached.code !== undefined || reached.rows.length === 0) return unread
   return { reach: new Reach(namesIn(reached.rows)), settings, state }
 }
@@ -81,7 +95,12 @@ function namesIn(rows: readonly (readonly Raw[])[]): Names {
   for (const [kind, name, unnamed] of rows) {
     const flag = unnamed === 't'
     if (kind === 'anywhere') anywhere = flag
-    else found[kind as 'f' | 'r' | 'w'].set(String(name), flag)
+    else {
+      const names = found[kind as 'f' | 'r' | 'w']
+      // Lower case is what it is here, whatever the database's locale says.
+      const lower = String(name).toLowerCase()
+      names.set(lower, flag || names.get(lower) === true)
+    }
   }
   return { ...found, anywhere }
 }

@@ -20,9 +20,6 @@ export interface IdleInquiryOwner {
 /** Nobody ends what the session asks of itself but its connection. */
 const { signal: never } = new AbortController()
 
-/** What an answer may take, in bytes: the sources of a large database's functions. */
-const mostBytes = 64 * 1024 * 1024
-
 /**
  * Asks the server, between two pieces of work, what statements may have left in the session out of
  * sight.
@@ -63,7 +60,7 @@ export class IdleInquiry {
     this.asking = true
     this.#owner.drained()
     try {
-      const ask = inquiry(this.#shared.Exchange, connection, never, mostBytes)
+      const ask = inquiry(this.#shared.Exchange, connection, never)
       connection.tells = await about.ask(ask, connection)
     } catch {
       // The connection ended.

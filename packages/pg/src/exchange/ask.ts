@@ -37,24 +37,21 @@ export function send(
   })
 }
 
-/** Answers hold few rows; this bounds what a hostile server can make us keep. */
-const mostBytes = 1024 * 1024
+/**
+ * What an answer may take, in bytes: the sources of a large database's functions, and no more than that
+ * of what a hostile server sends.
+ */
+const mostBytes = 64 * 1024 * 1024
 
 /**
- * Makes an {@link Inquiry} for one connection.
- * @param most what an answer may take, in bytes: of one that takes more there are no rows
+ * Makes an {@link Inquiry} for one connection. Of an answer that takes too much there are no rows.
  */
-export function inquiry(
-  Kind: ExchangeClass,
-  connection: Connection,
-  signal: AbortSignal,
-  most: number = mostBytes,
-): Inquiry {
+export function inquiry(Kind: ExchangeClass, connection: Connection, signal: AbortSignal): Inquiry {
   return async (text, values) => {
     const config: QueryConfig = values === undefined ? { text } : { text, values }
     const exchange = new Kind(config)
     exchange.statement = analyze(text)
-    exchange.tapeLimit = most
+    exchange.tapeLimit = mostBytes
     await send(exchange, connection, signal)
     return {
       rows: exchange.taped ?? [],

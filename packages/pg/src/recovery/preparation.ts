@@ -93,7 +93,7 @@ export async function prepare(
   if (
     verdict.do === 'repeat' &&
     verdict.guarded &&
-    (await mayWrite([work], session.link.database, ask))
+    (await mayWrite([work], session.link.database, ask)) !== false
   ) {
     return { next: 'surface', reason: 'in-doubt' }
   }

@@ -84,9 +84,17 @@ export function readFacts(rows: readonly (readonly Raw[])[]): SessionFacts {
   return { pid, settings, prepared, channels, anchors: anchored }
 }
 
-const mention = /'([a-z_]\w*(?:\.\w+)+)'|\bset\s+(?:session\s+)?([a-z_]\w*(?:\.\w+)+)/gi
+const mention =
+  /(current_setting\s*\(\s*)?'([a-z_]\w*(?:\.\w+)+)'|\bset\s+(?:session\s+)?([a-z_]\w*(?:\.\w+)+)/gi
 
-/** The names of settings that a text mentions. */
-export function mentionedIn(text: string): string[] {
-  return [...text.matchAll(mention)].map(([, quoted, set]) => (quoted ?? set ?? '').toLowerCase())
+/** The names of settings that a text mentions, and those among them that it does not only read. */
+export function mentionedIn(text: string): { all: string[]; given: string[] } {
+  const all: string[] = []
+  const given: string[] = []
+  for (const [, read, quoted, set] of text.matchAll(mention)) {
+    const name = (quoted ?? set ?? '').toLowerCase()
+    all.push(name)
+    if (read === undefined) given.push(name)
+  }
+  return { all, given }
 }

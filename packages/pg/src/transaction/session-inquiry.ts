@@ -1,9 +1,9 @@
 import { analyze, type Statement } from '@reprise/core'
 import type { Database } from '../catalog/database.ts'
 import { leftBy } from '../catalog/leaving.ts'
+import { untold } from '../catalog/read-reach.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
-import type { Raw } from '../connection/wire.ts'
 import { arrayOf, factsText, mentionedIn, readFacts } from './session-facts.ts'
 import type { SessionState } from './state.ts'
 
@@ -33,6 +33,8 @@ export class SessionInquiry {
   #due = false
   /** Whether that is because something was reached, which nobody has seen. */
   #reached = false
+  /** Names of settings that statements were given: whether they are any, the server says. */
+  readonly #given = new Set<string>()
   /** Of each that made what has no name: the names that it was given. */
   #unnamed: (readonly string[])[] = []
   /** What ran before the catalog was read, and what of it in the transaction that is open. */
@@ -56,7 +58,8 @@ export class SessionInquiry {
 
   get #isDue(): boolean {
     const late = this.#ranAt !== undefined && this.#epoch !== this.#database.epoch
-    return this.#due || this.#state.unsure || late
+    const judgeable = this.#unjudged.length > 0 && this.#database.reach !== undefined
+    return this.#due || this.#state.unsure || late || judgeable
   }
 
   /** Takes note of a statement that has its answer; `open` says that it left a transaction open. */
@@ -89,8 +92,10 @@ export class SessionInquiry {
     if (this.#database.due) await this.#database.refresh(ask)
     this.#judgeAll()
     if (!this.#isDue) return true
-    const names = new Set([...this.#state.names(), ...this.#database.settings])
+    const names = new Set([...this.#state.names(), ...this.#database.settings, ...this.#given])
     const { rows, code } = await ask(factsText, [arrayOf(names)])
+    // Another time it may say.
+    if (code !== undefined && !untold.test(code)) return true
     const facts = code === undefined && rows.length > 0 ? readFacts(rows) : undefined
     // A pooler has answered for another backend.
     const told = facts !== undefined && facts.pid === client.processID
@@ -99,7 +104,10 @@ export class SessionInquiry {
       const seen = (name: string): boolean => typeof facts.settings.get(`set:${name}`) === 'string'
       if (!this.#unnamed.every((names) => names.some(seen))) this.#state.hide()
     }
+    const ranAt = this.#ranAt
     this.clear()
+    // By names that nobody knew yet it was not asked.
+    if (ranAt !== undefined && !this.#database.isKnownSince(ranAt)) this.#ranAt = ranAt
     return told
   }
 
@@ -136,6 +144,7 @@ export class SessionInquiry {
     this.#reached = false
     this.#unnamed = []
     this.#unjudged = []
+    this.#given.clear()
     this.#ranAt = undefined
     this.#epoch = this.#database.epoch
   }
@@ -167,25 +176,27 @@ export class SessionInquiry {
     if (reached === 'nothing') return
     this.#due = true
     this.#reached = true
-    this.#learnNames(text ?? '')
-    const given = namesAmong(ran.values)
-    for (const name of given) this.#database.settings.add(name)
-    if (reached === 'unnamed') this.#unnamed.push([...given, ...mentionedIn(text ?? '')])
+    const searched = [text ?? '', ...stringsAmong(ran.values)]
+    for (const each of searched) this.#learnNames(each)
+    if (reached !== 'unnamed') return
+    this.#unnamed.push(searched.flatMap((each) => [...namesIn(each), ...mentionedIn(each).given]))
   }
 
   /** What an EXECUTE does is what the prepared statement does, where its text is known. */
   #executed(ran: Ran): Pick<Ran, 'statement' | 'text'> {
-    const { statement, text = '' } = ran
-    if (statement.verb !== 'EXECUTE' || statement.count !== 1) return ran
+    const { statement, text } = ran
+    if (text === undefined || !/\bexecute\b/i.test(text)) return ran
+    const unknown = { statement, text: undefined }
+    if (statement.verb !== 'EXECUTE' || statement.count !== 1) return unknown
     const [, name] = /^\s*execute\s+([a-z_]\w*)/i.exec(text) ?? []
     const prepared = name === undefined ? undefined : this.#state.prepared(name.toLowerCase())
-    const [, query] = /^prepare\s+\w+\s+as\s+(.*)$/is.exec(prepared ?? '') ?? []
-    return query === undefined ? ran : { statement: analyze(query), text: query }
+    const [, query] = /^prepare\s+\w+\s*(?:\([^()]*\))?\s*\bas\s+(.*)$/is.exec(prepared ?? '') ?? []
+    return query === undefined ? unknown : { statement: analyze(query), text: query }
   }
 
   #learnNames(text: string): void {
     if (text.length > longestSearched) return
-    for (const name of mentionedIn(text)) this.#database.settings.add(name)
+    for (const name of [...namesIn(text), ...mentionedIn(text).all]) this.#given.add(name)
   }
 }
 
@@ -197,13 +208,12 @@ function mayDefine({ kind, members }: Statement, text: string): boolean {
   return kind === 'procedure' && /\b(create|alter|drop)\b/i.test(text)
 }
 
-/** The names of settings among the values of a statement. */
-function namesAmong(values: readonly unknown[] | undefined): string[] {
-  const names: string[] = []
-  for (const value of (values ?? []) as readonly (Raw | unknown)[]) {
-    if (typeof value === 'string' && value.length <= 128 && /^[a-z_]\w*(\.\w+)+$/i.test(value)) {
-      names.push(value.toLowerCase())
-    }
-  }
-  return names
+function stringsAmong(values: readonly unknown[] | undefined): string[] {
+  return (values ?? []).filter((value) => typeof value === 'string')
+}
+
+/** The name of a setting that a value is. */
+function namesIn(value: string): string[] {
+  const isName = value.length <= 128 && /^[a-z_]\w*(\.\w+)+$/i.test(value)
+  return isName ? [value.toLowerCase()] : []
 }

@@ -1,0 +1,15 @@
+/**
+ * A question to the catalog, sent as one message: the settings are those of its own transaction. By
+ * this search_path no operator or function of the database's own can take the place of PostgreSQL's,
+ * and no short statement_timeout of the application's comes between. It waits for no lock of others:
+ * to show a body in SQL locks what that reads.
+ */
+export function questionOf(select: string): string {
+  return `SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '1s';
+${select}`
+}
+
+/** A string as it is read whatever standard_conforming_strings says. */
+export function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
