@@ -8,7 +8,7 @@ import type { Exchange } from '../src/exchange/exchange.ts'
 import { sharedBy } from '../src/exchange/shared.ts'
 
 /** What sessions with a server share that nobody connects to. */
-export const shared: ReturnType<typeof sharedBy> = sharedBy(
+const shared: ReturnType<typeof sharedBy> = sharedBy(
   pg.Client as unknown as PgClientClass,
   settingsOf(),
 )

@@ -1,30 +1,28 @@
 import type { Conversation } from './conversation.ts'
 import { listenAgain } from './housekeeping.ts'
 
-/** The session that listens. */
-export interface Listening {
-  /** Whether it keeps the process alive, as its socket would. */
-  readonly keepsAlive: boolean
-  /** Puts another try in its queue. */
-  again(): void
-}
-
 /** Brings a session that listens back to its server: a try at a time, ever more seldom, until it ends. */
 export class Relistening {
-  readonly #listening: Listening
+  readonly #again: () => void
+  readonly #keepsAlive: () => boolean
   #failures = 0
   #timer: NodeJS.Timeout | undefined
   #ended = false
 
-  constructor(listening: Listening) {
-    this.#listening = listening
+  /**
+   * @param again puts another try in the session's queue
+   * @param keepsAlive whether the session keeps the process alive, as its socket would
+   */
+  constructor(again: () => void, keepsAlive: () => boolean) {
+    this.#again = again
+    this.#keepsAlive = keepsAlive
   }
 
   /** The session has just fallen silent. */
   start(): void {
     clearTimeout(this.#timer)
     this.#failures = 0
-    this.#listening.again()
+    this.#again()
   }
 
   /** One try. Nothing else may be under way. */
@@ -34,9 +32,9 @@ export class Relistening {
     this.#failures += 1
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      if (!conversation.link.connection.usable) this.#listening.again()
+      if (!conversation.link.connection.usable) this.#again()
     }, wait)
-    if (!this.#listening.keepsAlive) this.#timer.unref()
+    if (!this.#keepsAlive()) this.#timer.unref()
   }
 
   /** There is no session any more. */

@@ -66,13 +66,8 @@ export class Session extends ClientFace {
         if (active !== undefined || !recovering) this.emit('notice', notice)
       },
     })
-    const keepsAlive = (): boolean => this.keepsAlive
-    this.#relistening = new Relistening({
-      get keepsAlive() {
-        return keepsAlive()
-      },
-      again: () => this.#queue.add('listen'),
-    })
+    const again = (): void => this.#queue.add('listen')
+    this.#relistening = new Relistening(again, () => this.keepsAlive)
     this.#submittables = new Submittables(this.#conversation)
     this.#intake = new Intake(
       shared,
