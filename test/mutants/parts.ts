@@ -56,7 +56,10 @@ export const parts: Readonly<Record<string, Part>> = {
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),
-    tests: tests('packages/pg/test', 'wire-probe watch wire-patience wire-connect wire-recovery'),
+    tests: tests(
+      'packages/pg/test',
+      'wire-probe watch reconnect wire-patience wire-connect wire-recovery',
+    ),
     served: false,
   },
 }

@@ -72,6 +72,7 @@ describe('what became of a transaction', () => {
     expect(await resolve(witness, ask, signal)).toBe(outcome)
     expect(asked).toHaveLength(2)
     expect(asked[1]?.values).toEqual(['700'])
+    expect(asked[1]?.text).toContain('pg_xact_status')
   })
   it('is asked again while it is in progress, its backend being ended before each look', async () => {
     const still = { rows: [['in progress', ...columns(server)]] }
@@ -102,8 +103,9 @@ describe('what became of a transaction', () => {
     ['another timeline', promoted, 'in-doubt'],
     ['another server', other, 'in-doubt'],
   ])('of an id that was never drawn, says %s: %s', async (_name, now, outcome) => {
-    const { ask } = asking({ code: '22023' }, { rows: [columns(now)] })
+    const { ask, asked } = asking({ code: '22023' }, { rows: [columns(now)] })
     expect(await resolve(witness, ask, signal)).toBe(outcome)
+    expect(asked.at(-1)?.text).toContain('pg_control_system')
   })
   it.each([
     ['an answer without a row', {}],

@@ -1,0 +1,57 @@
+import { Deadline, settingsOf } from '@reprise/core'
+import { describe, expect, it, vi } from 'vitest'
+import { sharedWith } from '../src/exchange/servers.ts'
+import { unreached } from '../src/link/reconnect.ts'
+import { announceWaiting } from '../src/link/waiting.ts'
+import { listen } from './support.ts'
+
+describe('which server was not reached', () => {
+  const at = { host: 'db', port: 5433 }
+  it.each([
+    ['deadline', { code: 'ECONNREFUSED' }, 'no connection to db:5433 (ECONNREFUSED)'],
+    ['down', { code: '57P03' }, 'no connection to db:5433 (57P03)'],
+    ['deadline', { code: 7 }, 'no connection to db:5433'],
+    ['deadline', undefined, 'no connection to db:5433'],
+    ['refused', { code: '28P01' }, undefined],
+    ['closed', undefined, undefined],
+  ])('is told of %s, %o: %s', (reason, cause, told) => {
+    expect(unreached(reason, at, cause)).toBe(told)
+  })
+})
+
+describe('a session that waits for its server', () => {
+  it.each([
+    ['ECONNREFUSED', 'ECONNREFUSED'],
+    [7, undefined],
+    [undefined, undefined],
+  ])(
+    'says so after two seconds and every ten, with what is known (%s), until it waits no more',
+    async (code, cause) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+      try {
+        using told = listen('reprise:waiting')
+        const settings = settingsOf({ backoff: { base: 1, cap: Number(code === 7) + 1 } })
+        const server = sharedWith({ host: `waits-${code}`, port: 1 }, settings)
+        if (code !== undefined) {
+          const pass = await server.gate.enter(new AbortController().signal)
+          pass.failed(Object.assign(new Error('no'), { code }))
+        }
+        const from = { session: 1, host: 'db', port: 1, database: 'd', applicationName: undefined }
+        const deadline = new Deadline(30_000)
+        const over = announceWaiting(from, server, deadline)
+        vi.advanceTimersByTime(1999)
+        expect(told.seen).toEqual([])
+        vi.advanceTimersByTime(1)
+        expect(told.seen).toEqual([{ ...from, cause, left: expect.any(Number) }])
+        vi.advanceTimersByTime(10_000)
+        expect(told.seen).toHaveLength(2)
+        over()
+        vi.advanceTimersByTime(10_000)
+        expect(told.seen).toHaveLength(2)
+        deadline.dispose()
+      } finally {
+        vi.useRealTimers()
+      }
+    },
+  )
+})
