@@ -16,7 +16,7 @@ export interface MemoryFigures {
 
 const operations = 1_000_000
 const steps = 10
-const idle = 1000
+const idleSessions = 1000
 /** How many connect at once. */
 const batch = 20
 
@@ -26,20 +26,22 @@ export async function memory(
   told: (cells: readonly string[]) => void,
 ): Promise<{ figures: MemoryFigures; section: Section }> {
   const server = await Server.start({
-    settings: { fsync: 'off', max_connections: String(idle + 50) },
+    settings: { fsync: 'off', max_connections: String(idleSessions + 50) },
   })
   try {
     const url = await server.createDatabase()
     told(head)
     const idleFigures = {
-      sessions: idle,
+      sessions: idleSessions,
       plain: await perSession(url, {}),
       reprise: await perSession(url, reprise()),
     }
-    const growth = await grow(url, callers)
+    told(idleCells(idleFigures))
+    const growth = await grow(url, callers, ({ operations, bytes }) =>
+      told([`after ${operations.toLocaleString('en')} operations`, '', kilo(bytes), '']),
+    )
     const figures = { growth, idle: idleFigures }
     const section = sectionOf(figures, await machine(server))
-    for (const row of section.rows) told(row)
     return { figures, section }
   } finally {
     await server.dispose()
@@ -60,7 +62,7 @@ async function perSession(url: string, options: object): Promise<number> {
   const first = await open()
   const before = await alive()
   const clients: pg.Client[] = []
-  while (clients.length < idle) {
+  while (clients.length < idleSessions) {
     clients.push(...(await Promise.all(Array.from({ length: batch }, open))))
   }
   const bytes = ((await alive()) - before) / clients.length
@@ -68,7 +70,11 @@ async function perSession(url: string, options: object): Promise<number> {
   return bytes
 }
 
-async function grow(url: string, callers: number): Promise<MemoryFigures['growth']> {
+async function grow(
+  url: string,
+  callers: number,
+  told: (step: MemoryFigures['growth'][number]) => void,
+): Promise<MemoryFigures['growth']> {
   const pool = new pg.Pool({ connectionString: url, max: callers, ...reprise() })
   await pool.query(schema)
   const works = Object.values(onPg)
@@ -87,7 +93,9 @@ async function grow(url: string, callers: number): Promise<MemoryFigures['growth
   // What is kept of texts fills up first.
   for (let step = 0; step <= steps; step++) {
     await upTo((operations / steps) * step + 20_000)
-    growth.push({ operations: done, bytes: await alive() })
+    const found = { operations: done, bytes: await alive() }
+    growth.push(found)
+    told(found)
     await pool.query('TRUNCATE log')
   }
   await pool.end()
@@ -98,10 +106,11 @@ const head = ['what', 'plain', 'reprise', 'difference']
 
 const kilo = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KB`
 
-function sectionOf(
-  { growth, idle: { sessions, plain, reprise: ours } }: MemoryFigures,
-  where: Section['machine'],
-): Section {
+function idleCells({ sessions, plain, reprise: ours }: MemoryFigures['idle']): string[] {
+  return [`an idle session, of ${sessions}`, kilo(plain), kilo(ours), kilo(ours - plain)]
+}
+
+function sectionOf({ growth, idle }: MemoryFigures, where: Section['machine']): Section {
   const [first] = growth
   const last = growth.at(-1)
   const from = first?.bytes ?? 0
@@ -109,11 +118,11 @@ function sectionOf(
   return {
     name: 'memory',
     title: 'Memory',
-    words: `What lives after a collection, on the heap and beside it. ${sessions} clients that are connected and idle (goal: at most 8 KB each more than plain pg), and one pool over ${operations.toLocaleString('en')} operations of every kind (goal: no growth).`,
+    words: `What lives after a collection, on the heap and beside it. ${idle.sessions} clients that are connected and idle (goal: at most 8 KB each more than plain pg), and one pool over ${operations.toLocaleString('en')} operations of every kind (goal: no growth).`,
     machine: where,
     head,
     rows: [
-      [`an idle session, of ${sessions}`, kilo(plain), kilo(ours), kilo(ours - plain)],
+      idleCells(idle),
       [
         `after ${first?.operations.toLocaleString('en')} and ${last?.operations.toLocaleString('en')} operations`,
         '',
