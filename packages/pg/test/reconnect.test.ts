@@ -1,7 +1,7 @@
 import { Deadline, settingsOf } from '@reprise/core'
 import { describe, expect, it, vi } from 'vitest'
 import { sharedWith } from '../src/exchange/servers.ts'
-import { unreached } from '../src/link/reconnect.ts'
+import { unreached } from '../src/link/unreached.ts'
 import { announceWaiting } from '../src/link/waiting.ts'
 import { listen } from './support.ts'
 
@@ -12,7 +12,7 @@ describe('which server was not reached', () => {
     ['down', { code: '57P03' }, 'no connection to db:5433 (57P03)'],
     ['deadline', { code: 7 }, 'no connection to db:5433'],
     ['deadline', undefined, 'no connection to db:5433'],
-    ['refused', { code: '28P01' }, undefined],
+    ['refused', { code: '28P01' }, 'refused by db:5433 (28P01)'],
     ['closed', undefined, undefined],
   ])('is told of %s, %o: %s', (reason, cause, told) => {
     expect(unreached(reason, at, cause)).toBe(told)
@@ -31,14 +31,20 @@ describe('a session that waits for its server', () => {
       try {
         using told = listen('reprise:waiting')
         const settings = settingsOf({ backoff: { base: 1, cap: Number(code === 7) + 1 } })
-        const server = sharedWith({ host: `waits-${code}`, port: 1 }, settings)
+        const address = { host: `waits-${code}`, port: 1 }
+        const server = sharedWith(address, {}, settings)
         if (code !== undefined) {
           const pass = await server.gate.enter(new AbortController().signal)
           pass.failed(Object.assign(new Error('no'), { code }))
         }
         const from = { session: 1, host: 'db', port: 1, database: 'd', applicationName: undefined }
         const deadline = new Deadline(30_000)
-        const over = announceWaiting(from, server, deadline)
+        const over = announceWaiting(
+          () => from,
+          () => server.gate,
+          deadline,
+          undefined,
+        )
         vi.advanceTimersByTime(1999)
         expect(told.seen).toEqual([])
         vi.advanceTimersByTime(1)
