@@ -16,6 +16,11 @@ const nothing: readonly (readonly [string, string])[] = [
   ['a lock of the transaction', 'BEGIN PERFORM pg_advisory_xact_lock(1); END'],
   ['a word in a string', "BEGIN RAISE NOTICE 'SET x = 1; LISTEN y'; END"],
   ['a word in a comment', 'BEGIN -- SET x = 1;\n RETURN; /* LISTEN y */ END'],
+  [
+    'a list of constants',
+    "BEGIN PERFORM set_config('a.b', 'x', true); IF a IN ('x', 'y', 'z') THEN RETURN; END IF; END",
+  ],
+  ['columns with the names of commands', 'BEGIN NEW.temp := OLD.prepare + NEW."listen"; END'],
   ['constraints', 'BEGIN SET CONSTRAINTS ALL DEFERRED; END'],
   ['CREATE TRIGGER', 'CREATE TRIGGER t AFTER INSERT ON x EXECUTE FUNCTION f()'],
 ]

@@ -53,7 +53,7 @@ class Reading {
   read(text: string, depth: number): void {
     const lexer = new Lexer(text)
     while (!lexer.done) lexer.next()
-    if (lexer.ambiguous || lexer.shortened || depth > deepest) this.unnamed = true
+    if (lexer.ambiguous || depth > deepest) this.unnamed = true
     for (let i = 0; i < lexer.words.length; i++) this.#at(lexer, i, depth)
     this.leaves ||= this.unnamed || this.settings.size > 0
   }
@@ -61,6 +61,9 @@ class Reading {
   #at(tokens: Tokens, i: number, depth: number): void {
     const { words } = tokens
     const word = words[i] as string
+    // Behind a dot stands the name of a column, whatever it is.
+    const qualified = words[i - 1] === '.' && word !== 'name' && word !== 'quoted'
+    if (qualified) return
     if (word === 'SET') this.#set(tokens, i)
     else if (word === 'EXECUTE') this.#execute(tokens, i, depth)
     else if (word === 'LOAD') this.unnamed = true

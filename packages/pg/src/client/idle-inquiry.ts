@@ -41,7 +41,7 @@ export class IdleInquiry {
   /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
   note(ran: Ran): void {
     if (this.#inquiry === undefined) {
-      this.#inquiry = new SessionInquiry(this.#link.state, this.#link.database)
+      this.#inquiry = new SessionInquiry(this.#link.state, this.#link.server.database)
     }
     this.#inquiry.note(ran, this.#owner.open, this.#link.connection)
   }

@@ -1,4 +1,5 @@
 import { Budget, Gate, type KnownServer, remember, type Settings, type Target } from '@reprise/core'
+import { Database } from '../catalog/database.ts'
 import { type Address, placeOf } from '../connection/address.ts'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
@@ -6,6 +7,8 @@ import { SharedResource } from './shared-resource.ts'
 /** What all sessions of this process with one server share, whichever call made them. */
 export interface ServerShare {
   readonly gate: Gate
+  /** What is known of the database there. */
+  readonly database: Database
   /** Whether the server would not answer a witness: none is sent to it any more. */
   witnessRefused: boolean
   /** The one connection over which silent ones are asked after. */
@@ -119,6 +122,7 @@ export function sharedWith(address: Address, identity: Identity, settings: Setti
   const place = placeOf(address)
   return shares().servers.of(JSON.stringify([place, limitsOf(identity, settings)]), () => ({
     gate: gateOf(place, settings),
+    database: new Database(),
     witnessRefused: false,
     probe: new SharedResource(),
   }))

@@ -1,5 +1,4 @@
 import { publish, type Settings, type Target } from '@reprise/core'
-import { Database } from '../catalog/database.ts'
 import type { Address } from '../connection/address.ts'
 import { Reaper } from '../connection/reaper.ts'
 import type { PgClientClass } from '../connection/wire.ts'
@@ -37,8 +36,6 @@ export interface Shared {
   preparing: boolean
   /** A server would not answer a witness, for that error: none is sent to it any more. */
   refuseWitness(server: ServerShare, code: string | undefined): void
-  /** What is known of the databases of a server, by their names. */
-  database(host: string, port: number, database: string | undefined): Database
   /** The sessions that are open. */
   readonly sessions: Set<Killable>
   /** Somebody of this application is about to terminate the backend of one of its sessions. */
@@ -77,7 +74,6 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
   const byTokens = typeof settings.witness === 'object'
   if (typeof settings.witness === 'object') tokenTable(settings.witness.token)
   const sessions = new Set<Killable>()
-  const databases = new Map<string, Database>()
   return {
     settings,
     unwitnessed: { ...settings, witness: byTokens ? settings.witness : 'off' },
@@ -98,12 +94,6 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     mapper: valueMapperOf(Query),
     reaper: new Reaper(settings.log),
     preparing: true,
-    database(host, port, database) {
-      const key = `${host}:${port}/${database}`
-      const known = databases.get(key) ?? new Database()
-      databases.set(key, known)
-      return known
-    },
     sessions,
     abandon(processID) {
       if (processID === undefined) return

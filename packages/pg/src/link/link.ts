@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Deadline, type FromSession, fullJitter, type Loss, publish } from '@reprise/core'
-import type { Database } from '../catalog/database.ts'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { HostList } from '../connection/host-list.ts'
@@ -83,12 +82,6 @@ export class Link {
     const applicationName =
       connectionParameters.application_name || connectionParameters.fallback_application_name
     return { session: this.id, host, port, database, applicationName: applicationName || undefined }
-  }
-
-  /** What is known of the database that it leads to. */
-  get database(): Database {
-    const { host, port, database } = this.connection.client
-    return this.#shared.database(host, port, database)
   }
 
   /** Whether somebody waits for a connection now. */

@@ -93,7 +93,7 @@ export async function prepare(
   if (
     verdict.do === 'repeat' &&
     verdict.guarded &&
-    (await mayWrite([work], session.link.database, ask)) !== false
+    (await mayWrite([work], session.link.server.database, ask)) !== false
   ) {
     return { next: 'surface', reason: 'in-doubt' }
   }
@@ -143,7 +143,7 @@ async function proved(
 ): Promise<Outcome> {
   const nothing =
     transaction !== undefined &&
-    (await hadNothingToCommit(transaction, connection, link.database, settings, signal))
+    (await hadNothingToCommit(transaction, connection, link.server.database, settings, signal))
   return nothing ? 'committed' : 'in-doubt'
 }
 
