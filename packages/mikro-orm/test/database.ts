@@ -110,6 +110,11 @@ export class Database implements AsyncDisposable {
 
 // The session's own: they ride along with the application's statements, or ask what these left.
 function isWitness(text: string): boolean {
-  const own = ['CAST(pg_catalog.pg_', 'pg_listening_channels', 'pg_catalog.pg_stat_activity']
+  const own = [
+    'SET LOCAL search_path = pg_catalog;',
+    'CAST(pg_catalog.pg_',
+    'pg_listening_channels',
+    'pg_catalog.pg_stat_activity',
+  ]
   return own.some((words) => text.includes(words))
 }

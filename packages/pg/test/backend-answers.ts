@@ -106,7 +106,7 @@ export function replies(
       return out
     }
     if (frame.type !== 'Q') continue
-    for (const one of text.split(';').map((each) => each.trim())) {
+    for (const one of statementsOf(text)) {
       if (reads(one)) out.push(rowDescription(['a']))
       out.push(...reply(one, answers, number))
     }
@@ -163,7 +163,16 @@ export function unheardOf(text: string): Buffer {
 }
 
 /** Whether the session asks it on its own account. */
-export const isQuestion = (text: string): boolean => text.includes('pg_catalog.')
+export const isQuestion = (text: string): boolean =>
+  text.includes('pg_catalog.') || asksCatalog(text)
+const asksCatalog = (text: string): boolean =>
+  text.startsWith('SET LOCAL search_path = pg_catalog;')
+
+/** The statements of a text. What is asked of the catalog has semicolons of its own. */
+function statementsOf(text: string): string[] {
+  const parts = text.split(';').map((each) => each.trim())
+  return asksCatalog(text) ? [...parts.slice(0, 3), parts.slice(3).join(';')] : parts
+}
 /** Whether it asks what a silent backend is at. */
 export const isLook = (text: string): boolean => text.includes('WHERE pid = $1::int')
 const asksIdentity = (text: string): boolean =>
@@ -207,7 +216,7 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     const look = looks.length > 1 ? looks.shift() : looks[0]
     return look === undefined ? [] : [look]
   }
-  if (text.startsWith('WITH mine')) return [['state', null, null, '1']]
+  if (text.startsWith('WITH builtin')) return [['state', null, null, '1']]
   if (text.startsWith('SELECT EXISTS (SELECT FROM pg_catalog.pg_proc')) return [['f']]
   if (asksIdentity(text))
     return [[...who, ...(number === 1 && typeof of !== 'function' ? life : later)]]
