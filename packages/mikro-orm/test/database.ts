@@ -113,6 +113,8 @@ function isWitness(text: string): boolean {
   const own = [
     'SET LOCAL search_path = pg_catalog;',
     'CAST(pg_catalog.pg_',
+    'pg_catalog.pg_backend_pid()',
+    'pg_catalog.pg_current_xact_id',
     'pg_listening_channels',
     'pg_catalog.pg_stat_activity',
   ]

@@ -139,7 +139,7 @@ it('waiting for a server that is absent is told once for all sessions, with its 
       `^warn reprise: waiting for 127.0.0.1:${port} \\(ECONNREFUSED\\), [12] s left of the deadline$`,
     ),
     ...Array(5).fill(
-      `error reprise: no connection (08001) on 127.0.0.1:${port}, not mended: not-sent (ECONNREFUSED). The server did not come back within the deadline; the work may be tried again later.`,
+      `error reprise: no connection (08001) on 127.0.0.1:${port}, not mended: not-sent (ECONNREFUSED). The server did not come back within the deadline; the work may be tried again later.; no connection to 127.0.0.1:${port} (ECONNREFUSED)`,
     ),
   ])
 })

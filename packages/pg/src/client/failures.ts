@@ -1,6 +1,6 @@
 import { conditionOf, RepriseError, surfaced } from '@reprise/core'
 import { GaveUp, Refused } from '../link/reconnect.ts'
-import { unreached } from '../link/unreached.ts'
+import { isOurs, unreached } from '../link/unreached.ts'
 
 /**
  * What a caller of connect() is told: the server's own refusal, or why nobody waits any more. Nothing was
@@ -20,8 +20,7 @@ export function connectFailure(
     reason: reason as 'deadline' | 'down' | 'timeout' | 'closed',
     attempts,
     detail: unreached(reason, server, cause),
-    told:
-      message ?? (reason === 'deadline' || reason === 'timeout' ? 'timeout expired' : undefined),
+    told: isOurs(cause) ? undefined : (message ?? expired[reason]),
     cause,
   })
   // ORMs tell a server that is down from a host that is unknown by Node's own code, errno and syscall.
@@ -29,6 +28,12 @@ export function connectFailure(
     ([name]) => !(name in failure) || name === 'code' || name === 'severity',
   )
   return Object.assign(failure, Object.fromEntries(own))
+}
+
+/** What pg says of a connect that nobody waits for any more. */
+const expired: { readonly [reason: string]: string } = {
+  deadline: 'timeout expired',
+  timeout: 'timeout expired',
 }
 
 /** What pg calls a query that its caller no longer waits for. */

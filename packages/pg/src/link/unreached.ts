@@ -20,6 +20,11 @@ class Unreached extends AggregateError {
   }
 }
 
+/** Whether an error is about several servers, or about what was wanted of one: pg has no words for that. */
+export function isOurs(error: unknown): boolean {
+  return error instanceof Unreached || error instanceof Unsuited
+}
+
 /** The last that is known of each, by its place. */
 export type Failures = Map<string, Failure>
 
