@@ -39,6 +39,8 @@ export const pages: readonly Part[] = [
       { text: '@reprise/kysely', link: '/reference/kysely' },
       { text: '@reprise/typeorm', link: '/reference/typeorm' },
       { text: '@reprise/mikro-orm', link: '/reference/mikro-orm' },
+      { text: '@reprise/opentelemetry', link: '/reference/opentelemetry' },
+      { text: '@reprise/drill', link: '/reference/drill' },
     ],
   },
   {
