@@ -423,6 +423,40 @@ describe('a first transaction', () => {
   })
 })
 
+describe('a transaction that reaches something', () => {
+  it.each([
+    ['a function', "SELECT sometimes(70, 'x')"],
+    ['a text that nobody sees', 'SELECT run($1)'],
+    ['a trigger', 'INSERT INTO item VALUES (70)'],
+    ['EXECUTE', 'EXECUTE plan'],
+  ])(
+    'by %s goes on when it is killed, wherever that is, and what it leaves is there',
+    async (_what, text) => {
+      const url = await databaseWith(`${trigger}
+      CREATE FUNCTION run(sql text) RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE sql; END$$;`)
+      for (const at of [1, 2, 3]) {
+        await withThrowaway(url, async (client) => {
+          // The catalog is known by now.
+          await client.query('INSERT INTO item VALUES (1)')
+          await rested(client)
+          const steps: (() => Promise<unknown>)[] = [
+            () => client.query('BEGIN'),
+            () => client.query("PREPARE plan AS SELECT sometimes(70, 'x')"),
+            () => client.query(text, text.includes('$1') ? ["SELECT sometimes(70, 'x')"] : []),
+            () => client.query('COMMIT'),
+          ]
+          for (const [i, step] of steps.entries()) {
+            if (i === at) await kill(server, client)
+            await step()
+          }
+          await rested(client)
+          expect((await client.query(who)).rows).toEqual([{ who: 'x' }])
+        })
+      }
+    },
+  )
+})
+
 describe('asking', () => {
   it('is not done behind statements that reach nothing', async () => {
     const url = await databaseWith(`${trigger} CREATE TABLE plain (id int);`)

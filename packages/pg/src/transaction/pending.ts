@@ -69,7 +69,7 @@ export class Pending {
   follow(answered: Answered, state: SessionState): void {
     const { statement, tags, after, failed, values, row } = answered
     const { members } = statement
-    if (this.empty && leavesNothing(statement)) return
+    if (this.empty && tags.length <= members.length && leavesNothing(statement)) return
     if (tags.length > members.length || statement.ambiguous) {
       if (tags.some((tag) => changesState.test(tag)) || statement.state.length > 0) {
         state.forget('a setting made by a text that can be read in two ways')

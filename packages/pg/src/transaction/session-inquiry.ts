@@ -1,6 +1,7 @@
 import { analyze, type Statement } from '@reprise/core'
 import type { Database } from '../catalog/database.ts'
 import { leftBy } from '../catalog/leaving.ts'
+import type { Reached } from '../catalog/reach.ts'
 import { untold } from '../catalog/read-reach.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
@@ -37,7 +38,7 @@ export class SessionInquiry {
   readonly #given = new Set<string>()
   /** Of each that made what has no name: the names that it was given. */
   #unnamed: (readonly string[])[] = []
-  /** What ran before the catalog was read, and what of it in the transaction that is open. */
+  /** What ran before the catalog was read; and what may reach something of what the open transaction ran. */
   #unjudged: Ran[] = []
   #inside: Ran[] = []
   /** When something ran last that nobody has asked after, and what was known then. */
@@ -75,13 +76,26 @@ export class SessionInquiry {
     if (defines) this.#database.change()
     if (!open && this.#inside.length > 0) this.#leave()
     if (statement.passing || statement.count === 0 || !tells) return
+    if (open) {
+      // A loss of the transaction loses nothing of this: it is executed again.
+      if (this.#reachedBy(ran) !== 'nothing') this.#keep(this.#inside, ran)
+      return
+    }
     this.#hasRun()
     if (this.#database.reach !== undefined) this.#judge(ran)
-    else {
-      const list = open ? this.#inside : this.#unjudged
-      if (list.length < mostUnjudged) list.push(ran)
-      else this.#due = true
-    }
+    else this.#keep(this.#unjudged, ran)
+  }
+
+  /** Keeps what is judged later; where there is too much of it, the session is asked in any case. */
+  #keep(list: Ran[], ran: Ran): void {
+    if (list.length < mostUnjudged) list.push(ran)
+    else this.#due = true
+  }
+
+  #reachedBy(ran: Ran): Reached {
+    const { reach } = this.#database
+    const { statement, text } = this.#executed(ran)
+    return reach === undefined ? 'askable' : leftBy(reach, statement, text)
   }
 
   /**
@@ -170,13 +184,11 @@ export class SessionInquiry {
   }
 
   #judge(ran: Ran): void {
-    const { statement, text } = this.#executed(ran)
-    const { reach } = this.#database
-    const reached = reach === undefined ? 'askable' : leftBy(reach, statement, text)
+    const reached = this.#reachedBy(ran)
     if (reached === 'nothing') return
     this.#due = true
     this.#reached = true
-    const searched = [text ?? '', ...stringsAmong(ran.values)]
+    const searched = [this.#executed(ran).text ?? '', ...stringsAmong(ran.values)]
     for (const each of searched) this.#learnNames(each)
     if (reached !== 'unnamed') return
     this.#unnamed.push(searched.flatMap((each) => [...namesIn(each), ...mentionedIn(each).given]))
