@@ -1,13 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { type Counters, counters } from '@reprise/core'
 import { describe, expect, it, vi } from 'vitest'
+import { Browser, findBrowser } from '../../../test/kit/index.ts'
 import { type DrillOrder, orderOf } from '../src/arguments.ts'
 import { History } from '../src/history.ts'
 import { page } from '../src/picture/page.ts'
 import { progressLine, summary } from '../src/words.ts'
-import { Browser, hasBrowser } from './browser.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -83,10 +84,20 @@ it('the report is one file: it fetches nothing, runs nothing and shows names as 
   expect(text).not.toContain('undefined')
 })
 
-describe.runIf(hasBrowser)('in a browser', () => {
+describe.runIf(findBrowser() !== undefined)('in a browser', () => {
   it('the report fits a desk and a phone, light and dark, without a complaint', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'reprise-drill-'))
-    await using browser = await Browser.start()
+    const browser = await Browser.start()
+    const look = async (file: string, width: number, dark: boolean): Promise<string> => {
+      const shown = await browser.open(pathToFileURL(file).href, { width, dark })
+      expect(
+        await shown.evaluate<number>('document.documentElement.scrollWidth - innerWidth'),
+      ).toBeLessThanOrEqual(0)
+      expect(shown.complaints).toEqual([])
+      const ground = await shown.evaluate<string>('getComputedStyle(document.body).backgroundColor')
+      await shown.close()
+      return ground
+    }
     for (const [name, history] of [
       ['all', drilled(5)],
       ['nothing', new History()],
@@ -94,15 +105,10 @@ describe.runIf(hasBrowser)('in a browser', () => {
       const file = join(folder, `${name}.html`)
       await writeFile(file, page({ order: ordered(), history, place: 'db:5432/shop' }))
       for (const width of [1280, 390]) {
-        const light = await browser.look(file, { width, scheme: 'light' })
-        const dark = await browser.look(file, { width, scheme: 'dark' })
-        for (const { overflow, complaints } of [light, dark]) {
-          expect(overflow).toBeLessThanOrEqual(0)
-          expect(complaints).toEqual([])
-        }
-        expect(light.ground).not.toBe(dark.ground)
+        expect(await look(file, width, false)).not.toBe(await look(file, width, true))
       }
     }
+    await browser.close()
     await rm(folder, { recursive: true })
   })
 })

@@ -22,7 +22,8 @@ export interface Options {
 const known = ['enabled', 'requireParentSpan']
 
 /**
- * Spans and metrics of what happens to the sessions of this process. An instrumentation as any other:
+ * Makes spans and metrics of what happens to the sessions of this process, whichever door made them. It
+ * stands beside the instrumentation of pg, which makes those of the statements:
  *
  *     registerInstrumentations({ instrumentations: [new PgInstrumentation(), new RepriseInstrumentation()] })
  *

@@ -217,7 +217,7 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     return look === undefined ? [] : [look]
   }
   if (text.startsWith('WITH builtin')) return [['state', null, null, '1']]
-  if (text.startsWith('SELECT EXISTS (SELECT FROM pg_catalog.pg_proc')) return [['f']]
+  if (text.startsWith('SELECT EXISTS (SELECT FROM pg_proc')) return [['f']]
   if (asksIdentity(text))
     return [[...who, ...(number === 1 && typeof of !== 'function' ? life : later)]]
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]

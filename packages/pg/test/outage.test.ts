@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { authenticationOk, fatal, type Peer, Server } from '../../../test/kit/index.ts'
+import { authenticationOk, fatal, type Peer, Server, until } from '../../../test/kit/index.ts'
 import { Backend, greeting, instead } from './backend.ts'
 import { failure, listen, poolOn } from './support.ts'
 
@@ -48,13 +48,33 @@ describe('a server that is down', () => {
   })
   it('is asked again soon where nobody listens, whatever the backoff', async () => {
     await using own = await Server.start()
-    const pool = poolOn(own.url, { backoff: endless })
+    // A server that starts would say so, and is asked no sooner than the backoff says.
+    const way = new Set<net.Socket>()
+    const open = async (port: number): Promise<net.Server> => {
+      const relay = net.createServer((socket) => {
+        const server = net.connect(own.port, '127.0.0.1')
+        for (const end of [socket, server]) way.add(end.on('error', () => undefined))
+        socket.pipe(server).pipe(socket)
+      })
+      relay.listen(port, '127.0.0.1')
+      await once(relay, 'listening')
+      return relay
+    }
+    const first = await open(0)
+    const url = new URL(own.url)
+    const { port } = first.address() as net.AddressInfo
+    url.port = String(port)
+    const pool = poolOn(url.href, { backoff: endless })
     await pool.query('SELECT 1')
-    await own.stop('fast')
+    using losses = listen('reprise:loss')
+    first.close()
+    for (const socket of way) socket.destroy()
+    await until(() => losses.seen.some((loss) => loss.port === port))
     const waits = pool.query('SELECT 1 AS one')
-    await own.start()
+    const second = await open(port)
     expect((await waits).rows).toEqual([{ one: 1 }])
     await pool.end()
+    second.close()
   })
   it.each([
     ['is starting', greeting(fatal('57P03', 'ProcessStartupPacket'))],

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Frame, Server } from '../../../test/kit/index.ts'
+import { type Frame, type Proxy, Server } from '../../../test/kit/index.ts'
 import { failure, proxied, withThrowaway } from './support.ts'
 
 let server: Server
@@ -54,6 +54,17 @@ const places: readonly (readonly [string, string, string, 'committed' | 'in-doub
   ],
 ]
 
+/** Cuts the connection at the first COMMIT, which does not arrive; answers whether that has come. */
+function cutCommit(proxy: Proxy): () => boolean {
+  let cut = false
+  proxy.onFrame((frame: Frame) => {
+    if (cut || frame.from !== 'client' || !frame.text?.includes('COMMIT')) return 'pass'
+    cut = true
+    return 'cut'
+  })
+  return () => cut
+}
+
 describe('a COMMIT whose reply was lost, of a transaction that only read by its texts', () => {
   it.each(places)('by %s', async (_what, sql, text, told) => {
     await using link = await proxied(server)
@@ -61,12 +72,7 @@ describe('a COMMIT whose reply was lost, of a transaction that only read by its 
     await admin.connect()
     await admin.query(once + sql)
     await withThrowaway(link.url, async (client) => {
-      let cut = false
-      link.proxy.onFrame((frame: Frame) => {
-        if (cut || frame.from !== 'client' || !frame.text?.includes('COMMIT')) return 'pass'
-        cut = true
-        return 'cut'
-      })
+      const isCut = cutCommit(link.proxy)
       await client.query('BEGIN')
       expect((await client.query(text)).rows).toEqual([{ n: 1 }])
       // It is not so any more when somebody executes it again.
@@ -74,7 +80,7 @@ describe('a COMMIT whose reply was lost, of a transaction that only read by its 
       const commit = client.query('COMMIT')
       if (told === 'committed') expect((await commit).command).toBe('COMMIT')
       else expect(await failure(commit)).toMatchObject({ outcome: 'in-doubt' })
-      expect(cut).toBe(true)
+      expect(isCut()).toBe(true)
     })
     const { rows } = await admin.query('SELECT count(*)::int AS n FROM ledger')
     expect(rows).toEqual([{ n: 0 }])
@@ -87,17 +93,12 @@ describe('a COMMIT whose reply was lost, of a transaction that only read by its 
     await admin.connect()
     await admin.query(once)
     await withThrowaway(link.url, async (client) => {
-      let cut = false
-      link.proxy.onFrame((frame: Frame) => {
-        if (cut || frame.from !== 'client' || !frame.text?.includes('COMMIT')) return 'pass'
-        cut = true
-        return 'cut'
-      })
+      const isCut = cutCommit(link.proxy)
       await client.query('BEGIN')
       await client.query('SELECT id FROM item')
       await admin.query('UPDATE item SET id = 2')
       expect((await client.query('COMMIT')).command).toBe('COMMIT')
-      expect(cut).toBe(true)
+      expect(isCut()).toBe(true)
     })
     await admin.end()
   })

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Proxy, Server } from '../../../test/kit/index.ts'
+import type { Connection } from '../src/connection/connection.ts'
+import type { Inquiry } from '../src/connection/inquiry.ts'
+import { isReplicated } from '../src/recovery/replication.ts'
 import { failure, kill, poolOn, withClient, withThrowaway } from './support.ts'
 
 let server: Server
@@ -11,17 +14,25 @@ beforeAll(async () => {
 })
 afterAll(() => server?.dispose())
 
+/** Somebody else does this in a database. */
+async function elsewhere(url: string, sql: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: url })
+  await admin.connect()
+  await admin.query(sql)
+  await admin.end()
+}
+
 /** A database in which something sets app.who, or takes a lock, for some values only. */
 async function databaseWith(sql: string, at?: string): Promise<string> {
   const url = at ?? (await server.createDatabase())
-  const admin = new pg.Client({ connectionString: url })
-  await admin.connect()
-  await admin.query(`CREATE TABLE item (id int, who text);
+  await elsewhere(
+    url,
+    `CREATE TABLE item (id int, who text);
     CREATE FUNCTION sometimes(id int, who text) RETURNS boolean LANGUAGE plpgsql AS
       $$BEGIN IF id > 50 THEN PERFORM set_config('app.who', who, false); END IF; RETURN true; END$$;
     CREATE FUNCTION deep(id int) RETURNS boolean LANGUAGE sql AS $$SELECT sometimes(id, 'x')$$;
-    ${sql}`)
-  await admin.end()
+    ${sql}`,
+  )
   return url
 }
 
@@ -249,10 +260,7 @@ describe('the reading of the catalog', () => {
     await withThrowaway(url, async (client) => {
       await client.query('INSERT INTO item VALUES (1)')
       await rested(client)
-      const admin = new pg.Client({ connectionString: url })
-      await admin.connect()
-      await admin.query(trigger)
-      await admin.end()
+      await elsewhere(url, trigger)
       await client.query('INSERT INTO item VALUES (70)')
       await killRested(client)
       expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
@@ -341,6 +349,29 @@ describe('what nobody can ask after', () => {
       expect((await client.query(who)).rows).toEqual([{ who: '42' }])
     })
   })
+  it('is told of where an EXECUTE that nobody can read has made it', async () => {
+    const url = await databaseWith(hiding)
+    await withThrowaway(url, async (client) => {
+      await client.query(`PREPARE "P q" AS SELECT put('tenant', '42')`)
+      await client.query('EXECUTE "P q"')
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+  })
+  it.each([
+    ['by its name', "SELECT pg_replication_origin_session_setup('o')"],
+    ['in a function', 'SELECT begin_origin()'],
+  ])('is told of where it is the origin of what is replicated, set up %s', async (_how, text) => {
+    const url = await databaseWith(`CREATE FUNCTION begin_origin() RETURNS void LANGUAGE plpgsql AS
+      $$BEGIN PERFORM pg_replication_origin_session_setup('o'); END$$;`)
+    await server.sql("SELECT pg_replication_origin_create('o')")
+    await withThrowaway(url, async (client) => {
+      await client.query(text)
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+    await server.sql("SELECT pg_replication_origin_drop('o')")
+  })
   it('is forgotten by RESET ALL', async () => {
     const url = await databaseWith(hiding)
     await withThrowaway(url, async (client) => {
@@ -379,10 +410,7 @@ describe('a function that was made later', () => {
     await withThrowaway(url, async (client) => {
       await client.query('INSERT INTO item VALUES (1)')
       await rested(client)
-      const admin = new pg.Client({ connectionString: url })
-      await admin.connect()
-      await admin.query(trigger)
-      await admin.end()
+      await elsewhere(url, trigger)
       await client.query('INSERT INTO item VALUES (70)')
       await killRested(client)
       expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
@@ -398,10 +426,7 @@ describe('a function that was made later', () => {
       await killRested(client)
       await client.query('SET work_mem = 9999')
       await server.sql('SELECT 1')
-      const admin = new pg.Client({ connectionString: url })
-      await admin.connect()
-      await admin.query(trigger)
-      await admin.end()
+      await elsewhere(url, trigger)
       await killRested(client)
       expect((await client.query('SHOW work_mem')).rows).toEqual([{ work_mem: '9999kB' }])
     })
@@ -478,4 +503,26 @@ describe('asking', () => {
       expect(await last()).toBe('SET work_mem = 9999')
     })
   })
+})
+
+it('what may have made a commit wait otherwise is asked without waiting for the locks of others', async () => {
+  const url = await server.createDatabase()
+  const holder = new pg.Client({ connectionString: url })
+  const asker = new pg.Client({ connectionString: url })
+  await holder.connect()
+  await asker.connect()
+  await holder.query(`CREATE TABLE item (id int);
+    CREATE FUNCTION ids() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM item; END`)
+  await holder.query('BEGIN; LOCK TABLE item')
+  const texts = { rowMode: 'array', types: { getTypeParser: () => String } } as const
+  const ask: Inquiry = async (text) => {
+    // There is a standby, for which this session does not wait.
+    if (text.includes('synchronous_standby_names')) return { rows: [['t', 'f']], code: undefined }
+    const answers: unknown = await asker.query({ text, ...texts })
+    const { rows } = [answers].flat().at(-1) as pg.QueryArrayResult<string[]>
+    return { rows, code: undefined }
+  }
+  expect(await isReplicated({} as Connection, ask, false)).toBe(true)
+  await holder.end()
+  await asker.end()
 })

@@ -127,6 +127,7 @@ const leaks: Leak[] = [
   },
   { name: 'pg_notify in a view', text: 'TABLE app.loud', told: 'in-doubt', times: 1 },
   { name: 'dblink in a function', text: 'SELECT app.far()', told: 'in-doubt', times: 1 },
+  { name: 'a foreign table that notifies', text: 'TABLE app.abroad', told: 'in-doubt', times: 1 },
 ]
 
 describe('a read whose answer was lost', () => {
@@ -157,7 +158,12 @@ describe('a read whose answer was lost', () => {
       CREATE FUNCTION app.far() RETURNS text LANGUAGE sql AS $$SELECT app.dblink_exec('${far}', 'NOTIFY c')$$;
       CREATE FUNCTION app.quiet() RETURNS int LANGUAGE plpgsql AS $$BEGIN
         INSERT INTO app.ledger VALUES (1); RETURN 1;
-        EXCEPTION WHEN read_only_sql_transaction THEN RETURN 1; END$$; LISTEN c`)
+        EXCEPTION WHEN read_only_sql_transaction THEN RETURN 1; END$$; LISTEN c;
+      CREATE EXTENSION postgres_fdw SCHEMA app;
+      CREATE SERVER abroad FOREIGN DATA WRAPPER postgres_fdw OPTIONS
+        (host '127.0.0.1', port '${server.port}', dbname '${new URL(url).pathname.slice(1)}');
+      CREATE USER MAPPING FOR postgres SERVER abroad OPTIONS (user 'postgres');
+      CREATE FOREIGN TABLE app.abroad (loud text) SERVER abroad OPTIONS (schema_name 'app', table_name 'loud')`)
     admin.on('notification', () => heard++)
     farAway = far
   })

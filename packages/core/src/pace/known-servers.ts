@@ -11,26 +11,32 @@ export interface KnownServer {
 }
 
 /** One for all copies of this package in a process. */
-const registry = Symbol.for('reprise.known.1')
+const registry = Symbol.for('reprise.known.2')
 
-function held(): Set<WeakRef<KnownServer>> {
-  const global = globalThis as { [registry]?: Set<WeakRef<KnownServer>> }
-  global[registry] ??= new Set()
+interface Known {
+  readonly servers: Set<WeakRef<KnownServer>>
+  /** A thousand tenants leave nothing behind, also where nobody measures. */
+  readonly gone: FinalizationRegistry<WeakRef<KnownServer>>
+}
+
+function known(): Known {
+  const global = globalThis as { [registry]?: Known }
+  if (global[registry] === undefined) {
+    const servers = new Set<WeakRef<KnownServer>>()
+    global[registry] = { servers, gone: new FinalizationRegistry((entry) => servers.delete(entry)) }
+  }
   return global[registry]
 }
 
-/** Makes a server known for as long as anybody else holds it. */
+/** Lets {@link knownServers} find a server, which has to be held by somebody else: a session does. */
 export function remember(server: KnownServer): void {
-  held().add(new WeakRef(server))
+  const { servers, gone } = known()
+  const entry = new WeakRef(server)
+  servers.add(entry)
+  gone.register(server, entry)
 }
 
 /** The servers there are, for whoever measures: how much may still be done again, and who is down. */
 export function knownServers(): readonly KnownServer[] {
-  const found: KnownServer[] = []
-  for (const entry of held()) {
-    const server = entry.deref()
-    if (server === undefined) held().delete(entry)
-    else found.push(server)
-  }
-  return found
+  return [...known().servers].flatMap((entry) => entry.deref() ?? [])
 }

@@ -34,7 +34,7 @@ const askable = /^pg_(try_)?advisory_(un)?lock(_shared|_all)?$/
 
 /** Functions that leave what no server shows, or that execute a text they are given. */
 const hidden =
-  /^(setseed|set_limit|dblink\w*|query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|spi_\w+)$/
+  /^(setseed|set_limit|dblink\w*|query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|spi_\w+|pg_replication_origin_session_setup)$/
 
 /**
  * Whether a call of a function of this name may leave something in the session, whoever calls it.

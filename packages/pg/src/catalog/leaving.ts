@@ -1,6 +1,7 @@
 import { leavesUnseen, leavingsOf, type Statement } from '@reprise/core'
 import { level, type Reach, type Reached, worse } from './reach.ts'
 import type { Sought } from './read-reach.ts'
+import { quiet, writers } from './trusted.ts'
 
 const updating =
   '\\m(update\\s+(only\\s+)?[\\w."]+(\\s+as)?(\\s+[\\w"]+)?\\s+set|do\\s+update\\s+set)\\M'
@@ -12,11 +13,13 @@ const foreign =
 /** What leaves something in its session, beyond its transaction. */
 export const leaving: Sought = {
   source:
-    '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite)\\M|dblink|_to_xml|spi_)',
+    '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite|pg_replication_origin_session_setup)\\M|dblink|_to_xml|spi_)',
   cut: updating,
   shown: true,
+  trusted: [...quiet, ...writers],
+  foreign: false,
   builtin:
-    '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite)$',
+    '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite|pg_replication_origin_session_setup)$',
   judge(language, source) {
     if (language === 'sql' || language === 'plpgsql') return leavingsOf(source)
     const opaque = language === 'c' || language === 'internal' || foreign.test(source)
@@ -30,7 +33,8 @@ export const leaving: Sought = {
  * @param text undefined where nobody knows it
  */
 export function leftBy(reach: Reach, statement: Statement, text: string | undefined): Reached {
-  if (text === undefined) return 'askable'
+  // What nobody knows may be the worst that there is.
+  if (text === undefined) return worse('askable', reach.worst)
   const { functions, members } = statement
   if (functions.some(leavesUnseen)) return 'unnamed'
   let found = reach.of(statement, text)

@@ -7,7 +7,7 @@ import { literal, questionOf } from './question.ts'
  */
 
 /** The functions that are not an extension's that is trusted, nor handlers that no SQL can call. */
-const mineOf = (trusted: string, body: string): string => `mine AS MATERIALIZED (
+const mineOf = (trusted: readonly string[], body: string): string => `mine AS MATERIALIZED (
  SELECT p.oid, lower(p.proname::text) AS name, l.lanname::text AS lang, p.provolatile = 'i' AS steady,
   CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ${body}
   WHEN p.prosqlbody::text ~ ':commandType [2-5]' THEN 'insert' ELSE '' END AS source
@@ -16,7 +16,7 @@ const mineOf = (trusted: string, body: string): string => `mine AS MATERIALIZED 
  AND NOT (l.lanname = 'c' AND ('internal'::regtype = ANY (p.proargtypes) OR t.typname ~ '_handler$'))
  AND NOT EXISTS (SELECT FROM pg_depend e JOIN pg_extension x ON x.oid = e.refobjid
   WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'
-  AND e.refclassid = 'pg_extension'::regclass AND x.extname = ANY (${literal(trusted)}::text[])))`
+  AND e.refclassid = 'pg_extension'::regclass AND x.extname = ANY (${literal(`{${trusted.join()}}`)}::text[])))`
 
 /**
  * Every expression that is evaluated unseen, by the relation that brings it along (0 for a type), and
@@ -68,6 +68,10 @@ export interface Candidates {
   readonly builtin: string
   /** Whether the sources are to be judged more closely. */
   readonly shown: boolean
+  /** The extensions that are trusted not to do it. */
+  readonly trusted: readonly string[]
+  /** Whether to read a foreign table may do it, on the server where it is. */
+  readonly foreign: boolean
 }
 
 /**
@@ -75,13 +79,9 @@ export interface Candidates {
  * do it by a built-in function; and {@link catalogState}.
  *
  * To show a body in SQL locks what it reads: it is shown only where it calls such a function.
- *
- * @param trusted the extensions that are trusted, as an array
  */
-export function candidatesText(
-  trusted: string,
-  { source, cut, builtin, shown }: Candidates,
-): string {
+export function candidatesText(sought: Candidates): string {
+  const { source, cut, builtin, shown, trusted, foreign } = sought
   const [like, less] = [literal(source), literal(cut)]
   const body = `WHEN p.prosqlbody::text ~ (SELECT pattern FROM builtin)
   THEN ${shown ? 'pg_get_function_sqlbody(p.oid)' : "'insert'"}`
@@ -96,6 +96,7 @@ WHERE CASE WHEN lang IN ('sql', 'plpgsql')
  ELSE NOT steady END GROUP BY lang${shown ? ', source' : ''}
 UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text, NULL, NULL
 FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY t.kind
+UNION ALL SELECT 'r', array_agg(oid)::text, NULL, NULL FROM pg_class WHERE ${foreign} AND relkind = 'f'
 UNION ALL SELECT 'state', NULL, NULL, (SELECT ${catalogState})`)
 }
 
@@ -130,12 +131,12 @@ const named = [
  * its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
  * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type.
  *
- * @param trusted as above
+ * @param trusted the extensions that are trusted
  * @param found arrays of the functions, those that leave what cannot be asked after apart, and of the
  *   relations, read and written to
  */
 export function reachText(
-  trusted: string,
+  trusted: readonly string[],
   found: { readonly [kind in 'askable' | 'unnamed' | 'r' | 'w']: string },
 ): string {
   return questionOf(`WITH RECURSIVE ${mineOf(trusted, '')}, writing AS (

@@ -28,6 +28,8 @@ const longest = 64 * 1024
 export class Reach {
   /** Whether there is anything to be reached. */
   readonly empty: boolean
+  /** The worst that can be reached. */
+  readonly worst: Reached
   readonly #names: Names
   /** Names that hold more than letters, digits, `_` and `$`. */
   readonly #odd: readonly string[]
@@ -38,6 +40,8 @@ export class Reach {
     const { f, r, w, anywhere } = names
     const all = [...f.keys(), ...r.keys(), ...w.keys()]
     this.empty = all.length === 0 && anywhere === undefined
+    const flags = [anywhere, ...f.values(), ...r.values(), ...w.values()]
+    this.worst = this.empty ? 'nothing' : level(flags.includes(true))
     this.#odd = all.filter((name) => /[^\p{L}\p{N}_$]/u.test(name))
   }
 

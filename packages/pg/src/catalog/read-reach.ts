@@ -23,13 +23,6 @@ export interface Reading {
   readonly state: string | undefined
 }
 
-/**
- * Extensions that are not asked what their functions do: none writes, or leaves anything in a session,
- * but by those of their functions that are known by name.
- */
-const trusted =
-  '{amcheck,bloom,btree_gin,btree_gist,citext,citus,cube,dict_int,earthdistance,file_fdw,fuzzystrmatch,hstore,intagg,intarray,isn,lo,ltree,moddatetime,insert_username,autoinc,pageinspect,pg_buffercache,pg_cron,pg_freespacemap,pg_prewarm,pg_stat_statements,pg_trgm,pg_visibility,pg_walinspect,pgcrypto,pgrowlocks,pgstattuple,postgis,postgis_raster,postgis_topology,rum,seg,sslinfo,tcn,timescaledb,tsm_system_rows,tsm_system_time,unaccent,uuid-ossp,vector}'
-
 const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
 const unread: Reading = { reach: new Reach(none), settings: new Set(), state: undefined }
 
@@ -42,7 +35,7 @@ export const untold: RegExp = /^(42|0A)/
  * @throws Interrupted when the connection ends
  */
 export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading | 'interrupted'> {
-  const { rows, code } = await ask(candidatesText(trusted, sought))
+  const { rows, code } = await ask(candidatesText(sought))
   if (code !== undefined && !untold.test(code)) return 'interrupted'
   const state = rows.find(([kind]) => kind === 'state')?.[3]
   if (code !== undefined || typeof state !== 'string') return unread
@@ -73,7 +66,7 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
   const array = (list: readonly string[]): string => `{${list.join()}}`
   const { askable, unnamed, r, w } = oids
   const reached = await ask(
-    reachText(trusted, {
+    reachText(sought.trusted, {
       askable: array(askable),
       unnamed: array(unnamed),
       r: array(r),

@@ -1,5 +1,6 @@
 import { unrefusedNames } from '@reprise/core'
 import type { Sought } from './read-reach.ts'
+import { quiet } from './trusted.ts'
 
 const unrefused = unrefusedNames.join('|')
 
@@ -8,6 +9,8 @@ export const writing: Sought = {
   source: `(\\m(insert|update|delete|merge|truncate|copy|create|alter|drop|grant|revoke|comment|security|reindex|cluster|refresh|reassign|import|notify|call|do|execute|ts_stat|ts_rewrite|${unrefused})\\M|\\mlo_|dblink|_to_xml|spi_)`,
   cut: '(?!)',
   shown: false,
+  trusted: quiet,
+  foreign: true,
   builtin: `^(lo_.*|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite|${unrefused})$`,
   judge: () => ({ leaves: true, unnamed: false, settings: [] }),
 }

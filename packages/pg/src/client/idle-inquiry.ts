@@ -3,7 +3,8 @@ import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Shared } from '../exchange/shared.ts'
 import type { Link } from '../link/link.ts'
-import { type Ran, SessionInquiry } from '../transaction/session-inquiry.ts'
+import { SessionInquiry } from '../transaction/session-inquiry.ts'
+import type { Ran } from '../transaction/unjudged.ts'
 
 /** Who hears what came of an inquiry. */
 export interface IdleInquiryOwner {
@@ -63,8 +64,9 @@ export class IdleInquiry {
       const ask = inquiry(this.#shared.Exchange, connection, never)
       connection.tells = await about.ask(ask, connection)
     } catch {
-      // The connection ended.
-      if (!connection.asked) {
+      // What is not known of a connection that lives on must not be relied on: it ends as well.
+      if (connection.usable) connection.destroy()
+      else if (!connection.asked) {
         connection.lastWords ??= connection.errorFrame
         this.#owner.lostIdle(connection)
       }

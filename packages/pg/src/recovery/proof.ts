@@ -22,7 +22,10 @@ export async function mayWrite(
 ): Promise<boolean | undefined> {
   const writers = await database.writers(ask)
   return (
-    writers && works.some(({ statement, text }) => writers.of(statement, text ?? '') !== 'nothing')
+    writers &&
+    works.some(
+      ({ statement, text }) => text === undefined || writers.of(statement, text) !== 'nothing',
+    )
   )
 }
 

@@ -1,4 +1,5 @@
 import type { Statement } from '@reprise/core'
+import { questionOf } from '../catalog/question.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Transaction } from '../transaction/transaction.ts'
@@ -10,10 +11,15 @@ import type { Transaction } from '../transaction/transaction.ts'
 const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> '',
  pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
 
-/** Whether a function, that of a trigger say, may make a transaction wait otherwise than its session. */
-const unseen = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal', 'sql', 'plpgsql') OR
- pg_catalog.concat(p.proconfig, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid)) ~* 'synchronous_commit|set_config|execute'))`
+/**
+ * Whether a function, that of a trigger say, may make a transaction wait otherwise than its session. A
+ * body in SQL is not shown, since that locks what it reads: it can set nothing but by set_config().
+ */
+const unseen =
+  questionOf(`SELECT EXISTS (SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+ WHERE p.oid >= 16384 AND (l.lanname NOT IN ('c', 'internal', 'sql', 'plpgsql')
+ OR concat(p.proconfig, p.prosrc) ~* 'synchronous_commit|set_config|execute'
+ OR p.prosqlbody::text ~ (':funcid ' || 'set_config'::regproc::oid || ' ')))`)
 
 /** A transaction that writes to the log and nowhere else; an ordinary role may do it, since 9.6. */
 const commit = (setting: string): string => `BEGIN READ WRITE; ${setting}

@@ -98,3 +98,9 @@ export function mentionedIn(text: string): { all: string[]; given: string[] } {
   }
   return { all, given }
 }
+
+/** The name of a setting that a value is. */
+export function namesIn(value: string): string[] {
+  const isName = value.length <= 128 && /^[a-z_]\w*(\.\w+)+$/i.test(value)
+  return isName ? [value.toLowerCase()] : []
+}

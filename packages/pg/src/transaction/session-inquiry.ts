@@ -5,22 +5,12 @@ import type { Reached } from '../catalog/reach.ts'
 import { untold } from '../catalog/read-reach.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
-import { arrayOf, factsText, mentionedIn, readFacts } from './session-facts.ts'
+import { arrayOf, factsText, mentionedIn, namesIn, readFacts } from './session-facts.ts'
 import type { SessionState } from './state.ts'
+import { type Ran, Unjudged } from './unjudged.ts'
 
 /** The longest text that is searched for names of settings. */
 const longestSearched = 64 * 1024
-
-/** So many statements are remembered that nobody could judge yet. */
-const mostUnjudged = 100
-
-/** A statement that has its answer. */
-export interface Ran {
-  readonly statement: Statement
-  /** Undefined where it cannot be read. */
-  readonly text: string | undefined
-  readonly values: readonly unknown[] | undefined
-}
 
 /**
  * What statements may have changed in the session out of sight: by functions, triggers, policies,
@@ -39,8 +29,8 @@ export class SessionInquiry {
   /** Of each that made what has no name: the names that it was given. */
   #unnamed: (readonly string[])[] = []
   /** What ran before the catalog was read; and what may reach something of what the open transaction ran. */
-  #unjudged: Ran[] = []
-  #inside: Ran[] = []
+  readonly #unjudged = new Unjudged()
+  readonly #inside = new Unjudged()
   /** When something ran last that nobody has asked after, and what was known then. */
   #ranAt: number | undefined
   #epoch: number
@@ -59,7 +49,7 @@ export class SessionInquiry {
 
   get #isDue(): boolean {
     const late = this.#ranAt !== undefined && this.#epoch !== this.#database.epoch
-    const judgeable = this.#unjudged.length > 0 && this.#database.reach !== undefined
+    const judgeable = !this.#unjudged.empty && this.#database.reach !== undefined
     return this.#due || this.#state.unsure || late || judgeable
   }
 
@@ -74,22 +64,16 @@ export class SessionInquiry {
       this.#learnNames(text)
     }
     if (defines) this.#database.change()
-    if (!open && this.#inside.length > 0) this.#leave()
+    if (!open && !this.#inside.empty) this.#leave()
     if (statement.passing || statement.count === 0 || !tells) return
     if (open) {
       // A loss of the transaction loses nothing of this: it is executed again.
-      if (this.#reachedBy(ran) !== 'nothing') this.#keep(this.#inside, ran)
+      if (this.#reachedBy(ran) !== 'nothing') this.#inside.add(ran)
       return
     }
     this.#hasRun()
     if (this.#database.reach !== undefined) this.#judge(ran)
-    else this.#keep(this.#unjudged, ran)
-  }
-
-  /** Keeps what is judged later; where there is too much of it, the session is asked in any case. */
-  #keep(list: Ran[], ran: Ran): void {
-    if (list.length < mostUnjudged) list.push(ran)
-    else this.#due = true
+    else this.#unjudged.add(ran)
   }
 
   #reachedBy(ran: Ran): Reached {
@@ -104,7 +88,7 @@ export class SessionInquiry {
    */
   async ask(ask: Inquiry, { client }: Connection): Promise<boolean> {
     if (this.#database.due) await this.#database.refresh(ask)
-    this.#judgeAll()
+    if (this.#database.reach !== undefined) this.#judgeAll(this.#unjudged)
     if (!this.#isDue) return true
     const names = new Set([...this.#state.names(), ...this.#database.settings, ...this.#given])
     const { rows, code } = await ask(factsText, [arrayOf(names)])
@@ -135,7 +119,7 @@ export class SessionInquiry {
     this.#due = false
     this.#reached = false
     this.#unnamed = []
-    return unseen || this.#unjudged.length > 0
+    return unseen || !this.#unjudged.empty
   }
 
   /**
@@ -146,8 +130,7 @@ export class SessionInquiry {
     if (this.#ranAt === undefined) return
     if (!this.#database.isKnownSince(this.#ranAt)) await this.#database.refresh(ask)
     const epoch = this.#epoch
-    for (const ran of this.#unjudged) this.#judge(ran)
-    this.#unjudged = []
+    this.#judgeAll(this.#unjudged)
     if (this.#reached || epoch !== this.#database.epoch) this.#state.forget(unseenChange)
     this.clear()
   }
@@ -157,7 +140,7 @@ export class SessionInquiry {
     this.#due = false
     this.#reached = false
     this.#unnamed = []
-    this.#unjudged = []
+    this.#unjudged.clear()
     this.#given.clear()
     this.#ranAt = undefined
     this.#epoch = this.#database.epoch
@@ -171,16 +154,19 @@ export class SessionInquiry {
   /** The transaction is over: what it did is there, if it was not lost. */
   #leave(): void {
     this.#hasRun()
-    this.#unjudged.push(...this.#inside)
-    this.#inside = []
-    if (this.#database.reach !== undefined) this.#judgeAll()
+    const { many } = this.#inside
+    for (const ran of this.#inside.take()) this.#unjudged.add(ran)
+    this.#unjudged.many ||= many
+    if (this.#database.reach !== undefined) this.#judgeAll(this.#unjudged)
   }
 
-  #judgeAll(): void {
-    if (this.#database.reach === undefined) return
-    for (const ran of [...this.#unjudged, ...this.#inside]) this.#judge(ran)
-    this.#unjudged = []
-    this.#inside = []
+  #judgeAll(list: Unjudged): void {
+    if (list.many) {
+      this.#due = true
+      this.#reached = true
+      this.#unnamed.push([])
+    }
+    for (const ran of list.take()) this.#judge(ran)
   }
 
   #judge(ran: Ran): void {
@@ -222,10 +208,4 @@ function mayDefine({ kind, members }: Statement, text: string): boolean {
 
 function stringsAmong(values: readonly unknown[] | undefined): string[] {
   return (values ?? []).filter((value) => typeof value === 'string')
-}
-
-/** The name of a setting that a value is. */
-function namesIn(value: string): string[] {
-  const isName = value.length <= 128 && /^[a-z_]\w*(\.\w+)+$/i.test(value)
-  return isName ? [value.toLowerCase()] : []
 }
