@@ -15,7 +15,10 @@ export interface Counters {
   readonly doubts: number
   /** Callbacks that were run again. */
   readonly reruns: number
-  /** Work that was lost, or found its connection lost, of which its caller noticed nothing. */
+  /**
+   * Work that was lost, or found its connection lost, of which whoever asked for it noticed nothing: what
+   * was told to a transaction callback, and mended by running it again, among it.
+   */
   readonly mended: number
   /**
    * Losses that reached a caller, by what the error says became of the work. One that a transaction
@@ -80,7 +83,9 @@ const counting: Counting = {
   'reprise:rerun': (counts, { lost, outcome }) => {
     counts.reruns += 1
     // The callback was told of the loss, and whoever asked for its transaction was not.
-    if (lost && counts.surfaced[outcome] > 0) counts.surfaced[outcome] -= 1
+    if (!lost || counts.surfaced[outcome] === 0) return
+    counts.surfaced[outcome] -= 1
+    counts.mended += 1
   },
   'reprise:recovery': (counts, { surfaced }) => {
     if (surfaced === undefined) counts.mended += 1

@@ -287,10 +287,15 @@ describe('a callback that is run again', () => {
   it('was told of its loss, and the counters say that no caller was', async () => {
     expect(await diverging('told', false)).toBe('rolled-back')
     expect(await diverging('again', true)).toBe(2)
-    expect(counters('told')).toMatchObject({ reruns: 0, surfaced: { 'rolled-back': 1 } })
+    expect(counters('told')).toMatchObject({
+      mended: 0,
+      reruns: 0,
+      surfaced: { 'rolled-back': 1 },
+    })
     expect(counters('again')).toMatchObject({
       divergences: 1,
       reruns: 1,
+      mended: 1,
       surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
     })
   })
