@@ -33,9 +33,19 @@ export default defineConfig({
     search: { provider: 'local' },
     footer: {
       message: 'MIT licensed',
-      copyright: 'Our figures were measured, our examples are compiled or run by tests',
+      copyright: 'Our figures were measured, our examples are run by tests',
     },
   },
-  markdown: { theme: { light: 'github-light', dark: 'github-dark' } },
+  markdown: {
+    theme: { light: 'github-light', dark: 'github-dark' },
+    config: ({ renderer }) => {
+      const inline = renderer.rules.code_inline
+      renderer.rules.code_inline = (tokens, at, ...more) => {
+        // Names are not broken at their hyphens: `in-doubt`, `--counters`.
+        if (/^\S{1,24}$/.test(tokens[at]?.content ?? '')) tokens[at]?.attrJoin('class', 'name')
+        return inline?.(tokens, at, ...more) ?? ''
+      }
+    },
+  },
   buildEnd: ({ outDir, srcDir }) => forModels({ title, description, srcDir, outDir }),
 })

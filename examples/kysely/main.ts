@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { diagnose, reprise, rerunnable } from '@reprise/kysely'
+import { counters, diagnose, reprise, rerunnable } from '@reprise/kysely'
 import { type ColumnType, Kysely, sql } from 'kysely'
 import pg from 'pg'
 
@@ -20,7 +20,7 @@ interface Transfer {
 
 class Refused extends Error {}
 
-// The only line that knows of Reprise, but for the word rerunnable() below.
+// The only line that knows of Reprise, but for rerunnable(), counters() and diagnose() below.
 const db = new Kysely<Schema>(
   reprise({ pool: new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 8 }) }),
 )
@@ -66,7 +66,9 @@ async function answer(request: IncomingMessage): Promise<unknown> {
   if (request.method === 'GET' && request.url === '/accounts') {
     return db.selectFrom('account').select(['id', 'balance']).orderBy('id').execute()
   }
-  throw new Refused('there are only POST /transfers and GET /accounts')
+  // For a monitor, and for the drill.
+  if (request.method === 'GET' && request.url === '/counters') return counters()
+  throw new Refused('there are only POST /transfers, GET /accounts and GET /counters')
 }
 
 async function body(request: IncomingMessage): Promise<string> {

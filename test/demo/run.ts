@@ -58,7 +58,7 @@ export async function run(
     watcher.phase('calm: who recovers?')
     await sleep(calmMs, undefined, { signal })
     const end = experiment.now
-    watcher.phase('waiting up to 20 s for calls that have not come back')
+    watcher.waitFor(hangMs)
     const findings = await experiment.finish(hangMs, signal)
     return { findings, outages: volley.outages, end }
   } finally {

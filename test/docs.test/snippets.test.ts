@@ -1,9 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { coverage, stale } from '../docs/coverage.ts'
 import { pages, root, type Snippet, snippetsOf } from '../docs/snippets.ts'
+import { freePort } from '../kit/free-port.ts'
 import { Server } from '../kit/index.ts'
 import { generate } from '../subjects/prisma/generate.ts'
 
@@ -44,12 +46,20 @@ test('all code on all pages is code for what it imports, by the compiler', {
 
 test.each(programs)('the program of $place prints what the page says', async (program) => {
   const DATABASE_URL = await server.createDatabase()
+  const PORT = String(await freePort())
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--conditions=@reprise/source', fileOf(program)],
-    { env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', DATABASE_URL } },
+    { env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', DATABASE_URL, PORT } },
   )
   expect(stdout).toBe(program.prints ?? '')
+})
+
+test('every piece of code on every page is executed, or it is said why it is only compiled', () => {
+  expect(coverage().flatMap(({ forgotten }) => forgotten)).toEqual([])
+  expect(stale()).toEqual([])
+  const tests = coverage().flatMap(({ executed }) => [...executed.keys()])
+  expect(tests.filter((test) => !existsSync(join(root, test)))).toEqual([])
 })
 
 test('the pages have programs, and pages without any code are no accident', () => {

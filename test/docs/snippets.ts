@@ -9,7 +9,7 @@ export interface Snippet {
   readonly place: string
   readonly language: 'ts' | 'js'
   readonly code: string
-  /** Whether it is a program, to be run as it stands. */
+  /** Whether it is a program, to be run as it stands, or is made one. */
   readonly runs: boolean
   /** What it prints, where the page says so. */
   readonly prints: string | undefined
@@ -26,23 +26,24 @@ export const pages: readonly string[] = [
 ]
 
 /**
- * What a reader sees, in three parts: a comment `<!-- given … -->` before a fence holds what the page
- * takes for known, the word `run` behind its language says that it is a program, and a fence of `txt`
- * right behind it is what that prints.
+ * What a reader sees, in parts: a comment `<!-- given … -->` before a fence holds what the page takes for
+ * known, the word `run` behind its language says that it is a program, a fence of `txt` right behind it is
+ * what that prints. A comment `<!-- then … -->` behind a piece that is no program makes one of it: it uses
+ * what the piece made, asserts, and ends.
  */
 const fence =
-  /(?:^<!-- given\n([\s\S]*?)\n-->\n+)?^```(ts|js)\b([^\n]*)\n([\s\S]*?)^```$(?:\n+```txt\n([\s\S]*?)^```$)?/gm
+  /(?:^<!-- given\n([\s\S]*?)\n-->\n+)?^```(ts|js)\b([^\n]*)\n([\s\S]*?)^```$(?:\n+```txt\n([\s\S]*?)^```$)?(?:\n<!-- then\n([\s\S]*?)\n-->)?/gm
 
 /** All code in TypeScript and JavaScript on a page. */
 export function snippetsOf(page: string): Snippet[] {
   const text = readFileSync(join(root, page), 'utf8')
   return [...text.matchAll(fence)].map((match) => {
-    const [, given = '', language, info = '', code = '', prints] = match
+    const [, given = '', language, info = '', code = '', prints, then] = match
     return {
       place: `${page}:${text.slice(0, match.index).split('\n').length}`,
       language: language as 'ts' | 'js',
-      code: `${given}\n${code}`,
-      runs: /\brun\b/.test(info),
+      code: `${given}\n${code}${then ?? ''}`,
+      runs: /\brun\b/.test(info) || then !== undefined,
       prints,
     }
   })

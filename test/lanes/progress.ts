@@ -4,9 +4,12 @@ import { titles } from '../subjects/index.ts'
 import type { Contestant } from './experiment.ts'
 import { kindTitles, type LaneKind, laneKind, laneKinds } from './kind.ts'
 import type { Lane } from './lane.ts'
+import { waitingFor } from './waiting.ts'
 
 const redrawMs = 200
 const lineMs = 5000
+/** Who takes longer to come back, when nobody begins anything any more, is waited for. */
+const promptMs = 1000
 const sliceMs = 500
 const slices = 20
 const labels = `${'client'.padEnd(13)} ${'Reprise'.padEnd(7)}  ${'the last ten seconds'.padEnd(slices)}       ok  errors  crashes`
@@ -23,6 +26,8 @@ export interface Watched {
 export interface Watcher {
   /** What is being done now. */
   phase(text: string): void
+  /** Nobody begins anything any more; what was begun is waited for, so long at most. */
+  waitFor(milliseconds: number): void
   /** These lanes are about to begin. */
   watch(experiment: Watched): void
   /** They are done. */
@@ -39,6 +44,8 @@ export class Progress implements Watcher {
   #phase = ''
   #timer: NodeJS.Timeout | undefined
   #drawn = 0
+  /** From when until when, by the clock of the experiment, what was begun is waited for. */
+  #wait: { readonly from: number; readonly until: number } | undefined
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream
@@ -48,6 +55,12 @@ export class Progress implements Watcher {
     this.#phase = text
     if (this.#stream.isTTY) this.#draw()
     else this.#stream.write(`${text}\n`)
+  }
+
+  waitFor(milliseconds: number): void {
+    const from = this.#experiment?.now ?? 0
+    this.#wait = { from, until: from + milliseconds }
+    this.phase('letting the callers finish')
   }
 
   watch(experiment: Watched): void {
@@ -66,6 +79,7 @@ export class Progress implements Watcher {
     clearInterval(this.#timer)
     if (this.#stream.isTTY) this.#draw()
     this.#experiment = undefined
+    this.#wait = undefined
     this.#drawn = 0
   }
 
@@ -81,7 +95,13 @@ export class Progress implements Watcher {
 
   #head(): string {
     const seconds = this.#experiment ? `${(this.#experiment.now / 1000).toFixed(0)} s  ` : ''
-    return this.#paint('bold', `${seconds}${this.#phase}`)
+    return this.#paint('bold', `${seconds}${this.#waiting() ?? this.#phase}`)
+  }
+
+  #waiting(): string | undefined {
+    const { now = 0 } = this.#experiment ?? {}
+    if (this.#wait === undefined || now - this.#wait.from < promptMs) return undefined
+    return waitingFor(this.#lanes(), this.#wait.until - now)
   }
 
   #lanes(): Lane[] {
@@ -115,6 +135,11 @@ export class Progress implements Watcher {
   }
 
   #log({ now }: Watched): void {
+    const waiting = this.#waiting()
+    if (waiting !== undefined) {
+      this.#stream.write(`${waiting}\n`)
+      return
+    }
     const kinds = Map.groupBy(this.#lanes(), ({ order }) => laneKind(order))
     const rows = laneKinds.flatMap((kind) => this.#sum(kind, kinds.get(kind) ?? []))
     this.#stream.write(`${(now / 1000).toFixed(0)} s\n${rows.join('')}`)

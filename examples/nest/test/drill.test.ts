@@ -1,18 +1,27 @@
 import 'reflect-metadata'
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { INestApplication } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
+import { counters } from '@reprise/typeorm'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { run } from '../../../packages/drill/test/cli.ts'
 import { Server, until } from '../../../test/kit/index.ts'
 import { AppModule } from '../src/app.module.ts'
 
 let server: Server
 let app: INestApplication
 let url: string
+const report = join(tmpdir(), `nest-drill-${process.pid}.html`)
 
 beforeAll(async () => {
   server = await Server.start()
-  process.env.DATABASE_URL = server.url
+  // The drill touches no superuser's backends, so the application has a role of its own.
+  await server.sql('CREATE ROLE bank LOGIN')
+  await server.sql('GRANT ALL ON SCHEMA public TO bank')
+  process.env.DATABASE_URL = server.url.replace('postgres@', 'bank@')
   const module = await Test.createTestingModule({ imports: [AppModule] }).compile()
   app = module.createNestApplication({ logger: false })
   await app.listen(0, '127.0.0.1')
@@ -21,6 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.close()
   await server?.dispose()
+  await rm(report, { force: true })
 })
 beforeEach(async () => {
   await server.sql('TRUNCATE account, transfer')
@@ -76,6 +86,30 @@ test('the drill: every request is answered while the backends are terminated, ea
   expect(await server.sql('SELECT sum(balance)::int, count(*)::int FROM account')).toEqual([
     { sum: 10_000, count: 10 },
   ])
+})
+
+test('the drill of @reprise/drill reads what it counts: nothing surfaced, no request failed', async () => {
+  const before = counters('bank')
+  const statuses: number[] = []
+  let over = false
+  const worker = async (from: number): Promise<void> => {
+    while (!over) statuses.push((await transfer(from, (from % 10) + 1)).status)
+  }
+  const load = Promise.all([1, 2, 3, 4].map(worker))
+  const drill = run(
+    ...['--url', String(process.env.DATABASE_URL), '--application-name', 'bank', '--yes'],
+    ...['--kill', '20/s', '--for', '2s', '--counters', `${url}/counters`],
+    ...['--report', report],
+  )
+  const { code, stdout, stderr } = await drill.finally(() => {
+    over = true
+  })
+  await load
+  expect(stderr).toBe('')
+  expect(stdout).toContain('Nothing surfaced: no caller noticed.')
+  expect(code).toBe(0)
+  expect(new Set(statuses)).toEqual(new Set([201]))
+  expect(counters('bank').mended).toBeGreaterThan(before.mended)
 })
 
 test('its health is told at once while the server is down, and a request waits until it is back', async () => {

@@ -1,7 +1,7 @@
 import type { Events } from './events.ts'
 import type { Outcome } from './loss/outcome.ts'
 
-/** What happened in this process since it started, in numbers that only grow. */
+/** What happened in this process since it started, or in one pool of it, in numbers that grow. */
 export interface Counters {
   /** Connections that ended without being told to. */
   readonly losses: number
@@ -15,9 +15,15 @@ export interface Counters {
   readonly doubts: number
   /** Callbacks that were run again. */
   readonly reruns: number
-  /** Work that was lost, or found its connection lost, of which its caller noticed nothing. */
+  /**
+   * Work that was lost, or found its connection lost, of which whoever asked for it noticed nothing: what
+   * was told to a transaction callback, and mended by running it again, among it.
+   */
   readonly mended: number
-  /** Losses that reached a caller, by what the error says became of the work. */
+  /**
+   * Losses that reached a caller, by what the error says became of the work. One that a transaction
+   * callback was told of is taken out again as soon as the callback is run again.
+   */
   readonly surfaced: { readonly [O in Outcome]: number }
 }
 
@@ -27,20 +33,35 @@ type Counted = { -readonly [N in keyof Counters]: Counters[N] } & {
 
 /** One for all copies of this package in a process. */
 const registry = Symbol.for('reprise.counters.1')
+/** The same for each pool that was given a name. */
+const poolRegistry = Symbol.for('reprise.counters.pools.1')
+
+interface Registry {
+  [registry]?: Counted
+  [poolRegistry]?: Map<string, Counted>
+}
+
+const none = (): Counted => ({
+  losses: 0,
+  reconnects: 0,
+  replays: 0,
+  divergences: 0,
+  doubts: 0,
+  reruns: 0,
+  mended: 0,
+  surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
+})
 
 function counted(): Counted {
-  const held = globalThis as { [registry]?: Counted }
-  held[registry] ??= {
-    losses: 0,
-    reconnects: 0,
-    replays: 0,
-    divergences: 0,
-    doubts: 0,
-    reruns: 0,
-    mended: 0,
-    surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
-  }
+  const held = globalThis as Registry
+  held[registry] ??= none()
   return held[registry]
+}
+
+function countedPools(): Map<string, Counted> {
+  const held = globalThis as Registry
+  held[poolRegistry] ??= new Map()
+  return held[poolRegistry]
 }
 
 type Counting = { readonly [N in keyof Events]?: (counts: Counted, event: Events[N]) => void }
@@ -59,8 +80,12 @@ const counting: Counting = {
   'reprise:resolve': (counts) => {
     counts.doubts += 1
   },
-  'reprise:rerun': (counts) => {
+  'reprise:rerun': (counts, { lost, outcome }) => {
     counts.reruns += 1
+    // The callback was told of the loss, and whoever asked for its transaction was not.
+    if (!lost || counts.surfaced[outcome] === 0) return
+    counts.surfaced[outcome] -= 1
+    counts.mended += 1
   },
   'reprise:recovery': (counts, { surfaced }) => {
     if (surfaced === undefined) counts.mended += 1
@@ -72,7 +97,15 @@ const counting: Counting = {
 
 /** Counts an event. */
 export function count<N extends keyof Events>(name: N, event: Events[N]): void {
-  counting[name]?.(counted(), event)
+  const add = counting[name]
+  if (add === undefined) return
+  add(counted(), event)
+  const { poolName } = event
+  if (poolName === undefined) return
+  const pools = countedPools()
+  const counts = pools.get(poolName) ?? none()
+  pools.set(poolName, counts)
+  add(counts, event)
 }
 
 /**
@@ -80,7 +113,10 @@ export function count<N extends keyof Events>(name: N, event: Events[N]): void {
  * numbers. For an endpoint that a monitor, or the drill, reads:
  *
  *     response.end(JSON.stringify(counters()))
+ *
+ * @param poolName only what happened to the pools that were given this `poolName`; zeros where there is none
  */
-export function counters(): Counters {
-  return structuredClone(counted())
+export function counters(poolName?: string): Counters {
+  if (poolName === undefined) return structuredClone(counted())
+  return structuredClone(countedPools().get(poolName) ?? none())
 }

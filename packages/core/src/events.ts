@@ -9,6 +9,8 @@ export interface FromSession {
   readonly port: number
   readonly database: string | undefined
   readonly applicationName: string | undefined
+  /** The option `poolName` of the call of reprise() that made the session. */
+  readonly poolName: string | undefined
 }
 
 /** How the end of a connection found the work of its session. */
@@ -73,6 +75,9 @@ export interface Events {
     readonly attempt: number
     readonly condition: Condition
     readonly outcome: Outcome
+    /** Whether for a loss, which `reprise:surface` told of, and not because the server refused it. */
+    readonly lost: boolean
+    readonly poolName: string | undefined
   }
   /** A loss reached the caller. */
   'reprise:surface': FromSession & {
@@ -83,5 +88,9 @@ export interface Events {
     readonly advice: string
   }
   /** Something the operator should know, said once. */
-  'reprise:advice': { readonly session?: number; readonly advice: string }
+  'reprise:advice': {
+    readonly session?: number
+    readonly poolName?: string | undefined
+    readonly advice: string
+  }
 }

@@ -76,16 +76,16 @@ function mended({ by, statements, duration }: Events['reprise:recovery']): strin
   }
 }
 
-/** While many sessions wait for one server, a line about it is written this seldom, in milliseconds. */
+/** While many sessions of a pool wait for one server, a line is written this seldom, in milliseconds. */
 const between = 5000
 
-/** When a log was last told that somebody waits, by the server. */
+/** When a log was last told that somebody waits, by server and pool. */
 const waiting = new WeakMap<Log, Map<string, number>>()
 
-function isKnown(log: Log, { host, port }: Events['reprise:waiting']): boolean {
+function isKnown(log: Log, { host, port, poolName }: Events['reprise:waiting']): boolean {
   const told = waiting.get(log) ?? new Map<string, number>()
   waiting.set(log, told)
-  const server = `${host}:${port}`
+  const server = `${host}:${port} ${poolName}`
   const now = performance.now()
   if (now - (told.get(server) ?? -between) < between) return true
   told.set(server, now)
@@ -100,8 +100,12 @@ export function write<N extends keyof Events>(log: Log, name: N, event: Events[N
   if (name === 'reprise:recovery' && (event as Events['reprise:recovery']).surfaced) return
   if (name === 'reprise:waiting' && isKnown(log, event as Events['reprise:waiting'])) return
   const [level, line] = told
+  const { poolName } = event
   try {
-    const said: unknown = sayOf(log, level).call(log, `reprise: ${line}`)
+    const said: unknown = sayOf(log, level).call(
+      log,
+      `reprise${poolName === undefined ? '' : ` (${poolName})`}: ${line}`,
+    )
     if (said instanceof Promise) said.catch(complain)
   } catch (error) {
     complain(error)

@@ -53,6 +53,11 @@ export interface RepriseOptions {
   readonly loadBalanceHosts?: LoadBalance | undefined
   /** Where what happens to these sessions is written, one line for each incident. Default nowhere. */
   readonly log?: Log | undefined
+  /**
+   * What these sessions are called in events, in lines of the log, in metrics, and to
+   * `counters(poolName)`: OpenTelemetry's `db.client.connection.pool.name`. Default: nothing.
+   */
+  readonly poolName?: string | undefined
   readonly backoff?: BackoffOptions | undefined
   readonly budget?: BudgetOptions | undefined
   readonly gate?: GateOptions | undefined
@@ -73,6 +78,7 @@ export interface Settings {
   readonly target: Target | undefined
   readonly loadBalanceHosts: LoadBalance | undefined
   readonly log: Log | undefined
+  readonly poolName: string | undefined
   readonly backoff: BackoffOptions
   readonly budget: BudgetOptions
   readonly gate: GateOptions
@@ -108,6 +114,10 @@ const group =
   }
 const log: Check = (value) =>
   isLog(value) ? undefined : 'an object with info (or log), warn and error, such as console'
+const poolName: Check = (value) =>
+  typeof value === 'string' && /^\P{Cc}+$/u.test(value)
+    ? undefined
+    : "a name such as 'orders', not empty and without control characters"
 const witness: Check = (value) => {
   if (value === 'xid' || value === 'off') return undefined
   const token = (value as { token?: unknown } | null)?.token
@@ -133,6 +143,7 @@ const checks: { readonly [N in keyof RepriseOptions]-?: Check } = {
   target: oneOf(...targets),
   loadBalanceHosts: oneOf(...loadBalances),
   log,
+  poolName,
   backoff: group('base', 'cap'),
   budget: group('capacity', 'deposit', 'perSecond'),
   gate: group('concurrency'),
@@ -181,6 +192,7 @@ export function settingsOf(options: RepriseOptions = {}): Settings {
     target: options.target,
     loadBalanceHosts: options.loadBalanceHosts,
     log: options.log,
+    poolName: options.poolName,
     backoff: options.backoff ?? {},
     budget: options.budget ?? {},
     gate: options.gate ?? {},

@@ -62,7 +62,8 @@ export class History {
     this.#last = counters
     this.counted = this.counted === undefined ? step : together(this.counted, step)
     this.#now.mended += step.mended
-    this.#now.surfaced += surfacedIn(step)
+    // A reading may fall between a loss and the rerun that takes it out again.
+    this.#now.surfaced = Math.max(0, this.#now.surfaced + surfacedIn(step))
   }
 
   get #now(): Second {

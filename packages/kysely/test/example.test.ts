@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Counters } from '@reprise/kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { exactAudit, Killer, Ledger, Server } from '../../../test/kit/index.ts'
 
@@ -75,6 +76,16 @@ test('every transfer is made once while backends are killed and the server is re
     rejected: 0,
     ...exactAudit,
   })
+})
+
+test('it counts what was lost and mended, and nothing that surfaced', async () => {
+  const response = await fetch(`http://127.0.0.1:${port}/counters`)
+  const told = (await response.json()) as Counters
+  expect(told).toMatchObject({
+    mended: expect.any(Number),
+    surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
+  })
+  expect(told.losses).toBeGreaterThan(0)
 })
 
 test('a transfer that cannot be is refused, and nothing moves', async () => {

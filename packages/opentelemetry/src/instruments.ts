@@ -1,7 +1,7 @@
 import type { Attributes, Counter, Meter, ObservableResult } from '@opentelemetry/api'
 import { knownServers } from '@reprise/core'
 import type { Hearing } from './listen.ts'
-import { lossOf, serverOf } from './names.ts'
+import { lossOf, poolOf, serverOf } from './names.ts'
 
 /** Recoveries take from a millisecond (an idle connection) to the deadline, 30 s by default. */
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -51,7 +51,8 @@ export function instrumentsOn(meter: Meter): Instruments {
       'reprise:resolve': (event) => {
         doubts.add(1, { ...serverOf(event), 'reprise.outcome': event.outcome })
       },
-      'reprise:rerun': ({ condition }) => reruns.add(1, { 'reprise.condition': condition }),
+      'reprise:rerun': ({ condition, poolName }) =>
+        reruns.add(1, { ...poolOf(poolName), 'reprise.condition': condition }),
       'reprise:surface': (event) => {
         const { outcome, condition } = event
         surfaced.add(1, {

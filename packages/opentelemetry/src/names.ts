@@ -9,21 +9,27 @@ export const version = '0.1.0'
 
 /*
  * OpenTelemetry's stable conventions for PostgreSQL name what they have a name for: db.system.name,
- * db.namespace, db.response.status_code, server.address, server.port, error.type. All else is reprise.*.
+ * db.namespace, db.response.status_code, server.address, server.port, error.type; those in development
+ * name the pool (db.client.connection.pool.name). All else is reprise.*.
  */
 
-/** Which server something is about. */
-export function serverOf({
-  host,
-  port,
-  database,
-}: Omit<FromSession, 'session' | 'applicationName'>): Attributes {
+type Where = Pick<FromSession, 'host' | 'port' | 'database'> &
+  Partial<Pick<FromSession, 'poolName'>>
+
+/** Which server something is about, and of which pool, if it was given a name. */
+export function serverOf({ host, port, database, poolName }: Where): Attributes {
   return {
     'db.system.name': 'postgresql',
     ...(database !== undefined && { 'db.namespace': database }),
     'server.address': host,
     'server.port': port,
+    ...poolOf(poolName),
   }
+}
+
+/** Of which pool, if it was given a name. */
+export function poolOf(poolName: string | undefined): Attributes {
+  return poolName === undefined ? {} : { 'db.client.connection.pool.name': poolName }
 }
 
 /** What the server said of a loss: only what came in a frame of its own is its status code. */

@@ -13,12 +13,13 @@ export async function everythingOnce(server: Server): Promise<void> {
 }
 
 function mended(server: Server): Promise<void> {
-  return withThrowaway(server.url, async (client) => {
+  const lose = async (client: pg.PoolClient): Promise<void> => {
     await client.query('BEGIN')
     await client.query('SELECT 1')
     await kill(server, client)
     await client.query('COMMIT')
-  })
+  }
+  return withThrowaway(server.url, lose, { poolName: 'orders' })
 }
 
 function diverged(server: Server): Promise<void> {

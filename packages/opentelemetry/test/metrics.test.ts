@@ -74,6 +74,10 @@ describe('the metrics', () => {
     const scraped = await telemetry.scrape()
     expectCounts(scraped, 'reprise_recovery_duration')
     expect(missingIn(scraped)).toEqual([])
+    // One of the five losses was that of a pool with a name.
+    const orders = 'db_client_connection_pool_name="orders"'
+    expect(valueOf(scraped, 'reprise_losses_total', orders)).toBe(1)
+    expect(valueOf(scraped, 'reprise_recovery_duration_count', orders)).toBe(1)
     // Nothing is heard any more.
     ours.disable()
     await surfacedOnce(server)
@@ -135,6 +139,8 @@ describe('the README', () => {
       const scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
       expectCounts(scraped, 'reprise_recovery_duration_seconds')
       expect(missingIn(scraped)).toEqual([])
+      const orders = 'db_client_connection_pool_name="orders"'
+      expect(valueOf(scraped, 'reprise_losses_total', orders)).toBe(1)
     } finally {
       child.kill()
       await Promise.all([rm(recipe), rm(program)])

@@ -6,6 +6,7 @@ import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { PgInstrumentation, type PgInstrumentationConfig } from '@opentelemetry/instrumentation-pg'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import * as semconv from '@opentelemetry/semantic-conventions'
+import { ATTR_DB_CLIENT_CONNECTION_POOL_NAME } from '@opentelemetry/semantic-conventions/incubating'
 import { RepriseInstrumentation } from '@reprise/opentelemetry'
 import { type RepriseOptions, reprisePool } from '@reprise/pg'
 import type { Pool, PoolClient } from 'pg'
@@ -142,6 +143,19 @@ describe('a recovery', () => {
       [semconv.ATTR_ERROR_TYPE]: '57P01',
       'reprise.result': 'surfaced',
       'reprise.outcome': 'rolled-back',
+    })
+  })
+  it('has the name of its pool, as the conventions spell it', async () => {
+    instrument()
+    await withClient(
+      async (client) => {
+        await kill(server, client)
+        await client.query('SELECT 1')
+      },
+      { poolName: 'orders' },
+    )
+    expect(only(telemetry.take(), 'reprise.recovery').attributes).toMatchObject({
+      [ATTR_DB_CLIENT_CONNECTION_POOL_NAME]: 'orders',
     })
   })
   it('without a span above it has one of its own, unless a parent is required', async () => {

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Logger } from '@nestjs/common'
-import { counters, type Log, type RepriseOptions, reprise } from '@reprise/pg'
+import { Budget, rerunnable, rerun as rerunOf, settingsOf } from '@reprise/core'
+import { counters, type Log, type RepriseOptions, reprise, rerun } from '@reprise/pg'
+import type { PoolClient } from 'pg'
 import Cursor from 'pg-cursor'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
@@ -248,6 +250,153 @@ describe('counters()', () => {
       rolledBack: after.surfaced['rolled-back'] - before.surfaced['rolled-back'],
       inDoubt: after.surfaced['in-doubt'] - before.surfaced['in-doubt'],
     }).toEqual({ losses: 2, replays: 1, mended: 1, rolledBack: 1, inDoubt: 0 })
+  })
+})
+
+describe('a callback that is run again', () => {
+  const diverging = async (poolName: string, again: boolean): Promise<unknown> => {
+    const pool = poolOn(server.url, { poolName })
+    let runs = 0
+    const callback = async (client: PoolClient): Promise<void> => {
+      runs += 1
+      await client.query('SELECT random()')
+      if (runs === 1) await kill(server, client)
+      await client.query('SELECT 1')
+    }
+    const transaction = async (run: (client: PoolClient) => Promise<void>): Promise<void> => {
+      const client = await pool.connect()
+      try {
+        await client.query('BEGIN')
+        await run(client)
+        await client.query('COMMIT')
+      } catch (error) {
+        await client.query('ROLLBACK')
+        throw error
+      } finally {
+        client.release()
+      }
+    }
+    const done = again ? rerun(transaction, callback) : transaction(callback)
+    return await done
+      .then(
+        () => runs,
+        (error) => error.outcome,
+      )
+      .finally(() => pool.end())
+  }
+  it('was told of its loss, and the counters say that no caller was', async () => {
+    expect(await diverging('told', false)).toBe('rolled-back')
+    expect(await diverging('again', true)).toBe(2)
+    expect(counters('told')).toMatchObject({
+      mended: 0,
+      reruns: 0,
+      surfaced: { 'rolled-back': 1 },
+    })
+    expect(counters('again')).toMatchObject({
+      divergences: 1,
+      reruns: 1,
+      mended: 1,
+      surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
+    })
+  })
+  it('because the server refused it takes no loss out of the counters', async () => {
+    expect(await diverging('both', false)).toBe('rolled-back')
+    const conflict = Object.assign(new Error('conflict'), { code: '40001' })
+    let runs = 0
+    const run = async (): Promise<void> => {
+      runs += 1
+      if (runs === 1) throw conflict
+    }
+    const settings = settingsOf({ poolName: 'both' })
+    await rerunOf(rerunnable(run), run, settings, new Budget({}))
+    expect(counters('both')).toMatchObject({ reruns: 1, surfaced: { 'rolled-back': 1 } })
+  })
+})
+
+describe('a pool that was given a name', () => {
+  it('has it in lines, events and counters of its own', async () => {
+    const log = new Kept()
+    using losses = listen('reprise:loss')
+    using surfaced = listen('reprise:surface')
+    const lose = (poolName: string | undefined): Promise<void> =>
+      withThrowaway(
+        server.url,
+        async (client) => {
+          await client.query('BEGIN')
+          await kill(server, client)
+          await failure(client.query('SELECT 1'))
+          await client.query('ROLLBACK')
+        },
+        { log, replay: 'off', poolName },
+      )
+    const before = counters()
+    for (const name of ['orders', 'reports', 'orders', undefined]) await lose(name)
+    expect(log.lines.map((line) => line.split(':', 1)[0])).toEqual([
+      'error reprise (orders)',
+      'error reprise (reports)',
+      'error reprise (orders)',
+      'error reprise',
+    ])
+    for (const { seen } of [losses, surfaced]) {
+      expect(seen.map(({ poolName }) => poolName)).toEqual([
+        'orders',
+        'reports',
+        'orders',
+        undefined,
+      ])
+    }
+    expect(counters('orders')).toMatchObject({ losses: 2, surfaced: { 'rolled-back': 2 } })
+    expect(counters('reports')).toMatchObject({ losses: 1, surfaced: { 'rolled-back': 1 } })
+    expect(counters('nobody')).toEqual({
+      losses: 0,
+      reconnects: 0,
+      replays: 0,
+      divergences: 0,
+      doubts: 0,
+      reruns: 0,
+      mended: 0,
+      surfaced: { 'not-sent': 0, 'rolled-back': 0, committed: 0, 'in-doubt': 0 },
+    })
+    // All of them are in those of the process, in the shape that they have always had.
+    expect(counters().losses - before.losses).toBe(4)
+    expect(Object.keys(counters())).toEqual(Object.keys(before))
+  })
+  it('has it in what is said of a callback that is run again', async () => {
+    using reruns = listen('reprise:rerun')
+    const log = new Kept()
+    const conflict = Object.assign(new Error('conflict'), { code: '40001' })
+    let runs = 0
+    const settings = settingsOf({ poolName: 'till', log })
+    const run = async (): Promise<void> => {
+      runs += 1
+      if (runs === 1) throw conflict
+    }
+    await rerunOf(rerunnable(run), run, settings, new Budget({}))
+    expect(reruns.seen).toMatchObject([{ attempt: 2, poolName: 'till' }])
+    expect(log.lines).toEqual([
+      'info reprise (till): transaction callback run again (40001), run 2',
+    ])
+    expect(counters('till').reruns).toBe(1)
+  })
+  it('is told of waiting beside others that have the same log', async () => {
+    const log = new Kept()
+    const port = await freePort()
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+    const pools = ['orders', 'reports'].map((poolName) =>
+      poolOn(url, { log, deadline: 3000, poolName }),
+    )
+    await Promise.all(pools.map((pool) => failure(pool.query('SELECT 1'))))
+    await Promise.all(pools.map((pool) => pool.end()))
+    const waits = log.lines.filter((line) => line.startsWith('warn')).sort()
+    expect(waits).toEqual([
+      expect.stringMatching(/^warn reprise \(orders\): waiting for /),
+      expect.stringMatching(/^warn reprise \(reports\): waiting for /),
+    ])
+  })
+  it.each(['', 'two\nlines', 1, {}, null])('cannot be given %j for a name', (poolName) => {
+    expect(() => reprise({ poolName } as unknown as RepriseOptions)).toThrow(
+      "Reprise option 'poolName' must be a name such as 'orders', not empty and without control characters.",
+    )
   })
 })
 

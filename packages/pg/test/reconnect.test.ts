@@ -37,7 +37,14 @@ describe('a session that waits for its server', () => {
           const pass = await server.gate.enter(new AbortController().signal)
           pass.failed(Object.assign(new Error('no'), { code }))
         }
-        const from = { session: 1, host: 'db', port: 1, database: 'd', applicationName: undefined }
+        const from = {
+          session: 1,
+          host: 'db',
+          port: 1,
+          database: 'd',
+          applicationName: undefined,
+          poolName: undefined,
+        }
         const deadline = new Deadline(30_000)
         const over = announceWaiting(
           () => from,

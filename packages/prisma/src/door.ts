@@ -111,7 +111,8 @@ export class Door {
     unit.committed = true
     if (this.#advised) return
     this.#advised = true
-    publish('reprise:advice', { advice: wroteOutside }, this.#settings.log)
+    const { poolName, log } = this.#settings
+    publish('reprise:advice', { poolName, advice: wroteOutside }, log)
   }
 }
 

@@ -73,7 +73,7 @@ function extend(client: unknown, given: Settings | undefined): unknown {
   }
   const under = settingsUnder(client._engineConfig?.adapter)
   if (under === undefined) {
-    publish('reprise:advice', { advice: noAdapter }, given?.log)
+    publish('reprise:advice', { poolName: given?.poolName, advice: noAdapter }, given?.log)
     process.emitWarning(noAdapter, 'RepriseWarning')
   }
   const door = new Door(given ?? under ?? settingsOf(), version)

@@ -57,18 +57,21 @@ export async function rerun<T>(
       const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
       const late = performance.now() - from > settings.deadline
       if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
-      publish('reprise:rerun', { attempt: attempt + 1, ...kept }, settings.log)
+      const { log, poolName } = unit.begun ?? settings
+      publish('reprise:rerun', { attempt: attempt + 1, ...kept, poolName }, log)
       await pause(fullJitter(attempt, settings.backoff))
     }
   }
 }
 
 function unitOf(attempt: number, declared: boolean): Unit {
-  return { attempt, committed: false, declared, expecting: false, begun: false }
+  return { attempt, committed: false, declared, expecting: false, begun: undefined }
 }
 
 /** What an error says when it proves that nothing of its transaction was kept, and a re-run helps. */
-function nothingKept(error: unknown): { condition: Condition; outcome: Outcome } | undefined {
+function nothingKept(
+  error: unknown,
+): { condition: Condition; outcome: Outcome; lost: boolean } | undefined {
   for (const node of nodesOf(error)) {
     if (isOutcome(node.outcome)) {
       const { outcome, reason } = node
@@ -78,11 +81,11 @@ function nothingKept(error: unknown): { condition: Condition; outcome: Outcome }
       if (code === '25P02') continue
       const again = outcome === 'rolled-back' || outcome === 'not-sent'
       if (!again || code === '40000' || final.has(String(reason))) return undefined
-      return { condition: conditionOf(String(code)) ?? 'connection_failure', outcome }
+      return { condition: conditionOf(String(code)) ?? 'connection_failure', outcome, lost: true }
     }
     for (const code of [node.code, node.originalCode]) {
       if (code === '40001' || code === '40P01') {
-        return { condition: conditionOf(code) as Condition, outcome: 'rolled-back' }
+        return { condition: conditionOf(code) as Condition, outcome: 'rolled-back', lost: false }
       }
     }
   }

@@ -1,4 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Settings } from '../options.ts'
+
+/** Whom a session tells what happens to it, and what it is called there. */
+export type Telling = Pick<Settings, 'log' | 'poolName'>
 
 /** A callback under way that can be run again as a whole. */
 export interface Unit {
@@ -10,8 +14,11 @@ export interface Unit {
   declared: boolean
   /** Set by a door whose ORM hides the callback from it: the next declared one to be called is it. */
   expecting: boolean
-  /** Whether a session was asked to begin a transaction in this run, so that it would see it committed. */
-  begun: boolean
+  /**
+   * What the session tells that was asked to begin a transaction in this run, so that it would see it
+   * committed.
+   */
+  begun: Telling | undefined
 }
 
 const marked = new WeakSet<object>()

@@ -100,7 +100,8 @@ export class Conversation
   }
 
   missedNotifications(): void {
-    publish('reprise:advice', { session: this.id, advice: missed }, this.settings.log)
+    const { poolName, log } = this.settings
+    publish('reprise:advice', { session: this.id, poolName, advice: missed }, log)
     this.#listener.missedNotifications()
   }
 

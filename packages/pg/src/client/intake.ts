@@ -98,7 +98,7 @@ export class Intake {
     if (after > 0) this.#limit(exchange, after)
     exchange.within = context()
     const once = this.#queue.free && this.#conversation.isFinal
-    const failure = ready(exchange, this.#shared.mapper, this.#named, once)
+    const failure = ready(exchange, this.#shared, this.#named, once)
     this.#shared.abandon(processToKill(exchange))
     if (failure === undefined) this.#queue.add(exchange)
     else process.nextTick(() => exchange.deliver(failure))

@@ -1,6 +1,7 @@
 import { analyze, currentUnit, failsFast } from '@reprise/core'
 import type { Submittable } from '../connection/wire.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import type { Shared } from '../exchange/shared.ts'
 import { frozen } from '../exchange/values.ts'
 import { SubmittableRun } from './submittable-run.ts'
 
@@ -46,7 +47,7 @@ export function valuesOf(submittable: Submittable): readonly unknown[] | undefin
  */
 export function ready(
   exchange: Exchange,
-  mapper: (value: unknown, index: number) => unknown,
+  { mapper, settings: telling }: Pick<Shared, 'mapper' | 'settings'>,
   named: Map<string, string>,
   once: boolean,
 ): Error | undefined {
@@ -60,7 +61,7 @@ export function ready(
   const { passing, reads, commits, begins } = exchange.statement
   if (begins) {
     const unit = currentUnit()
-    if (unit !== undefined) unit.begun = true
+    if (unit !== undefined) unit.begun = telling
   }
   if ((!passing && !reads) || commits) exchange.unit = currentUnit()
   if (!Array.isArray(exchange.values)) return undefined

@@ -1,4 +1,4 @@
-import { type Log, type Loss, publish } from '@reprise/core'
+import { type Loss, publish, type Settings } from '@reprise/core'
 import type { Connection } from './connection.ts'
 
 /** So many idle connections must be ended from outside before it is a habit of somebody's. */
@@ -13,14 +13,17 @@ const idleAtLeast = 500
 const advice =
   'Somebody keeps terminating idle connections (57P01). Reprise mends that, but idle_session_timeout on the server, or idleTimeoutMillis on the pool, does it without a reaper.'
 
+/** Whom it tells, and of which pool. */
+type Told = Pick<Settings, 'log' | 'poolName'>
+
 /** Notices a reaper: a process outside that ends idle connections again and again. */
 export class Reaper {
   readonly #ended: number[] = []
-  readonly #log: Log | undefined
+  readonly #settings: Told
   #told = false
 
-  constructor(log: Log | undefined) {
-    this.#log = log
+  constructor(settings: Told) {
+    this.#settings = settings
   }
 
   /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
@@ -32,6 +35,7 @@ export class Reaper {
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()
     if (this.#ended.length < habit) return
     this.#told = true
-    publish('reprise:advice', { advice }, this.#log)
+    const { poolName, log } = this.#settings
+    publish('reprise:advice', { poolName, advice }, log)
   }
 }

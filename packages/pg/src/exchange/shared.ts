@@ -84,7 +84,7 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
       const refused = code === '42883' ? unlogged : untold
       publish(
         'reprise:advice',
-        { advice: refused + (byTokens ? onlyTokens : orTokens) },
+        { poolName: settings.poolName, advice: refused + (byTokens ? onlyTokens : orTokens) },
         settings.log,
       )
     },
@@ -92,7 +92,7 @@ export function sharedBy(Base: PgClientClass, settings: Settings): Shared {
     Exchange: exchangeClassOf(Query),
     wrapper: wrapperOf(Base),
     mapper: valueMapperOf(Query),
-    reaper: new Reaper(settings.log),
+    reaper: new Reaper(settings),
     preparing: true,
     sessions,
     abandon(processID) {

@@ -81,7 +81,14 @@ export class Link {
     const { host, port, database, connectionParameters } = this.connection.client
     const applicationName =
       connectionParameters.application_name || connectionParameters.fallback_application_name
-    return { session: this.id, host, port, database, applicationName: applicationName || undefined }
+    return {
+      session: this.id,
+      host,
+      port,
+      database,
+      applicationName: applicationName || undefined,
+      poolName: this.#shared.settings.poolName,
+    }
   }
 
   /** Whether somebody waits for a connection now. */

@@ -1,4 +1,4 @@
-import { type Loss, type LossEvent, publish, RepriseError } from '@reprise/core'
+import { type FromSession, type Loss, type LossEvent, publish, RepriseError } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Recoverable } from './preparation.ts'
@@ -6,7 +6,7 @@ import { recover } from './recovery.ts'
 import type { Settlement } from './settlement.ts'
 
 type Found = Pick<LossEvent, 'idle' | 'inTransaction'>
-type Told = Omit<LossEvent, 'session' | 'host' | 'port' | 'database' | 'applicationName'>
+type Told = Omit<LossEvent, keyof FromSession>
 
 /** A loss as it is told. In a transaction the word is about all of it: what had been sent of it is gone. */
 export function lossAs({ condition, sqlstate, outcome, evidence }: Loss, found: Found): Told {
