@@ -160,8 +160,13 @@ export class Conversation
     this.#listener.idle(told)
   }
 
-  drained(): void {
-    this.#listener.drained()
+  drained(): boolean {
+    return this.#listener.drained()
+  }
+
+  /** The work that was under way has its answer. */
+  answered(): void {
+    this.#listener.answered()
   }
 
   /** A connection ended while nothing of the application's was in flight. */

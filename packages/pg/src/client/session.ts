@@ -50,7 +50,9 @@ export class Session extends ClientFace {
       answered: () => this.#queue.answered(),
       idle: (told = false) => this.#next(!told),
       drained: () => {
-        if (!this.#queue.owes) this.emit('drain')
+        const drained = !this.#queue.owes
+        if (drained) this.emit('drain')
+        return drained
       },
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),

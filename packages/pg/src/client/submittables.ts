@@ -45,6 +45,7 @@ export class Submittables implements SubmittableOwner {
 
   left(run: SubmittableRun, connection: Connection, answered: boolean): void {
     const conversation = this.#conversation
+    conversation.answered()
     if (answered) {
       if (run.submitted) {
         this.#keepBooks(run, connection)
