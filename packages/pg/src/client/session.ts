@@ -2,7 +2,7 @@ import { failsFast, RepriseError } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
-import { refusePipeline, type Shared } from '../exchange/shared.ts'
+import { refusePipeline, refuseReplication, type Shared } from '../exchange/shared.ts'
 import { tellSurfaced } from '../recovery/surface.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
@@ -68,6 +68,7 @@ export class Session extends ClientFace {
         if (active !== undefined || !recovering) this.emit('notice', notice)
       },
     })
+    refuseReplication(this.held)
     const again = (): void => this.#queue.add('listen')
     this.#relistening = new Relistening(again, () => this.keepsAlive)
     this.#submittables = new Submittables(this.#conversation)
