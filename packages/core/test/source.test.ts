@@ -32,6 +32,7 @@ const leaving: readonly (readonly [string, string, string[]])[] = [
   ['set_config of what is local in part', "SELECT set_config('a.b', 'x', true AND y)", ['a.b']],
   ['a quoted set_config', `SELECT "set_config"('a.b', 'x', false)`, ['a.b']],
   ['a body in SQL', "RETURN set_config('a.b'::text, 'x'::text, false)", ['a.b']],
+  ['an UPDATE that sets', "BEGIN UPDATE pg_catalog.pg_settings SET setting = 'x'; END", []],
   ['SET', "BEGIN SET app.who = 'x'; END", ['app.who']],
   ['SET of a quoted name', `BEGIN SET "App"."who" TO 'x'; END`, ['app.who']],
   ['SET at the beginning', "SET app.who TO 'x'", ['app.who']],

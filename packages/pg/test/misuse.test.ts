@@ -103,3 +103,11 @@ describe('isReprised', () => {
     expect(isReprised(open({ Client: Traced } as pg.PoolConfig))).toBe(true)
   })
 })
+
+test.each([
+  ['an option', { replication: 'database' }],
+  ['a connection string', { connectionString: 'postgres://h/d?replication=true' }],
+])('a replication connection by %s is refused', (_name, config) => {
+  const { Client } = reprise()
+  expect(() => new Client(config as pg.ClientConfig)).toThrow(/^A replication connection/)
+})

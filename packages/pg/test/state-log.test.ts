@@ -336,6 +336,15 @@ describe('a setting that is found to have another value', () => {
   })
 })
 
+it('going back to the user of the login gives up the role', () => {
+  const log = new StateLog()
+  log.make('role', 'R')
+  log.drop('authorization')
+  expect(log.messages).toEqual([['R', 'RESET SESSION AUTHORIZATION']])
+  log.make('role', 'S')
+  expect(log.messages.at(-1)?.at(-1)).toBe('S')
+})
+
 describe('messages', () => {
   it.each(['client_encoding', 'standard_conforming_strings', 'backslash_quote'])(
     'end behind %s, under which the next is read',

@@ -4,8 +4,8 @@ import pg from 'pg'
 import copy from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
-import { beforeAll, vi } from 'vitest'
-import { type Body, caught, createDatabase, sameAsPlain } from './compare.ts'
+import { beforeAll, expect, it, vi } from 'vitest'
+import { type Body, caught, createDatabase, sameAsPlain, sessionOn } from './compare.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
@@ -166,3 +166,30 @@ const followed = same.map(([name, body]): [string, Body] => [
 ])
 
 sameAsPlain(() => url, followed)
+
+it.each([
+  ['a cursor', () => new Cursor('SELECT 1 AS a')],
+  ['a query stream', () => new QueryStream('SELECT 1 AS a')],
+  ['a query of its own', () => new pg.Query('SELECT 1 AS a')],
+] as const)(
+  'after %s drain comes once, though the session then asks something itself',
+  async (_name, make) => {
+    // Nobody has read this database's catalog yet, so the first session of it has to.
+    const client = sessionOn(await createDatabase())
+    await client.connect()
+    let drained = 0
+    const once = new Promise<void>((resolve) => {
+      client.on('drain', () => {
+        drained += 1
+        resolve()
+      })
+    })
+    const made = client.query(make() as never) as unknown
+    if (made instanceof Cursor) await made.read(2)
+    else if (made instanceof QueryStream) await collect(made)
+    await once
+    await client.query('SELECT 1')
+    expect(drained).toBe(2)
+    await client.end()
+  },
+)

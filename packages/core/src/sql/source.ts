@@ -71,7 +71,7 @@ class Reading {
     else if (commands.has(word)) this.leaves = true
     else if (word === 'name' || word === 'quoted') {
       const name = nameAt(tokens, i)
-      if (name === 'pg_temp' || askable.test(name)) this.leaves = true
+      if (name === 'pg_temp' || name === 'pg_settings' || askable.test(name)) this.leaves = true
       else if (hidden.test(name)) this.unnamed = true
       else if (name === 'set_config') this.#setConfig(tokens, i)
     }

@@ -4,7 +4,10 @@ import type { Sought } from './read-reach.ts'
 import { quiet, writers } from './trusted.ts'
 
 const updating =
-  '\\m(update\\s+(only\\s+)?[\\w."]+(\\s+as)?(\\s+[\\w"]+)?\\s+set|do\\s+update\\s+set)\\M'
+  '\\m(update\\s+(only\\s+)?(?![\\w."]*pg_settings)[\\w."]+(\\s+as)?(\\s+[\\w"]+)?\\s+set|do\\s+update\\s+set)\\M'
+
+/** The view whose rule sets what it is updated with (system_views.sql), also where its name is escaped. */
+const settable = /pg_settings|u&"/i
 
 /** What sources of other languages have in them; they are not read any closer. */
 const foreign =
@@ -13,7 +16,7 @@ const foreign =
 /** What leaves something in its session, beyond its transaction. */
 export const leaving: Sought = {
   source:
-    '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite|pg_replication_origin_session_setup)\\M|dblink|_to_xml|spi_)',
+    '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite|pg_replication_origin_session_setup)\\M|dblink|_to_xml|spi_|pg_settings)',
   cut: updating,
   shown: true,
   trusted: [...quiet, ...writers],
@@ -35,9 +38,11 @@ export const leaving: Sought = {
 export function leftBy(reach: Reach, statement: Statement, text: string | undefined): Reached {
   // What nobody knows may be the worst that there is.
   if (text === undefined) return worse('askable', reach.worst)
-  const { functions, members } = statement
+  const { functions, members, reads, verb } = statement
   if (functions.some(leavesUnseen)) return 'unnamed'
   let found = reach.of(statement, text)
+  const updates = !reads && (verb === 'UPDATE' || verb === 'WITH' || members.length > 1)
+  if (updates && settable.test(text)) found = worse(found, 'askable')
   for (const { kind, canCommit, control } of members) {
     if (kind === 'procedure') {
       const { leaves, unnamed } = leavingsOf(text)

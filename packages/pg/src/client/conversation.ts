@@ -18,6 +18,7 @@ import { type Delivering, Delivery } from './delivery.ts'
 import { IdleInquiry, type IdleInquiryOwner } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
 import { anchorError, tellLoss } from './loss-report.ts'
+import { Untold } from './untold.ts'
 
 let conversations = 0
 
@@ -38,6 +39,7 @@ export class Conversation
   /** Why a transaction that was lost was given up at a release: a COMMIT of it has to fail. */
   forsaken: Error | undefined
   readonly inquiry: IdleInquiry
+  readonly untold: Untold
   readonly delivery: Delivery
   readonly #shared: Shared
   readonly #listener: Listener
@@ -48,6 +50,7 @@ export class Conversation
     this.Exchange = shared.Exchange
     this.link = new Link(this.id, shared, hosts, this)
     this.inquiry = new IdleInquiry(this.link, shared, this)
+    this.untold = new Untold(this.link, this.inquiry)
     this.delivery = new Delivery(this, shared, listener)
   }
 
@@ -73,7 +76,9 @@ export class Conversation
     this.link.failFast = exchange.failFast
     const { transaction } = this
     const { connection } = this.link
-    if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
+    const untold = this.untold.take()
+    if (untold !== undefined) process.nextTick(() => this.delivery.fail(exchange, untold))
+    else if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
     } else if (connection.usable) this.#send(exchange, connection, this)
@@ -161,8 +166,13 @@ export class Conversation
     this.#listener.idle(told)
   }
 
-  drained(): void {
-    this.#listener.drained()
+  drained(): boolean {
+    return this.#listener.drained()
+  }
+
+  /** The work that was under way has its answer. */
+  answered(): void {
+    this.#listener.answered()
   }
 
   /** A connection ended while nothing of the application's was in flight. */
@@ -173,11 +183,9 @@ export class Conversation
     this.tellLoss(loss, connection, true)
     this.#shared.reaper.noticed(loss, connection)
     const { state } = this.link
-    if (this.#listener.resting()) {
-      // Nobody's: it is replaced in silence.
-      state.loseAnchors()
-      this.inquiry.clear()
-    } else if (state.anchor !== undefined) {
+    // Nobody's: it is replaced in silence.
+    if (this.#listener.resting()) this.untold.forgive()
+    else if (state.anchor !== undefined) {
       // Whoever holds a lock by this session must hear that it is gone, as of pg's client.
       this.#listener.anchorLost(anchorError(loss, connection))
     }

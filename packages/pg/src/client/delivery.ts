@@ -1,4 +1,11 @@
-import { classify, type Loss, RolledBackError, type Settings, type Statement } from '@reprise/core'
+import {
+  classify,
+  type Loss,
+  RepriseError,
+  RolledBackError,
+  type Settings,
+  type Statement,
+} from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
@@ -17,12 +24,14 @@ import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
 import { isUnheededRollback, mayOpen, onlyEnds } from '../transaction/transaction-end.ts'
 import type { IdleInquiry } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
+import type { Untold } from './untold.ts'
 
 /** The conversation whose work is delivered. */
 export interface Delivering {
   readonly settings: Settings
   readonly link: Link
   readonly inquiry: IdleInquiry
+  readonly untold: Untold
   transaction: Transaction | undefined
   /** Carries work to its end whose connection is lost, or whose error is about the server. */
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void
@@ -91,11 +100,12 @@ export class Delivery {
 
   /** The work is lost for good. */
   fail(exchange: Exchange, failure: Error): void {
-    const { transaction, link, inquiry } = this.#conversation
-    const { connection, state } = link
+    const { transaction, link, inquiry, untold } = this.#conversation
+    const { connection } = link
     if (connection.usable && connection.status !== 'I') connection.destroy()
-    state.loseAnchors()
-    inquiry.clear()
+    // That nobody waits any more says nothing of a connection.
+    if (failure instanceof RepriseError && failure.reason === 'timeout') inquiry.lost()
+    else untold.forgive()
     if (transaction !== undefined) {
       if (onlyEnds(exchange.statement)) this.#conversation.transaction = undefined
       else {

@@ -16,6 +16,7 @@ export function settle(conversation: Conversation): void {
   const { connection } = link
   link.halted = undefined
   link.failFast = false
+  conversation.untold.released()
   if (transaction !== undefined && (transaction.broken !== undefined || !connection.usable)) {
     conversation.transaction = undefined
     conversation.forsaken = transaction.broken ?? connection.socketError ?? new Error('it was lost')
@@ -41,10 +42,10 @@ const relisten = { base: 500, cap: 60_000 }
 
 /**
  * Reconnects a session that listens. Where that fails, an open transaction is broken, so that the next
- * statement is told and nothing of it runs outside it; and it is to be tried again, ever more seldom.
+ * statement is told and nothing of it runs outside it; else it is to be tried again, ever more seldom.
  *
  * @param failures how often it has failed in a row
- * @returns after how many milliseconds; undefined where it listens, or nobody wants it any more
+ * @returns after how many milliseconds; undefined where it listens, or has to wait for a transaction's end
  */
 export async function listenAgain(
   conversation: Conversation,
@@ -53,10 +54,14 @@ export async function listenAgain(
   const { link, transaction } = conversation
   link.halted = undefined
   link.failFast = false
-  const failure = transaction?.broken === undefined ? await mend(conversation) : transaction.broken
+  if (link.connection.usable || transaction?.broken !== undefined) return undefined
+  // Its holder does without what went with the connection, or is told when he asks for anything.
+  if (transaction === undefined) conversation.untold.keep()
+  const failure = await mend(conversation)
   if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
-  conversation.next()
-  if (failure === undefined || link.connection.usable || link.halted !== undefined) return undefined
+  // Only the new connection could tell what else there was.
+  else if (failure !== undefined) conversation.untold.keep()
+  if (link.connection.usable || transaction?.broken !== undefined) return undefined
   return relisten.base + fullJitter(failures + 1, relisten)
 }
 

@@ -12,8 +12,8 @@ export interface IdleInquiryOwner {
   readonly open: boolean
   /** The connection was lost while it was only being asked about itself: as good as idle. */
   lostIdle(connection: Connection): void
-  /** All that was asked for has its answer. */
-  drained(): void
+  /** What was asked for has its answer. Answers whether it was told that nothing else waits. */
+  drained(): boolean
   /** There is nothing to ask any more: the next work may begin. `told` says that it was told of drained. */
   next(told?: boolean): void
 }
@@ -59,7 +59,7 @@ export class IdleInquiry {
 
   async #ask(about: SessionInquiry, connection: Connection): Promise<void> {
     this.asking = true
-    this.#owner.drained()
+    const told = this.#owner.drained()
     try {
       const ask = inquiry(this.#shared.Exchange, connection, never)
       connection.tells = await about.ask(ask, connection)
@@ -72,7 +72,7 @@ export class IdleInquiry {
       }
     } finally {
       this.asking = false
-      this.#owner.next(true)
+      this.#owner.next(told)
     }
   }
 

@@ -5,8 +5,11 @@ import type { ReportMessage } from '../connection/wire.ts'
 export interface Listener {
   /** The work has its answer, and its caller is about to be told. */
   answered(): void
-  /** All work is delivered, though the session has something to ask on its own account. */
-  drained(): void
+  /**
+   * Nothing of the application's is under way, though the session has something to ask on its own account.
+   * @returns whether its holder was told that all of it is delivered
+   */
+  drained(): boolean
   /** The work is delivered; the next may begin. `told` says that its holder was told of drained. */
   idle(told?: boolean): void
   /** What waits now belonged to a transaction that was never opened. Returns who tells it so. */

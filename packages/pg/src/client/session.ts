@@ -2,14 +2,14 @@ import { failsFast, RepriseError } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
-import { refusePipeline, type Shared } from '../exchange/shared.ts'
+import { refusePipeline, refuseReplication, type Shared } from '../exchange/shared.ts'
 import { tellSurfaced } from '../recovery/surface.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
+import { haltable } from './haltable.ts'
 import { settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
-import { overlaid } from './overlaid.ts'
 import { Relistening } from './relistening.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import { Submittables } from './submittables.ts'
@@ -50,7 +50,9 @@ export class Session extends ClientFace {
       answered: () => this.#queue.answered(),
       idle: (told = false) => this.#next(!told),
       drained: () => {
-        if (!this.#queue.owes) this.emit('drain')
+        const drained = !this.#queue.owes
+        if (drained) this.emit('drain')
+        return drained
       },
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
@@ -66,6 +68,7 @@ export class Session extends ClientFace {
         if (active !== undefined || !recovering) this.emit('notice', notice)
       },
     })
+    refuseReplication(this.held)
     const again = (): void => this.#queue.add('listen')
     this.#relistening = new Relistening(again, () => this.keepsAlive)
     this.#submittables = new Submittables(this.#conversation)
@@ -90,7 +93,8 @@ export class Session extends ClientFace {
   /** The protocol layer of the connection there is now. */
   get connection(): Wire {
     const wire = this.held.connection
-    return this.#connecting === undefined ? wire : this.#haltable(wire)
+    if (this.#connecting === undefined) return wire
+    return haltable(wire, () => this.#connecting !== undefined && this.#conversation)
   }
 
   /** @throws TypeError for any other: a session makes its own connections */
@@ -167,18 +171,9 @@ export class Session extends ClientFace {
         this.#resting = true
         const { transaction } = this.#conversation
         if (transaction !== undefined || this.#queue.owes) this.#queue.add('reset')
+        else this.#conversation.untold.released()
         release(error)
       })
-  }
-
-  /** pg-pool ends a slow connect by its stream, and there may be several, or none, until it is open. */
-  #haltable(wire: Wire): Wire {
-    const destroy = (error?: Error): unknown =>
-      this.#connecting === undefined
-        ? wire.stream.destroy(error)
-        : this.#conversation.halt('timeout')
-    const stream = overlaid(wire.stream, 'destroy', destroy)
-    return overlaid(wire, 'stream', stream)
   }
 
   #open(): Promise<void> {
@@ -214,7 +209,9 @@ export class Session extends ClientFace {
   }
 
   #next(drained = true): void {
-    if (!this.#queue.next() && drained) this.emit('drain')
+    if (this.#queue.next()) return
+    if (drained) this.emit('drain')
+    this.#relistening.rest(this.#conversation)
   }
 
   async #close(why = closed()): Promise<void> {

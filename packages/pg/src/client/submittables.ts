@@ -36,7 +36,9 @@ export class Submittables implements SubmittableOwner {
     const { transaction, link, forsaken } = conversation
     link.halted = undefined
     link.failFast = run.failFast
-    if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
+    const untold = conversation.untold.take()
+    if (untold !== undefined) process.nextTick(() => this.#refuse(run, untold))
+    else if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)
     } else if (link.connection.usable) this.#send(run)
@@ -45,6 +47,7 @@ export class Submittables implements SubmittableOwner {
 
   left(run: SubmittableRun, connection: Connection, answered: boolean): void {
     const conversation = this.#conversation
+    conversation.answered()
     if (answered) {
       if (run.submitted) {
         this.#keepBooks(run, connection)

@@ -142,6 +142,7 @@ export interface PgClient extends EventEmitter {
   readonly ssl: unknown
   readonly connectionParameters: {
     query_timeout?: number | string | false
+    readonly replication?: unknown
     readonly application_name?: string | undefined
     readonly fallback_application_name?: string | undefined
   }

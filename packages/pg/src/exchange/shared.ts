@@ -1,7 +1,7 @@
 import { publish, type Settings, type Target } from '@reprise/core'
 import type { Address } from '../connection/address.ts'
 import { Reaper } from '../connection/reaper.ts'
-import type { PgClientClass } from '../connection/wire.ts'
+import type { PgClient, PgClientClass } from '../connection/wire.ts'
 import { tokenTable } from '../witness/token.ts'
 import type { ExchangeClass } from './exchange.ts'
 import { exchangeClassOf } from './recorded-query.ts'
@@ -112,5 +112,17 @@ export function refusePipeline(config: unknown): void {
   if ((config as { pipeline?: unknown } | null | undefined)?.pipeline !== true) return
   throw new TypeError(
     "Reprise cannot see what became of a single statement in pg's pipeline mode: remove pipeline: true.",
+  )
+}
+
+/**
+ * Refuses a client whose connection streams changes: the server answers it otherwise, and nobody could take
+ * the stream up again.
+ * @throws TypeError with one sentence that says what to do
+ */
+export function refuseReplication({ connectionParameters }: PgClient): void {
+  if (!connectionParameters.replication) return
+  throw new TypeError(
+    'A replication connection cannot be a session, since nobody knows where its stream was lost: use a pg.Client of node-postgres for it, and remove replication from this configuration.',
   )
 }

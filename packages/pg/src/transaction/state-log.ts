@@ -134,7 +134,8 @@ function compact(log: readonly Entry[]): Entry[] {
   const made = new Set<string>()
   // An undoing with nothing before it undoes nothing.
   return kept.filter(({ key, undone }) => {
-    if (undone && !made.has(key)) return false
+    // Going back to the user of the login gives up the role as well (miscinit.c SetSessionAuthorization).
+    if (undone && !made.has(key) && !(key === 'authorization' && made.has('role'))) return false
     made.add(key)
     return true
   })
