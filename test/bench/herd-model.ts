@@ -1,4 +1,4 @@
-import { fullJitter } from '@reprise/core'
+import { untilNextTry } from '@reprise/core'
 import { seeded } from '../kit/index.ts'
 import type { Herd } from './herd.ts'
 
@@ -113,6 +113,7 @@ export function modelled(manner: Manner, clients: number): Herd {
     let waiting = size
     let inside = 0
     let failures = 0
+    let downSince = 0
     let notBefore = 0
     const pump = (): void => {
       while (waiting > 0 && inside < (failures > 0 ? 1 : concurrency)) {
@@ -123,6 +124,7 @@ export function modelled(manner: Manner, clients: number): Herd {
         inside += 1
         waiting -= 1
         const known = failures
+        const from = now
         connect((ok) => {
           inside -= 1
           if (ok) {
@@ -131,8 +133,15 @@ export function modelled(manner: Manner, clients: number): Herd {
           } else {
             waiting += 1
             if (failures === known) {
+              if (failures === 0) downSince = from
               failures += 1
-              notBefore = now + fullJitter(failures, {}, random)
+              const outage = {
+                failures,
+                lasted: now - downSince,
+                tryTook: now - from,
+                nobody: false,
+              }
+              notBefore = now + untilNextTry(outage, {}, random)
             }
           }
           pump()

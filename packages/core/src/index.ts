@@ -48,7 +48,7 @@ export {
   type Settings,
   settingsOf,
 } from './options.ts'
-export { type BackoffOptions, fullJitter } from './pace/backoff.ts'
+export { type BackoffOptions, fullJitter, untilNextTry } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
 export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { fullJitter } from '../src/pace/backoff.ts'
+import { fullJitter, untilNextTry } from '../src/pace/backoff.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { Deadline } from '../src/pace/deadline.ts'
 import { Gate, type Pass } from '../src/pace/gate.ts'
@@ -12,6 +12,37 @@ describe('full jitter', () => {
     const most = [1, 2, 3, 4, 5].map((failures) => fullJitter(failures, options, () => 1))
     expect(most).toEqual([10, 20, 40, 50, 50])
     expect(fullJitter(3, options, () => 0)).toBe(0)
+  })
+})
+
+describe('the wait for a server that is down', () => {
+  const outage = { failures: 1, lasted: 0, tryTook: 0, nobody: false }
+  const most = (how: Partial<typeof outage>, options = {}): number =>
+    untilNextTry({ ...outage, ...how }, options, () => 1)
+
+  it('adds at most a third to an outage, and a quarter while nobody takes the socket', () => {
+    for (const lasted of [10, 100, 700]) {
+      expect(most({ lasted })).toBeCloseTo(lasted / 3)
+      expect(most({ lasted, nobody: true })).toBeCloseTo(lasted / 4)
+    }
+  })
+  it('is capped, and sooner while nobody takes the socket', () => {
+    expect(most({ lasted: 1e6 })).toBe(1000)
+    expect(most({ lasted: 1e6, nobody: true })).toBe(250)
+    expect(most({ lasted: 1e6, nobody: true }, { cap: 40 })).toBe(40)
+  })
+  it('is longer for a server that takes long to refuse', () => {
+    expect(most({ tryTook: 50 })).toBe(100)
+  })
+  it('doubles from a base where one is given', () => {
+    const options = { base: 10, cap: 50 }
+    expect([1, 2, 3, 4].map((failures) => most({ failures, lasted: 1e6 }, options))).toEqual([
+      10, 20, 40, 50,
+    ])
+  })
+  it('is a random part of that', () => {
+    expect(untilNextTry({ ...outage, lasted: 300 }, {}, () => 0)).toBe(0)
+    expect(untilNextTry({ ...outage, lasted: 300 }, {}, () => 0.5)).toBeCloseTo(50)
   })
 })
 
@@ -94,6 +125,28 @@ describe('the gate of a server', () => {
     await new Promise((resolve) => setImmediate(resolve))
     expect(others).toHaveLength(3)
     expect(gate.down).toBe(false)
+  })
+  it('admits the others as soon as its prober has an answer, and not only when it is done', async () => {
+    const gate = new Gate({ concurrency: 3 }, slow)
+    ;(await gate.enter(never)).failed()
+    const prober = await gate.enter(never)
+    const others = await admitted(gate, 5)
+    expect(others).toHaveLength(0)
+    prober.answered()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(others).toHaveLength(2)
+    prober.succeeded()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(others).toHaveLength(3)
+  })
+  it('is down again when what answered has failed after all', async () => {
+    const gate = new Gate({}, slow)
+    ;(await gate.enter(never)).failed()
+    const prober = await gate.enter(never)
+    prober.answered()
+    expect(gate.down).toBe(false)
+    prober.failed()
+    expect(gate.down).toBe(true)
   })
   it('lets the next probe when a prober found the server still down', async () => {
     const gate = new Gate({}, slow)

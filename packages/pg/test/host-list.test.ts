@@ -81,6 +81,22 @@ describe('hosts', () => {
       shuffled: true,
     })
   })
+  it('and both in the environment, as in libpq, where nothing else says them', () => {
+    vi.stubEnv('PGTARGETSESSIONATTRS', 'read-write')
+    vi.stubEnv('PGLOADBALANCEHOSTS', 'random')
+    expect(listed('postgres://a,b/shop')).toMatchObject({ target: 'read-write', shuffled: true })
+    expect(listed({ host: 'a' })).toMatchObject({ target: 'read-write', shuffled: true })
+    expect(
+      listed('postgres://a,b/shop?target_session_attrs=any&load_balance_hosts=disable'),
+    ).toMatchObject({ target: 'any', shuffled: false })
+    expect(listed({}, { target: 'standby', loadBalanceHosts: 'disable' })).toMatchObject({
+      target: 'standby',
+      shuffled: false,
+    })
+    vi.stubEnv('PGTARGETSESSIONATTRS', '')
+    vi.stubEnv('PGLOADBALANCEHOSTS', '')
+    expect(listed('postgres://a,b/shop')).toMatchObject({ target: 'any', shuffled: false })
+  })
   it('of the options count instead of all others; the rest is as the configuration says', () => {
     const url =
       'postgres://me:pw@x:1,y:2/shop?target_session_attrs=primary&load_balance_hosts=random'
@@ -110,6 +126,15 @@ describe('a sentence refuses', () => {
     expect(() => reprise(options)).toThrow(
       /^Reprise option 'hosts' must be a list of hosts such as/,
     )
+  })
+  it.each([
+    ['PGTARGETSESSIONATTRS', 'leader', 'must be any, primary'],
+    ['PGLOADBALANCEHOSTS', 'yes', 'must be disable, random.'],
+  ])('%s=%s in the environment', (name, word, sentence) => {
+    vi.stubEnv(name, word)
+    const { Client } = reprise()
+    const make = (): unknown => new Client('postgres://me:secret@a,b/shop')
+    expect(make).toThrow(`${name}=${word} in the environment ${sentence}`)
   })
   it('an unknown target and an unknown way to balance', () => {
     expect(() => reprise({ target: 'leader' as never })).toThrow(

@@ -7,7 +7,7 @@ import { startedWithin } from '../src/recovery/catalog.ts'
 import { isReplicated, mayWaitOtherwise } from '../src/recovery/replication.ts'
 import { resolve } from '../src/recovery/resolve.ts'
 import { Transaction } from '../src/transaction/transaction.ts'
-import { fence } from '../src/witness/backend.ts'
+import { fence, isElsewhere } from '../src/witness/backend.ts'
 import type { Witness } from '../src/witness/witness.ts'
 import { connection, exchange, server } from './answers.ts'
 
@@ -229,4 +229,18 @@ it('a server was started since, if it says so', async () => {
     expect(await startedWithin(17, ask)).toBe(since)
     expect(asked[0]?.values).toEqual([0.017])
   }
+})
+
+it.each<[string, Partial<Incarnation> | undefined, boolean]>([
+  ['the same server', {}, false],
+  ['the same after a crash', { crash: '2.5' }, false],
+  ['the same after a promotion', { timeline: '00000002' }, false],
+  ['a later start of its postmaster', { postmaster: '1001.5' }, true],
+  ['another system', { system: '7001' }, true],
+  ['one that does not say which system it is', { system: null }, false],
+  ['one that does not say when it was started', { postmaster: null }, false],
+  ['whatever a pooler leads to', undefined, false],
+])('a backend need not be looked for on another server: %s', (_where, here, elsewhere) => {
+  const now = here && { ...backend, incarnation: { ...server, ...here } }
+  expect(isElsewhere(backend, now)).toBe(elsewhere)
 })

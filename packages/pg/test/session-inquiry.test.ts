@@ -33,13 +33,15 @@ it.each([
       inquiry.note({ statement: analyze(text), text, values: [] }, false, connection())
     }
     inquiry.lost()
-    await inquiry.judgeLost(withSetter(name))
+    await inquiry.judgeLost(withSetter(name), connection())
     expect(state.anchor !== undefined).toBe(unseen)
   },
 )
 
 it('a statement whose text nobody has may write', async () => {
   const unread = Object.assign(exchange('SELECT 1'), { text: undefined })
-  expect(await mayWrite([unread], new Database(), withSetter('f'))).toBe(true)
-  expect(await mayWrite([exchange('SELECT 1')], new Database(), withSetter('f'))).toBe(false)
+  const writers = await new Database().writers(0, withSetter('f'), connection())
+  expect(mayWrite([unread], writers)).toBe(true)
+  expect(mayWrite([exchange('SELECT 1')], writers)).toBe(false)
+  expect(mayWrite([exchange('SELECT 1')], undefined)).toBe(true)
 })

@@ -154,6 +154,18 @@ describe('before a doubt is told', () => {
     expect(backend.fake.connections).toBe(1)
     await pool.end()
   })
+  it.each<[string, (number: number) => string[], number]>([
+    ['its own', () => life(1), 1],
+    ['the one that was started in its place', (number) => life(1, `100${number}`), 0],
+    ['another system', (number) => [String(number), '00000001', '1.5', '1000.5'], 0],
+    ['one that has crashed, whose start is the same', life, 1],
+  ])('it is looked for on %s', async (_where, incarnation, times) => {
+    await using backend = await Backend.start([{ [insert]: instead() }], { ...direct, incarnation })
+    const pool = poolOn(backend.url)
+    expect(await failure(pool.query(insert))).toMatchObject({ outcome: 'in-doubt' })
+    expect(backend.asked(fencing)).toBe(times)
+    await pool.end()
+  })
   it('it is ended as well where the doubt is of an execution before the last', async () => {
     await using backend = await Backend.start([{ 'SELECT f()': instead() }, again(instead())], {
       direct: true,

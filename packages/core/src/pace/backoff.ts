@@ -1,6 +1,9 @@
 /** How long to wait between tries to reach a server. */
 export interface BackoffOptions {
-  /** The first ceiling, in milliseconds. Default 25. */
+  /**
+   * The first ceiling, in milliseconds. Default 25, and for a server that is down a part of how long it
+   * has been down: see {@link untilNextTry}.
+   */
   readonly base?: number | undefined
   /**
    * The last ceiling, in milliseconds. Default 1000, and never more than 250 while nobody takes the
@@ -23,4 +26,40 @@ export function fullJitter(
   random: () => number = Math.random,
 ): number {
   return random() * Math.min(cap, base * 2 ** Math.max(0, failures - 1))
+}
+
+/** Who said that a server is down: itself, or nobody. */
+export interface Outage {
+  /** How many tries have failed, from 1. */
+  readonly failures: number
+  /** How long it has been down, as far as is known, in milliseconds. */
+  readonly lasted: number
+  /** How long the last try took, in milliseconds. */
+  readonly tryTook: number
+  /**
+   * Whether there was nobody: whoever refuses a socket (a kernel, a balancer without a primary) is not
+   * the server, and a try costs it next to nothing; one that is starting or full spends a process on each.
+   */
+  readonly nobody: boolean
+}
+
+/** The last ceiling of the waits for a server that is not there, in milliseconds. */
+const nobodyCap = 250
+
+/**
+ * How long to wait before a server that is down is tried again, with full jitter. Unless a base is given,
+ * the ceiling is a part of the outage so far, so that whatever its length the wait adds little to it; and
+ * never less than a few tries take, so that a server which is slow to refuse is asked less.
+ *
+ * @returns milliseconds
+ */
+export function untilNextTry(
+  { failures, lasted, tryTook, nobody }: Outage,
+  { base, cap = 1000 }: BackoffOptions = {},
+  random: () => number = Math.random,
+): number {
+  const most = nobody ? Math.min(cap, nobodyCap) : cap
+  if (base !== undefined) return fullJitter(failures, { base, cap: most }, random)
+  const part = nobody ? lasted / 4 : lasted / 3
+  return random() * Math.min(most, Math.max(2, 2 * tryTook, part))
 }

@@ -1,4 +1,4 @@
-import { type BackoffOptions, fullJitter } from './backoff.ts'
+import { type BackoffOptions, untilNextTry } from './backoff.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -6,8 +6,10 @@ export interface GateOptions {
   readonly concurrency?: number | undefined
 }
 
-/** The right to try one connection. Exactly one of its methods is called, once. */
+/** The right to try one connection. Exactly one of its other methods is called, once. */
 export interface Pass {
+  /** The server has answered, and there is more to do before the try is over: others need not wait. */
+  answered(): void
   /** The server took the connection. */
   succeeded(): void
   /** The server is down, starting or full; the error says which. */
@@ -17,13 +19,6 @@ export interface Pass {
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
-
-/**
- * The last ceiling of the waits for a server that is not there, in milliseconds. Whoever refuses a socket
- * (a kernel, a balancer without a primary) is not the server, and a try costs it next to nothing; one that
- * is starting or full spends a process on each.
- */
-const unansweredCap = 250
 
 interface Waiter {
   readonly admit: (pass: Pass) => void
@@ -42,6 +37,7 @@ export class Gate {
   readonly #waiting: Waiter[] = []
   #inside = 0
   #failures = 0
+  #downSince = 0
   #notBefore = 0
   #proven = false
   #lastFailure: unknown
@@ -144,35 +140,51 @@ export class Gate {
   }
 
   #pass(failuresBefore: number): Pass {
+    const from = performance.now()
+    let known = failuresBefore
     const leave = (): void => {
       this.#inside -= 1
       this.#pump()
     }
+    const fail = (error: unknown, nobody: boolean): void => {
+      this.#fail(error, known, from, nobody)
+      leave()
+    }
     return {
+      answered: () => {
+        this.#up()
+        known = 0
+        this.#pump()
+      },
       succeeded: () => {
-        this.#proven = true
-        this.#failures = 0
-        this.#lastFailure = undefined
+        this.#up()
         leave()
       },
-      failed: (error) => {
-        this.#fail(error, failuresBefore, this.#backoff)
-        leave()
-      },
-      unanswered: (error) => {
-        const cap = Math.min(this.#backoff.cap ?? unansweredCap, unansweredCap)
-        this.#fail(error, failuresBefore, { ...this.#backoff, cap })
-        leave()
-      },
+      failed: (error) => fail(error, false),
+      unanswered: (error) => fail(error, true),
       abandoned: leave,
     }
   }
 
-  #fail(error: unknown, failuresBefore: number, backoff: BackoffOptions): void {
+  #up(): void {
+    this.#proven = true
+    this.#failures = 0
+    this.#lastFailure = undefined
+  }
+
+  #fail(error: unknown, known: number, from: number, nobody: boolean): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
-    if (this.#failures !== failuresBefore) return
+    if (this.#failures !== known) return
+    const now = performance.now()
+    if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
-    this.#notBefore = performance.now() + fullJitter(this.#failures, backoff)
+    const outage = {
+      failures: this.#failures,
+      lasted: now - this.#downSince,
+      tryTook: now - from,
+      nobody,
+    }
+    this.#notBefore = now + untilNextTry(outage, this.#backoff)
   }
 }

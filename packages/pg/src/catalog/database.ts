@@ -1,9 +1,9 @@
 import { publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { type Here, KnownReach } from './known-reach.ts'
 import { leaving } from './leaving.ts'
 import type { Reach } from './reach.ts'
-import { stateText } from './reach-question.ts'
-import { type Reading, readReach } from './read-reach.ts'
+import type { Reading } from './read-reach.ts'
 import { writing } from './writing.ts'
 
 /** How long the catalog is believed before it is looked at again, in milliseconds. */
@@ -18,86 +18,55 @@ export class Database {
   readonly settings: Set<string> = new Set()
   /** Grows when more can be reached than was known: whoever ran something before may have reached it. */
   epoch = 0
-  #reach: Reach | undefined
-  #state: string | undefined
-  #verifiedAt = Number.NEGATIVE_INFINITY
-  #changed = false
-  #asking = false
-  #writing: Reading | undefined
+  readonly #leaving = new KnownReach(leaving, (reading, before) => this.#learned(reading, before))
+  readonly #writing = new KnownReach(writing, () => undefined)
 
   /** What statements can reach here; undefined until it was read. */
   get reach(): Reach | undefined {
-    return this.#reach
+    return this.#leaving.reading?.reach
   }
 
   /** Whether it is to be read, or read again, and nobody is doing that. */
   get due(): boolean {
-    if (this.#asking) return false
-    return this.#changed || performance.now() - this.#verifiedAt > fresh
+    return this.#leaving.isDue(performance.now() - fresh)
   }
 
   /** Something in it was defined anew. */
   change(): void {
-    this.#changed = true
+    this.#leaving.change()
+    this.#writing.change()
   }
 
-  /** Whether what is known was still true at a moment, by the clock of `performance.now()`. */
+  /** As {@link KnownReach.isKnownSince}. */
   isKnownSince(moment: number): boolean {
-    return this.#reach !== undefined && !this.#changed && this.#verifiedAt >= moment
+    return this.#leaving.isKnownSince(moment)
+  }
+
+  /** As {@link KnownReach.knowSince}. */
+  knowSince(moment: number, ask: Inquiry, here: Here): Promise<boolean> {
+    return this.#leaving.knowSince(moment, ask, here)
+  }
+
+  /** As {@link KnownReach.look}. */
+  refresh(ask: Inquiry, here: Here): Promise<void> {
+    return this.#leaving.look(ask, here)
   }
 
   /**
-   * Reads what is not known, or may be no longer true.
-   * @throws Interrupted when the connection ends
-   */
-  async refresh(ask: Inquiry): Promise<void> {
-    this.#asking = true
-    const changed = this.#changed
-    this.#changed = false
-    const now = performance.now()
-    let seen = false
-    try {
-      if (!(await isUnchanged(this.#state, ask))) await this.#read(ask)
-      this.#verifiedAt = now
-      seen = true
-    } finally {
-      this.#asking = false
-      // Nobody has looked at it.
-      if (!seen) this.#changed ||= changed
-    }
-  }
-
-  async #read(ask: Inquiry): Promise<void> {
-    const reading = await readReach(leaving, ask)
-    // What was known is more than nothing.
-    if (reading === 'interrupted') return
-    const { reach, settings, state } = reading
-    if (state === undefined && this.#reach === undefined)
-      publish('reprise:advice', { advice: unread })
-    const news = [...settings].filter((name) => !this.settings.has(name))
-    if (this.#reach !== undefined && (news.length > 0 || !this.#reach.covers(reach)))
-      this.epoch += 1
-    for (const name of news) this.settings.add(name)
-    this.#reach = reach
-    this.#state = state
-  }
-
-  /**
-   * What of it can write, as it is now, where a text only reads.
+   * What of it can write, as it was at a moment or later, where a text only reads.
    * @returns undefined where the server does not say
    * @throws Interrupted when the connection ends
    */
-  async writers(ask: Inquiry): Promise<Reach | undefined> {
-    if (!(await isUnchanged(this.#writing?.state, ask))) {
-      const reading = await readReach(writing, ask)
-      this.#writing = reading === 'interrupted' ? undefined : reading
-    }
-    return this.#writing?.state === undefined ? undefined : this.#writing.reach
+  async writers(moment: number, ask: Inquiry, here: Here): Promise<Reach | undefined> {
+    if (!(await this.#writing.knowSince(moment, ask, here))) return undefined
+    const { reading } = this.#writing
+    return reading?.state === undefined ? undefined : reading.reach
   }
-}
 
-async function isUnchanged(state: string | undefined, ask: Inquiry): Promise<boolean> {
-  if (state === undefined) return false
-  const { rows, code } = await ask(stateText)
-  return code === undefined && rows[0]?.[0] === state
+  #learned({ reach, settings, state }: Reading, before: Reading | undefined): void {
+    if (state === undefined && before === undefined) publish('reprise:advice', { advice: unread })
+    const news = [...settings].filter((name) => !this.settings.has(name))
+    if (before !== undefined && (news.length > 0 || !before.reach.covers(reach))) this.epoch += 1
+    for (const name of news) this.settings.add(name)
+  }
 }

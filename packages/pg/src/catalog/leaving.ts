@@ -13,6 +13,14 @@ const settable = /pg_settings|u&"/i
 const foreign =
   /set_config|\bset\b|listen|\bload\b|advisory|\btemp|discard|reset|prepare|exec|spi|dblink/i
 
+const words = `
+set_config setseed ts_stat ts_rewrite pg_replication_origin_session_setup pg_advisory_lock
+pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
+pg_try_advisory_lock pg_try_advisory_lock_shared
+`
+  .trim()
+  .split(/\s+/)
+
 /** What leaves something in its session, beyond its transaction. */
 export const leaving: Sought = {
   source:
@@ -21,8 +29,8 @@ export const leaving: Sought = {
   shown: true,
   trusted: [...quiet, ...writers],
   foreign: false,
-  builtin:
-    '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?|setseed|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite|pg_replication_origin_session_setup)$',
+  builtin: words,
+  builtinStarts: '^(query_to_xml|cursor_to_xml)',
   judge(language, source) {
     if (language === 'sql' || language === 'plpgsql') return leavingsOf(source)
     const opaque = language === 'c' || language === 'internal' || foreign.test(source)

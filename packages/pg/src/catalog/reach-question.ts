@@ -55,17 +55,24 @@ const catalogState = `concat_ws(';', ${[
  AND relkind IN ('r', 'v', 'm', 'p', 'f') AND relpersistence <> 't')`,
 ].join(',\n ')})`
 
-/** Asks for {@link catalogState}. */
-export const stateText: string = questionOf(`SELECT ${catalogState}`)
+/** The transactions that are over, as the same statement sees the catalog. */
+const snapshot = 'pg_current_snapshot()'
 
-/** What is looked for, by regular expressions. */
+/** Asks for {@link catalogState}, and which transactions are over. */
+export const stateText: string = questionOf(`SELECT ${catalogState}, ${snapshot}`)
+
+/** What is looked for, by regular expressions and names. */
 export interface Candidates {
   /** One that the source of a function matches which may do it: more than do. */
   readonly source: string
   /** One for what is cut out of a source before it is matched once more. */
   readonly cut: string
-  /** One for the names of PostgreSQL's own functions that do it. */
-  readonly builtin: string
+  /**
+   * PostgreSQL's own functions that do it, by name, and by what their names begin with: one expression for
+   * all of them costs a server 46 ms (3,300 functions, 90 names), this 1.
+   */
+  readonly builtin: readonly string[]
+  readonly builtinStarts: string
   /** Whether the sources are to be judged more closely. */
   readonly shown: boolean
   /** The extensions that are trusted not to do it. */
@@ -81,13 +88,14 @@ export interface Candidates {
  * To show a body in SQL locks what it reads: it is shown only where it calls such a function.
  */
 export function candidatesText(sought: Candidates): string {
-  const { source, cut, builtin, shown, trusted, foreign } = sought
+  const { source, cut, builtin, builtinStarts, shown, trusted, foreign } = sought
   const [like, less] = [literal(source), literal(cut)]
   const body = `WHEN p.prosqlbody::text ~ (SELECT pattern FROM builtin)
   THEN ${shown ? 'pg_get_function_sqlbody(p.oid)' : "'insert'"}`
   return questionOf(`WITH builtin AS MATERIALIZED (
  SELECT ':funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
- FROM pg_proc WHERE oid < 16384 AND proname ~ ${literal(builtin)}
+ FROM pg_proc WHERE oid < 16384
+ AND (proname = ANY (${literal(`{${builtin.join()}}`)}::name[]) OR proname ~ ${literal(builtinStarts)})
 ), ${mineOf(trusted, body)}, trees AS (${expressions}
 )
 SELECT 'f' AS kind, array_agg(oid)::text AS oids, lang, ${shown ? 'source' : 'NULL'} FROM mine
@@ -97,7 +105,7 @@ WHERE CASE WHEN lang IN ('sql', 'plpgsql')
 UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text, NULL, NULL
 FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY t.kind
 UNION ALL SELECT 'r', array_agg(oid)::text, NULL, NULL FROM pg_class WHERE ${foreign} AND relkind = 'f'
-UNION ALL SELECT 'state', NULL, NULL, (SELECT ${catalogState})`)
+UNION ALL SELECT 'state', NULL, ${snapshot}::text, (SELECT ${catalogState})`)
 }
 
 const catalog = (table: string): string => `'${table}'::regclass`

@@ -21,10 +21,17 @@ export interface Reading {
   readonly settings: ReadonlySet<string>
   /** What it rests on, as {@link catalogState} tells it; undefined where the server did not say. */
   readonly state: string | undefined
+  /** The transactions that were over then (pg_current_snapshot()). */
+  readonly snapshot: string | undefined
 }
 
 const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
-const unread: Reading = { reach: new Reach(none), settings: new Set(), state: undefined }
+const unread: Reading = {
+  reach: new Reach(none),
+  settings: new Set(),
+  state: undefined,
+  snapshot: undefined,
+}
 
 /** Classes of errors by which a server says that it has no such thing, or does not show it. */
 export const untold: RegExp = /^(42|0A)/
@@ -37,8 +44,9 @@ export const untold: RegExp = /^(42|0A)/
 export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading | 'interrupted'> {
   const { rows, code } = await ask(candidatesText(sought))
   if (code !== undefined && !untold.test(code)) return 'interrupted'
-  const state = rows.find(([kind]) => kind === 'state')?.[3]
+  const [, , seen, state] = rows.find(([kind]) => kind === 'state') ?? []
   if (code !== undefined || typeof state !== 'string') return unread
+  const snapshot = typeof seen === 'string' ? seen : undefined
   const settings = new Set<string>()
   const oids = {
     askable: [] as string[],
@@ -61,7 +69,7 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
     for (const name of left.settings) settings.add(name)
   }
   if (Object.values(oids).every((list) => list.length === 0)) {
-    return { reach: new Reach(none), settings, state }
+    return { reach: new Reach(none), settings, state, snapshot }
   }
   const array = (list: readonly string[]): string => `{${list.join()}}`
   const { askable, unnamed, r, w } = oids
@@ -75,7 +83,7 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
   )
   if (reached.code !== undefined && !untold.test(reached.code)) return 'interrupted'
   if (reached.code !== undefined || reached.rows.length === 0) return unread
-  return { reach: new Reach(namesIn(reached.rows)), settings, state }
+  return { reach: new Reach(namesIn(reached.rows)), settings, state, snapshot }
 }
 
 function namesIn(rows: readonly (readonly Raw[])[]): Names {

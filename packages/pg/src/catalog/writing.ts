@@ -11,6 +11,7 @@ export const writing: Sought = {
   shown: false,
   trusted: quiet,
   foreign: true,
-  builtin: `^(lo_.*|query_to_xml.*|cursor_to_xml.*|ts_stat|ts_rewrite|${unrefused})$`,
+  builtin: ['ts_stat', 'ts_rewrite', ...unrefusedNames],
+  builtinStarts: '^(lo_|query_to_xml|cursor_to_xml)',
   judge: () => ({ leaves: true, unnamed: false, settings: [] }),
 }

@@ -138,8 +138,8 @@ export class Conversation
     return loss
   }
 
-  judgeLost(ask: Inquiry): Promise<void> {
-    return this.inquiry.judgeLost(ask)
+  judgeLost(ask: Inquiry, connection: Connection): Promise<void> {
+    return this.inquiry.judgeLost(ask, connection)
   }
 
   withdraw(): boolean {

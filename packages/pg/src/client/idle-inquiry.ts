@@ -88,8 +88,8 @@ export class IdleInquiry {
    * Judges on a new connection what nobody could ask of the one that is gone.
    * @throws Interrupted when the connection ends
    */
-  async judgeLost(ask: Inquiry): Promise<void> {
-    await this.#inquiry?.judgeLost(ask)
+  async judgeLost(ask: Inquiry, connection: Connection): Promise<void> {
+    await this.#inquiry?.judgeLost(ask, connection)
   }
 
   /** Nothing of what was to be asked matters any more. */

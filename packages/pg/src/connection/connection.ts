@@ -45,6 +45,8 @@ export class Connection {
   active: InFlight | undefined
   /** Who is at the other end, by the server's own word, once it was asked. */
   backend: Backend | undefined
+  /** Which transactions were over when it was asked (pg_current_snapshot()); undefined where it was not. */
+  snapshot: string | undefined
   /** Which forms of the witness are prepared by name here, so that they need not be parsed again. */
   readonly prepared = { id: false, timed: false }
   /** Whether the process id of the start-up is the backend's own: false behind a pooler. */

@@ -30,7 +30,8 @@ const form = /^([a-z][a-z\d+.-]*:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/is
 
 /**
  * Reads which servers are wanted: those of reprise()'s options, or else those that the configuration
- * names in libpq's way, in a connection string or in `host` and `port`. The same for the target.
+ * names in libpq's way, in a connection string or in `host` and `port`. The same for the target and the
+ * order, which libpq also takes from the environment.
  *
  * @throws TypeError with one sentence that says what is wrong
  */
@@ -45,10 +46,10 @@ export function hostListOf(
   const named = (settings.hosts ?? several?.map(decoded))?.map(hostOf)
   const given = (name: string): string | undefined => parameters.get(name) ?? undefined
   const balance = known<LoadBalance>(loadBalances, 'load_balance_hosts', given)
+  const target = known<Target>(targets, 'target_session_attrs', given)
   return {
     config: several === undefined ? config : withHost(config, start + bare(several[0]) + end),
-    target:
-      settings.target ?? known<Target>(targets, 'target_session_attrs', given) ?? ('any' as const),
+    target: settings.target ?? target ?? 'any',
     shuffled: (settings.loadBalanceHosts ?? balance) === 'random',
     addresses(client) {
       const { host, port } = client
@@ -91,14 +92,22 @@ function hostOf(text: string): Host {
   throw new TypeError(`'${text}' is no host: write 'host' or 'host:port', and a comma between two.`)
 }
 
+/** One of a few words, by the connection string or else by libpq's variable of that name. */
 function known<T extends string>(
   words: readonly T[],
   name: string,
   given: (name: string) => string | undefined,
 ): T | undefined {
-  const word = given(name)
+  const variable = `PG${name.replaceAll('_', '').toUpperCase()}`
+  const written = given(name)
+  // As pg reads its own: one that is empty is not set.
+  const word = written ?? (process.env[variable] || undefined)
   if (word === undefined || (words as readonly string[]).includes(word)) return word as T
-  throw new TypeError(`${name}=${word} in the connection string must be ${words.join(', ')}.`)
+  const where =
+    written === undefined
+      ? `${variable}=${word} in the environment`
+      : `${name}=${word} in the connection string`
+  throw new TypeError(`${where} must be ${words.join(', ')}.`)
 }
 
 function decoded(text: string): string {

@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { Deadline, type FromSession, fullJitter, type Loss, publish } from '@reprise/core'
+import { Deadline, type FromSession, type Loss, publish } from '@reprise/core'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { HostList } from '../connection/host-list.ts'
@@ -9,7 +8,7 @@ import { inquiry } from '../exchange/ask.ts'
 import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
-import { fence, identify } from '../witness/backend.ts'
+import { fenceWholly, identify, isElsewhere } from '../witness/backend.ts'
 import { Hosts } from './hosts.ts'
 import { probe } from './probe.ts'
 import { reconnect } from './reconnect.ts'
@@ -25,7 +24,7 @@ export interface LinkOwner extends ConnectionOwner {
    * Judges what statements may have left on the connections that are gone, before the state is restored.
    * @throws Interrupted when the connection ends
    */
-  judgeLost(ask: Inquiry): Promise<void>
+  judgeLost(ask: Inquiry, connection: Connection): Promise<void>
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
 }
@@ -57,6 +56,8 @@ export class Link {
   failFast = false
   /** Whether something was written: then a server that cannot be written to will not do. */
   wrote = false
+  /** When a connection was lost last, by the clock of `performance.now()`. */
+  lostAt = 0
   readonly #shared: Shared
   readonly #config: HostList['config']
   readonly #owner: LinkOwner
@@ -135,6 +136,7 @@ export class Link {
 
   /** What a loss leaves behind: an unannounced end, a backend that may live on. */
   remember(loss: Loss, connection: Connection, wrote: boolean): void {
+    this.lostAt = performance.now()
     if (wrote) this.wrote = true
     if (!loss.announced) this.lostSightOf(connection)
   }
@@ -180,12 +182,15 @@ export class Link {
           failFast: this.failFast || this.#shared.settings.failFast,
           stops: () => this.hosts.stops([...this.unfenced.values()], this.connection.client),
           make: (stop) => this.#make(stop),
-          settle: async (opened, { target, address }) => {
+          settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
-            if (!first || gate.down) await this.#greet(opened, ask)
-            await this.#fence(address, ask, deadline)
+            if (!first || gate.down) {
+              await this.#greet(opened, ask)
+              answered()
+            }
+            await this.#fence(address, opened, ask, deadline)
             await this.hosts.require(opened, target, ask)
-            if (!first) await this.#owner.judgeLost(ask)
+            if (!first) await this.#owner.judgeLost(ask, opened)
             await this.state.restore(ask)
           },
         },
@@ -207,12 +212,15 @@ export class Link {
    * before its state, its role among it, is in place again. Each is ended where it was: another server
    * knows nothing of it.
    */
-  async #fence({ host, port, ip }: Address, ask: Inquiry, { signal }: Deadline): Promise<void> {
+  async #fence(
+    { host, port, ip }: Address,
+    { backend: here }: Connection,
+    ask: Inquiry,
+    { signal }: Deadline,
+  ): Promise<void> {
     for (const [backend, was] of this.unfenced) {
       if (was.host !== host || was.port !== port || (was.ip ?? ip) !== (ip ?? was.ip)) continue
-      for (let tries = 1; (await fence(backend, ask)) === 'there'; tries++) {
-        await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
-      }
+      if (!isElsewhere(backend, here)) await fenceWholly(backend, ask, signal)
       this.unfenced.delete(backend)
     }
   }

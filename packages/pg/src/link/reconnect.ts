@@ -42,8 +42,11 @@ export interface Search extends Pick<Attempt, 'tryFor'> {
   stops(): Promise<readonly Stop[]>
   /** Makes an unconnected connection. */
   make(stop: Stop): Connection
-  /** As {@link Attempt.settle}. */
-  settle(connection: Connection, stop: Stop): Promise<void>
+  /**
+   * As {@link Attempt.settle}.
+   * @param answered to be called as soon as there is an answer: others may come then
+   */
+  settle(connection: Connection, stop: Stop, answered: () => void): Promise<void>
 }
 
 /**
@@ -65,7 +68,7 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
     pass ??= await gate.enter(deadline.signal).catch(() => {
       throw gaveUp(String(deadline.signal.reason))
     })
-    const round = await goRound(search, deadline, attempts, failures).catch((error) => {
+    const round = await goRound(search, pass, deadline, attempts, failures).catch((error) => {
       pass.abandoned()
       throw error
     })
@@ -97,6 +100,7 @@ interface Round extends Outcome {
  */
 async function goRound(
   search: Search,
+  outer: Pass,
   deadline: Deadline,
   number: number,
   failures: Failures,
@@ -117,7 +121,7 @@ async function goRound(
       continue
     }
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
-    const found = await visit(search, stop, time, deadline)
+    const found = await visit(search, outer, stop, time, deadline)
     const over = found.tried !== 'missed' && found.tried !== 'unsuited'
     // What it said in an earlier round says more than that it has not answered yet.
     const silent = found.unheard === true || (found.tried === 'given up' && time.shared)
@@ -164,6 +168,7 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | un
 
 async function visit(
   search: Search,
+  outer: Pass,
   stop: Stop,
   { tryFor, shared, short }: Time,
   deadline: Deadline,
@@ -191,7 +196,8 @@ async function visit(
     tryFor,
     takesNo,
     proven: (own ?? gate).proven,
-    settle: (opened) => settle(opened, stop),
+    // Of several it is not known yet whether this one will do.
+    settle: (opened) => settle(opened, stop, () => (own === undefined ? outer : pass)?.answered()),
   })
   if (short && found.unheard === true) pass?.abandoned()
   else if (found.tried === 'missed') {

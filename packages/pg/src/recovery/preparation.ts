@@ -7,9 +7,11 @@ import {
   type Settings,
   type Verdict,
 } from '@reprise/core'
+import type { Reach } from '../catalog/reach.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import { sameIncarnation } from '../connection/incarnation.ts'
+import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
 import type { Link } from '../link/link.ts'
@@ -90,12 +92,9 @@ export async function prepare(
     const ranFor = performance.now() - work.startedAt
     if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
   }
-  if (
-    verdict.do === 'repeat' &&
-    verdict.guarded &&
-    (await mayWrite([work], session.link.server.database, ask)) !== false
-  ) {
-    return { next: 'surface', reason: 'in-doubt' }
+  if (verdict.do === 'repeat' && verdict.guarded) {
+    const writers = await writersOf(session, connection, ask)
+    if (mayWrite([work], writers)) return { next: 'surface', reason: 'in-doubt' }
   }
   const { transaction } = session
   if (transaction === undefined) return { next: 'send', connection }
@@ -136,14 +135,25 @@ async function outcomeOf(
   return (await isReplicated(connection, ask, otherwise)) ? 'committed' : 'in-doubt'
 }
 
+/** What of the database can write, as of the loss or later. */
+function writersOf(
+  { link }: Recoverable,
+  connection: Connection,
+  ask: Inquiry,
+): Promise<Reach | undefined> {
+  return link.server.database.writers(link.lostAt, ask, connection)
+}
+
 async function proved(
-  { transaction, settings, link }: Recoverable,
+  session: Recoverable,
   connection: Connection,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const { transaction, settings } = session
+  const writers = (ask: Inquiry) => writersOf(session, connection, ask)
   const nothing =
     transaction !== undefined &&
-    (await hadNothingToCommit(transaction, connection, link.server.database, settings, signal))
+    (await hadNothingToCommit(transaction, connection, writers, settings, signal))
   return nothing ? 'committed' : 'in-doubt'
 }
 

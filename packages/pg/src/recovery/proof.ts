@@ -1,5 +1,5 @@
 import type { Settings } from '@reprise/core'
-import type { Database } from '../catalog/database.ts'
+import type { Reach } from '../catalog/reach.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry, send } from '../exchange/ask.ts'
@@ -12,20 +12,12 @@ import type { Transaction } from '../transaction/transaction.ts'
  * operator, a cast, a policy or a view of the database's own. READ ONLY alone does not keep them from
  * it: it lets NOTIFY and other servers through, and a function may catch its refusal.
  *
- * @returns undefined where the server does not say
- * @throws Interrupted when the connection ends
+ * @param writers what of the database can write; undefined where the server does not say
  */
-export async function mayWrite(
-  works: readonly Exchange[],
-  database: Database,
-  ask: Inquiry,
-): Promise<boolean | undefined> {
-  const writers = await database.writers(ask)
-  return (
-    writers &&
-    works.some(
-      ({ statement, text }) => text === undefined || writers.of(statement, text) !== 'nothing',
-    )
+export function mayWrite(works: readonly Exchange[], writers: Reach | undefined): boolean {
+  if (writers === undefined) return true
+  return works.some(
+    ({ statement, text }) => text === undefined || writers.of(statement, text) !== 'nothing',
   )
 }
 
@@ -41,14 +33,14 @@ export async function mayWrite(
 export async function hadNothingToCommit(
   lost: Transaction,
   connection: Connection,
-  database: Database,
+  writersOf: (ask: Inquiry) => Promise<Reach | undefined>,
   settings: Settings,
   signal: AbortSignal,
 ): Promise<boolean> {
   const [first] = lost.tape
   if (first === undefined) return false
   const ask = inquiry(first.constructor as ExchangeClass, connection, signal)
-  if ((await mayWrite(lost.tape, database, ask)) !== false) return false
+  if (mayWrite(lost.tape, await writersOf(ask))) return false
   let refused = false
   for (const original of lost.tape) {
     const copy = original.again()

@@ -86,8 +86,9 @@ export class SessionInquiry {
    * Reads the catalog where that is due, then the session where something may have changed it.
    * @throws Interrupted when the connection ends
    */
-  async ask(ask: Inquiry, { client }: Connection): Promise<boolean> {
-    if (this.#database.due) await this.#database.refresh(ask)
+  async ask(ask: Inquiry, connection: Connection): Promise<boolean> {
+    const { client } = connection
+    if (this.#database.due) await this.#database.refresh(ask, connection)
     if (this.#database.reach !== undefined) this.#judgeAll(this.#unjudged)
     if (!this.#isDue) return true
     const names = new Set([...this.#state.names(), ...this.#database.settings, ...this.#given])
@@ -126,9 +127,9 @@ export class SessionInquiry {
    * Judges on a new connection what ran on those that were lost, by what the catalog says now.
    * @throws Interrupted when the connection ends
    */
-  async judgeLost(ask: Inquiry): Promise<void> {
+  async judgeLost(ask: Inquiry, connection: Connection): Promise<void> {
     if (this.#ranAt === undefined) return
-    if (!this.#database.isKnownSince(this.#ranAt)) await this.#database.refresh(ask)
+    await this.#database.knowSince(this.#ranAt, ask, connection)
     const epoch = this.#epoch
     this.#judgeAll(this.#unjudged)
     if (this.#reached || epoch !== this.#database.epoch) this.#state.forget(unseenChange)

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { fullJitter } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import {
   type Backend,
@@ -13,6 +15,9 @@ import type { Raw } from '../connection/wire.ts'
 /** The statement that asks who executes it. */
 export const identityText: string = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
  ${incarnationColumns}`
+
+/** The same, and which transactions are over. */
+const snapshotText = `${identityText}, pg_catalog.pg_current_snapshot()`
 
 /** Reads what {@link identityText} answered, and keeps it with the connection. */
 export function readIdentity(row: readonly Raw[], connection: Connection): Backend {
@@ -32,8 +37,24 @@ export function readIdentity(row: readonly Raw[], connection: Connection): Backe
  * @throws Interrupted when the connection ends
  */
 export async function identify(connection: Connection, ask: Inquiry): Promise<Backend | undefined> {
-  const { rows } = await ask(identityText)
-  return rows[0] === undefined ? undefined : readIdentity(rows[0], connection)
+  const { rows } = await ask(snapshotText)
+  const [row] = rows
+  if (row === undefined) return undefined
+  const [snapshot] = row.slice(6)
+  connection.snapshot = typeof snapshot === 'string' ? snapshot : undefined
+  return readIdentity(row, connection)
+}
+
+/**
+ * Whether a backend belongs to another server than that of the one which is here, or to an earlier start
+ * of its postmaster: then there is nothing of it here to be ended.
+ * @param here undefined where that is not known, or not for long: behind a pooler
+ */
+export function isElsewhere(backend: Backend, here: Backend | undefined): boolean {
+  if (here === undefined) return false
+  const { system, postmaster } = here.incarnation
+  if (system === null || postmaster === null) return false
+  return system !== backend.incarnation.system || postmaster !== backend.incarnation.postmaster
 }
 
 /**
@@ -55,6 +76,9 @@ const is = 'OPERATOR(pg_catalog.=)'
  * and its end are one statement. It is not waited for: pg_terminate_backend itself would look for its
  * end only every 100 ms (signalfuncs.c pg_wait_until_termination), so ask again.
  *
+ * The function is what the view pg_stat_activity reads; the view joins it with two catalogs, which costs
+ * a new backend 1.1 ms in place of 0.2.
+ *
  * @param ask on a connection on which nothing has set another role
  * @throws Interrupted when the connection ends
  */
@@ -64,8 +88,8 @@ export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
   const { rows, code } = await ask(
     `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
  ELSE pg_catalog.pg_terminate_backend(pid) END
- FROM pg_catalog.pg_stat_activity
- WHERE pid ${is} CAST($1 AS integer) AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+ FROM pg_catalog.pg_stat_get_activity(CAST($1 AS integer))
+ WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
  AND backend_start OPERATOR(pg_catalog.<=) CAST($2 AS timestamp with time zone)
  AND (${systemColumn}) ${is} $3 AND ${postmasterColumn} ${is} $4`,
     [pid, began, incarnation.system, incarnation.postmaster],
@@ -74,4 +98,18 @@ export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
   const [row] = rows
   if (row === undefined) return 'gone'
   return row[0] === 't' ? 'replicating' : 'there'
+}
+
+/**
+ * The same, again and again until it is over.
+ * @throws Interrupted when the connection ends, or the reason of the signal
+ */
+export async function fenceWholly(
+  backend: Backend,
+  ask: Inquiry,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let tries = 1; (await fence(backend, ask)) === 'there'; tries++) {
+    await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
+  }
 }
