@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import type { Connection } from '../connection/connection.ts'
 import {
   type Backend,
   incarnationColumns,
+  type Marked,
   postmasterColumn,
   readIncarnation,
   systemColumn,
@@ -13,6 +15,16 @@ import type { Raw } from '../connection/wire.ts'
 /** The statement that asks who executes it. */
 export const identityText: string = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
  ${incarnationColumns}`
+
+/** A mark that nobody else has. */
+export function newMark(): Marked {
+  return { mark: randomBytes(8).readBigInt64BE() }
+}
+
+/** The same question, by which whoever answers it is known already while it does, by {@link Marked}. */
+export function markedText({ mark }: Marked): string {
+  return `${identityText}, pg_catalog.pg_advisory_xact_lock(${mark})`
+}
 
 /** Reads what {@link identityText} answered, and keeps it with the connection. */
 export function readIdentity(row: readonly Raw[], connection: Connection): Backend {
@@ -56,18 +68,41 @@ export type Fenced = 'gone' | 'replicating' | 'there' | 'refused'
  * @param ask on a connection on which nothing has set another role
  * @throws Interrupted when the connection ends
  */
-export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
+export async function fence(backend: Backend | Marked, ask: Inquiry): Promise<Fenced> {
+  return 'mark' in backend ? fenceMarked(backend, ask) : fenceKnown(backend, ask)
+}
+
+const ends = `SELECT wait_event = 'SyncRep', CASE WHEN wait_event = 'SyncRep' THEN false
+ ELSE pg_catalog.pg_terminate_backend(pid) END
+ FROM pg_catalog.pg_stat_activity`
+
+/** Where the lock is, the process is ours, whatever server this is; one number is two of 32 bits there. */
+async function fenceMarked({ mark }: Marked, ask: Inquiry): Promise<Fenced> {
+  const half = (at: bigint): string => String(BigInt.asUintN(32, at))
+  return fencedBy(
+    await ask(
+      `${ends} WHERE pid IN (SELECT pid FROM pg_catalog.pg_locks
+ WHERE locktype = 'advisory' AND objsubid = 1 AND pid <> pg_catalog.pg_backend_pid()
+ AND classid = CAST($1 AS pg_catalog.oid) AND objid = CAST($2 AS pg_catalog.oid))`,
+      [half(mark >> 32n), half(mark)],
+    ),
+  )
+}
+
+async function fenceKnown(backend: Backend, ask: Inquiry): Promise<Fenced> {
   const { pid, began, incarnation } = backend
   if (incarnation.system === null || incarnation.postmaster === null) return 'gone'
-  const { rows, code } = await ask(
-    `SELECT wait_event = 'SyncRep', CASE WHEN wait_event = 'SyncRep' THEN false
- ELSE pg_catalog.pg_terminate_backend(pid) END
- FROM pg_catalog.pg_stat_activity
- WHERE pid = CAST($1 AS pg_catalog.int4) AND pid <> pg_catalog.pg_backend_pid()
+  return fencedBy(
+    await ask(
+      `${ends} WHERE pid = CAST($1 AS pg_catalog.int4) AND pid <> pg_catalog.pg_backend_pid()
  AND backend_start <= CAST($2 AS pg_catalog.timestamptz)
  AND (${systemColumn}) = $3 AND ${postmasterColumn} = $4`,
-    [pid, began, incarnation.system, incarnation.postmaster],
+      [pid, began, incarnation.system, incarnation.postmaster],
+    ),
   )
+}
+
+function fencedBy({ rows, code }: Awaited<ReturnType<Inquiry>>): Fenced {
   if (code !== undefined) return 'refused'
   const [row] = rows
   if (row === undefined) return 'gone'
