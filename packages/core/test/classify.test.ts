@@ -312,6 +312,16 @@ describe('the decision table', () => {
       'in-doubt',
     ],
     [
+      'a batch that opened a transaction and ended none is rolled back, whatever was seen of it',
+      evidence(`${insert}; BEGIN; ${insert}`, { tag: 'BEGIN', tags: 2 }),
+      'rolled-back',
+    ],
+    [
+      'a batch that opened a transaction and could commit besides is in doubt',
+      evidence(`BEGIN; ${insert}; COMMIT PREPARED 'x'`),
+      'in-doubt',
+    ],
+    [
       'what cannot be tokenized for sure is in doubt',
       evidence("INSERT INTO t VALUES ('a\\'); COMMIT; --')", { error: fatal }),
       'in-doubt',

@@ -211,7 +211,7 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
     const time = text.includes('timestamptz_send') ? [began] : []
     return [[xid, ...time, ...(text.includes('pg_backend_pid') ? who.slice(0, 1) : [])]]
   }
-  if (text.includes('pg_terminate_backend(pid')) return []
+  if (text.includes('pg_terminate_backend(a.pid')) return []
   if (isLook(text)) {
     const look = looks.length > 1 ? looks.shift() : looks[0]
     return look === undefined ? [] : [look]

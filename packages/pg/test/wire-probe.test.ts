@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 20_000 })
 
 const idle = ['idle', 'ClientRead', '1', 't']
 const looking = 'state_change'
-const fencing = 'pg_terminate_backend(pid)'
+const fencing = 'pg_terminate_backend(a.pid)'
 const usual = ['7000', '00000001', '1.5', '1000.5']
 
 /** Says nothing for so long, then gives the answer after all. */

@@ -20,7 +20,7 @@ import { bare, crash, insert, pooler, quick, replicating } from './wire-row.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
-const fencing = 'pg_terminate_backend(pid)'
+const fencing = 'pg_terminate_backend(a.pid)'
 /** A pause that no test waits for. */
 const endless = { base: 2 ** 30, cap: 2 ** 30 }
 const waiting = 'synchronous_standby_names'

@@ -108,6 +108,14 @@ export const decisions: readonly Decision[] = [
       'settings, prepared statements, cursors and an opened transaction end with their backend',
   },
   {
+    row: 'opened a transaction and ended none',
+    when: ({ status, statement: { canCommit, members } }) =>
+      status === 'I' && !canCommit && members.some(({ control }) => control === 'begin'),
+    outcome: 'rolled-back',
+    source:
+      'xact.c BeginTransactionBlock: what stood before BEGIN in the same message is in its block as well',
+  },
+  {
     row: 'COMMIT failed',
     when: (e) => e.statement.commits && failedAtOnce(e),
     outcome: 'rolled-back',

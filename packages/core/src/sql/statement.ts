@@ -171,7 +171,7 @@ function together(members: readonly Judgement[]): Judgement {
   return {
     ...empty,
     kind: 'several',
-    canCommit: members.some((member) => member.canCommit || member.control !== ''),
+    canCommit: members.some((member) => member.canCommit || ends(member)),
     reads: members.every((member) => member.reads),
     notifies: members.some((member) => member.notifies),
     functions: [...new Set(members.flatMap((member) => member.functions))],

@@ -18,6 +18,7 @@ import { type Delivering, Delivery } from './delivery.ts'
 import { IdleInquiry, type IdleInquiryOwner } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
 import { anchorError, tellLoss } from './loss-report.ts'
+import { isStranger, meet } from './stranger.ts'
 import { Untold } from './untold.ts'
 
 let conversations = 0
@@ -81,8 +82,9 @@ export class Conversation
     else if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
-    } else if (connection.usable) this.#send(exchange, connection, this)
-    else this.rescue(exchange, connection)
+    } else if (!connection.usable) this.rescue(exchange, connection)
+    else if (isStranger(connection, exchange.statement)) this.#meet(exchange, connection)
+    else this.#send(exchange, connection, this)
   }
 
   /**
@@ -210,6 +212,13 @@ export class Conversation
     exchange.tapeLimit = tapeLimitOf(exchange.statement, transaction, settings)
     exchange.owner = owner
     exchange.run(connection)
+  }
+
+  #meet(exchange: Exchange, connection: Connection): void {
+    void meet(this, connection).then(() => {
+      if (connection.usable) this.#send(exchange, connection, this)
+      else this.rescue(exchange, connection)
+    })
   }
 
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void {

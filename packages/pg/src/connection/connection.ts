@@ -2,7 +2,7 @@ import type { TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { guardParser } from './guard.ts'
 import { handshake } from './handshake.ts'
-import type { Backend } from './incarnation.ts'
+import type { Backend, Marked } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
 import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
 import { typed } from './typed.ts'
@@ -39,12 +39,13 @@ export interface ConnectionOwner {
  */
 export class Connection {
   readonly client: PgClient
-  /** The last ReadyForQuery's status. */
+  /** By the last ReadyForQuery. */
   status: TransactionStatus = 'I'
   /** What is in flight. */
   active: InFlight | undefined
-  /** Who is at the other end, by the server's own word, once it was asked. */
+  /** Who is at the other end, by the server's own word, once it was asked; until that has come, its mark. */
   backend: Backend | undefined
+  mark: Marked | undefined
   /** Which transactions were over when it was asked (pg_current_snapshot()); undefined where it was not. */
   snapshot: string | undefined
   /** Which forms of the witness are prepared by name here, so that they need not be parsed again. */
@@ -207,6 +208,7 @@ export class Connection {
   /** Called when what was in flight has ended with ReadyForQuery, or was never sent. */
   idle(): void {
     this.active = undefined
+    if (this.status === 'I') this.mark = undefined
     // Behind a pooler the next transaction may be another backend's.
     if (!this.direct && this.status === 'I') this.backend = undefined
     this.#idleSince = performance.now()

@@ -33,6 +33,14 @@ export interface Backend {
   readonly began: string
 }
 
+/**
+ * A server process that was asked who it is, and whose answer has not come: while the transaction in
+ * which it was asked goes on, it holds an advisory lock of this number, which nobody else knows.
+ */
+export interface Marked {
+  readonly mark: bigint
+}
+
 /** Asks for {@link Incarnation.system}. */
 export const systemColumn =
   'SELECT CAST(system_identifier AS pg_catalog.text) FROM pg_catalog.pg_control_system()'

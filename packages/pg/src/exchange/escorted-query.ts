@@ -101,7 +101,7 @@ export function escortedClassOf(Query: PgQueryClass): EscortedQueryClass {
     }
 
     override prepare(wire: Wire): void {
-      if (this.identify) writeIdentity(wire)
+      if (this.identify) writeIdentity(wire, this.#connection as Connection)
       if (this.guarded) execute(wire, 'BEGIN READ ONLY')
       if (this.ride === 'ahead' || this.ride === 'awaited') {
         writeWitness(wire, this.#connection as Connection, this)

@@ -2,7 +2,7 @@ import { Deadline, type FromSession, type Loss, publish } from '@reprise/core'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import type { HostList } from '../connection/host-list.ts'
-import type { Backend } from '../connection/incarnation.ts'
+import type { Backend, Marked } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { ServerShare } from '../exchange/servers.ts'
@@ -47,7 +47,7 @@ export class Link {
    * Backends whose connection was lost without a word of theirs, and where: they may live on, with
    * their locks.
    */
-  readonly unfenced: Map<Backend, Address> = new Map()
+  readonly unfenced: Map<Backend | Marked, Address> = new Map()
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   /** Why nobody waits any more for what is under way. */
@@ -142,8 +142,9 @@ export class Link {
   }
 
   /** Its backend may live on, for all we know. */
-  lostSightOf({ backend, client }: Connection): void {
-    if (backend !== undefined) this.unfenced.set(backend, addressOf(client))
+  lostSightOf({ backend, mark, client }: Connection): void {
+    const known = backend ?? mark
+    if (known !== undefined) this.unfenced.set(known, addressOf(client))
   }
 
   /**

@@ -59,14 +59,17 @@ function identifies(
   { statement, ride, rows }: Exchange,
   { backend, status, identifying }: Connection,
 ): boolean {
-  if (!identifying || rows || status === 'E') return false
+  if (!identifying || rows || status === 'E' || statement.verb === 'LOCK') return false
   if (ride === 'none' && !canFollow(statement)) return false
   return backend === undefined || (backend.incarnation.timeline === null && ride !== 'none')
 }
 
-/** Whether a statement can be pipelined behind another one. */
-function canFollow({ kind, carriesWitness, ambiguous }: Statement): boolean {
-  return carriesWitness || (kind === 'read' && !ambiguous)
+/**
+ * Whether a statement can be pipelined behind another one. LOCK must not: behind a query its transaction
+ * may have a snapshot already (REPEATABLE READ), which is to be taken when the lock is.
+ */
+export function canFollow({ kind, verb, carriesWitness, ambiguous }: Statement): boolean {
+  return verb !== 'LOCK' && (carriesWitness || (kind === 'read' && !ambiguous))
 }
 
 /** From how many characters on the upload of a write dwarfs the round trip of a held Sync. */

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fullJitter } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import {
   type Backend,
   incarnationColumns,
+  type Marked,
   postmasterColumn,
   readIncarnation,
   systemColumn,
@@ -18,6 +20,16 @@ export const identityText: string = `SELECT pg_catalog.pg_backend_pid(), ${bytes
 
 /** The same, and which transactions are over. */
 const snapshotText = `${identityText}, pg_catalog.pg_current_snapshot()`
+
+/** A mark that nobody else has. */
+export function newMark(): Marked {
+  return { mark: randomBytes(8).readBigInt64BE() }
+}
+
+/** The same question, by which whoever answers it is known already while it does, by {@link Marked}. */
+export function markedText({ mark }: Marked): string {
+  return `${identityText}, pg_catalog.pg_advisory_xact_lock(${mark})`
+}
 
 /** Reads what {@link identityText} answered, and keeps it with the connection. */
 export function readIdentity(row: readonly Raw[], connection: Connection): Backend {
@@ -50,8 +62,9 @@ export async function identify(connection: Connection, ask: Inquiry): Promise<Ba
  * of its postmaster: then there is nothing of it here to be ended.
  * @param here undefined where that is not known, or not for long: behind a pooler
  */
-export function isElsewhere(backend: Backend, here: Backend | undefined): boolean {
-  if (here === undefined) return false
+export function isElsewhere(backend: Backend | Marked, here: Backend | undefined): boolean {
+  // Where it has its mark, it is.
+  if ('mark' in backend || here === undefined) return false
   const { system, postmaster } = here.incarnation
   if (system === null || postmaster === null) return false
   return system !== backend.incarnation.system || postmaster !== backend.incarnation.postmaster
@@ -82,18 +95,42 @@ const is = 'OPERATOR(pg_catalog.=)'
  * @param ask on a connection on which nothing has set another role
  * @throws Interrupted when the connection ends
  */
-export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
+export async function fence(backend: Backend | Marked, ask: Inquiry): Promise<Fenced> {
+  return 'mark' in backend ? fenceMarked(backend, ask) : fenceKnown(backend, ask)
+}
+
+const ends = `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
+ ELSE pg_catalog.pg_terminate_backend(a.pid) END`
+
+/** Where the lock is, the process is ours, whatever server this is; one number is two of 32 bits there. */
+async function fenceMarked({ mark }: Marked, ask: Inquiry): Promise<Fenced> {
+  const half = (at: bigint): string => String(BigInt.asUintN(32, at))
+  return fencedBy(
+    await ask(
+      `${ends} FROM pg_catalog.pg_locks AS l, pg_catalog.pg_stat_get_activity(l.pid) AS a
+ WHERE locktype ${is} 'advisory' AND objsubid ${is} CAST(1 AS smallint)
+ AND l.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+ AND classid ${is} CAST($1 AS pg_catalog.oid) AND objid ${is} CAST($2 AS pg_catalog.oid)`,
+      [half(mark >> 32n), half(mark)],
+    ),
+  )
+}
+
+async function fenceKnown(backend: Backend, ask: Inquiry): Promise<Fenced> {
   const { pid, began, incarnation } = backend
   if (incarnation.system === null || incarnation.postmaster === null) return 'gone'
-  const { rows, code } = await ask(
-    `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
- ELSE pg_catalog.pg_terminate_backend(pid) END
- FROM pg_catalog.pg_stat_get_activity(CAST($1 AS integer))
- WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+  return fencedBy(
+    await ask(
+      `${ends} FROM pg_catalog.pg_stat_get_activity(CAST($1 AS integer)) AS a
+ WHERE a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
  AND backend_start OPERATOR(pg_catalog.<=) CAST($2 AS timestamp with time zone)
  AND (${systemColumn}) ${is} $3 AND ${postmasterColumn} ${is} $4`,
-    [pid, began, incarnation.system, incarnation.postmaster],
+      [pid, began, incarnation.system, incarnation.postmaster],
+    ),
   )
+}
+
+function fencedBy({ rows, code }: Awaited<ReturnType<Inquiry>>): Fenced {
   if (code !== undefined) return 'refused'
   const [row] = rows
   if (row === undefined) return 'gone'
@@ -105,7 +142,7 @@ export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
  * @throws Interrupted when the connection ends, or the reason of the signal
  */
 export async function fenceWholly(
-  backend: Backend,
+  backend: Backend | Marked,
   ask: Inquiry,
   signal: AbortSignal,
 ): Promise<void> {

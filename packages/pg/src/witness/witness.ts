@@ -2,7 +2,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import { bytesOf } from '../connection/instant.ts'
 import type { Raw, Wire } from '../connection/wire.ts'
-import { identityText } from './backend.ts'
+import { markedText, newMark } from './backend.ts'
 import { leaveToken, type Token } from './token.ts'
 
 /** Who executes the transaction, known before its commit can start. */
@@ -105,8 +105,10 @@ function frame(type: string, body: string): Buffer {
 }
 
 /** Asks who is at the other end, ahead of a statement; the answer comes before that of the statement. */
-export function writeIdentity(wire: Wire): void {
-  wire.parse({ text: identityText })
+export function writeIdentity(wire: Wire, connection: Connection): void {
+  const mark = newMark()
+  connection.mark = mark
+  wire.parse({ text: markedText(mark) })
   wire.bind({})
   wire.execute({})
   wire.flush()

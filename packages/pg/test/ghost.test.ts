@@ -1,0 +1,93 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Frame, outcomeOf, Server, until } from '../../../test/kit/index.ts'
+import { proxied, withThrowaway } from './support.ts'
+
+let server: Server
+
+beforeAll(async () => {
+  server = await Server.start()
+})
+afterAll(() => server?.dispose())
+
+/**
+ * What a session does first on its connection, which is frozen before this frame comes back: the first of
+ * all, where the question who is there goes in the same write, or the tag.
+ */
+const beginnings: [first: string, texts: string[], told?: string][] = [
+  ['1', ['UPDATE t SET n = n + 1'], 'in-doubt'],
+  ['1', ['BEGIN', 'UPDATE t SET n = n + 1']],
+  ['1', ['BEGIN', 'UPDATE t SET n = n + 1 RETURNING n']],
+  ['1', ['BEGIN', 'SELECT n FROM t FOR UPDATE']],
+  ['1', ['BEGIN', 'TRUNCATE t']],
+  ['DO', ['BEGIN', 'DO $$BEGIN UPDATE t SET n = n + 1; END$$']],
+  ['1', ['BEGIN', 'EXPLAIN ANALYZE UPDATE t SET n = n + 1']],
+  ['BEGIN', ['BEGIN; UPDATE t SET n = n + 1']],
+  ['DO', ['DO $$BEGIN UPDATE t SET n = n + 1; END$$'], 'in-doubt'],
+]
+
+describe('a backend that was lost with its very first answers', () => {
+  it.each(beginnings)(
+    'leaves no lock behind for what comes next, before %s: %j',
+    async (first, texts, outcome) => {
+      await using link = await proxied(server)
+      const admin = new pg.Client({ connectionString: link.direct })
+      await admin.connect()
+      await admin.query('CREATE TABLE t AS SELECT 0 AS n')
+      const told = await withThrowaway(
+        link.url,
+        async (client) => {
+          let at = 0
+          let frozen = false
+          link.proxy.onFrame((frame: Frame) => {
+            if (frozen || at < texts.length || frame.from !== 'server') return 'pass'
+            if ((frame.type === 'C' ? frame.text : frame.type) !== first) return 'pass'
+            frozen = true
+            return 'freeze'
+          })
+          let told: unknown
+          for (const text of texts) {
+            at += 1
+            told = await client.query(text).catch((error: unknown) => error)
+          }
+          expect(frozen).toBe(true)
+          await client.query('ROLLBACK').catch(() => undefined)
+          return outcomeOf(told)
+        },
+        { probeAfter: 100 },
+      )
+      // Whatever was told, nothing of it goes on.
+      const { rows } = await admin.query(
+        "SELECT pid FROM pg_locks WHERE relation = 't'::regclass AND pid <> pg_backend_pid()",
+      )
+      expect({ told, rows }).toEqual({ told: outcome, rows: [] })
+      await admin.end()
+    },
+    10_000,
+  )
+})
+
+describe('LOCK as the first statement of a transaction', () => {
+  it('has its snapshot taken when it has the lock, on a new connection as well', async () => {
+    await using link = await proxied(server)
+    const admin = new pg.Client({ connectionString: link.direct })
+    await admin.connect()
+    await admin.query('CREATE TABLE t AS SELECT 0 AS n')
+    await withThrowaway(link.url, async (client) => {
+      await admin.query('BEGIN')
+      await admin.query('UPDATE t SET n = 1')
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+      const locked = client.query('LOCK TABLE t IN EXCLUSIVE MODE')
+      const waits = async (): Promise<boolean> => {
+        const text = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return (await server.sql(text)).length > 0
+      }
+      await until(waits, { what: 'the lock to be waited for' })
+      await admin.query('COMMIT')
+      await locked
+      expect((await client.query('SELECT n FROM t')).rows).toEqual([{ n: 1 }])
+      await client.query('COMMIT')
+    })
+    await admin.end()
+  })
+})
