@@ -6,8 +6,8 @@ import { curves } from './curves.ts'
 import { ratios } from './ratios.ts'
 
 const more = `
-figure { margin: 0 0 20px; } figcaption { color: var(--soft); font-size: 13px; margin: 0 0 6px; }
-figure svg { width: 100%; height: auto; display: block; overflow: visible; }
+figure { margin: 0 0 20px; overflow-x: auto; overflow-y: hidden; } figcaption { color: var(--soft); font-size: 13px; margin: 0 0 6px; }
+figure svg { width: 100%; min-width: 640px; height: auto; display: block; overflow: visible; }
 figure text { fill: var(--soft); font-size: 11px; } figure text.name { fill: var(--ink); }
 .axis-line { stroke: var(--line); } .one { stroke: var(--soft); stroke-dasharray: 3 3; }
 .goal { stroke: var(--ink); stroke-width: 1.5; } .span { stroke: var(--with); stroke-width: 2; }

@@ -139,7 +139,7 @@ ${rows}</tbody></table>
 <h2>What Reprise did about it</h2>
 <table><tbody>
 <tr><th scope="row">replays</th><td>transactions executed again and compared</td><td>${replays}</td></tr>
-<tr><th scope="row">divergences</th><td>those whose answers were others: rolled back, and surfaced</td><td>${divergences}</td></tr>
+<tr><th scope="row">divergences</th><td>those whose answers were others: rolled back, and told, unless a callback ran again</td><td>${divergences}</td></tr>
 <tr><th scope="row">doubts</th><td>commits whose outcome the server was asked for</td><td>${doubts}</td></tr>
 <tr><th scope="row">reruns</th><td>callbacks run again from their start</td><td>${reruns}</td></tr>
 </tbody></table>`
