@@ -324,6 +324,22 @@ describe('a session whose state cannot be made again', () => {
     })
     await server.sql('DROP ROLE passing')
   })
+  it('is not handed on by its pool, once that has been seen', async () => {
+    await server.sql('CREATE ROLE passed')
+    const pool = poolOn(url)
+    const first = await pool.connect()
+    await first.query('SET ROLE passed')
+    first.release()
+    await kill(server, first)
+    await server.sql('DROP ROLE passed')
+    const second = await pool.connect()
+    expect(await failure(second.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    second.release()
+    const third = await pool.connect()
+    expect((await third.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    third.release()
+    await pool.end()
+  })
 })
 
 describe('a transaction that was committed although its reply was lost', () => {
