@@ -162,6 +162,17 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
       ['a temporary type', ["CREATE TYPE pg_temp.mood AS ENUM ('glad')"], true],
       ['a temporary domain', ['SET search_path = pg_temp', 'CREATE DOMAIN d AS int'], true],
       ['a temporary function', ['CREATE FUNCTION pg_temp.f() RETURNS int RETURN 1'], true],
+      ['a temporary collation', ["CREATE COLLATION pg_temp.c (locale = 'C')"], true],
+      [
+        'a temporary operator',
+        ['CREATE OPERATOR pg_temp.### (RIGHTARG = int, FUNCTION = int4um)'],
+        true,
+      ],
+      [
+        'a temporary configuration',
+        ['CREATE TEXT SEARCH CONFIGURATION pg_temp.t (copy = simple)'],
+        true,
+      ],
       ['one that was closed', ['DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'CLOSE c'], false],
     ]
     it.each(anchors)('anchored or not: %s', async (_name, steps, anchored) => {
@@ -312,6 +323,22 @@ describe('a session whose state cannot be made again', () => {
       ])
     })
     await server.sql('DROP ROLE passing')
+  })
+  it('is not handed on by its pool, once that has been seen', async () => {
+    await server.sql('CREATE ROLE passed')
+    const pool = poolOn(url)
+    const first = await pool.connect()
+    await first.query('SET ROLE passed')
+    first.release()
+    await kill(server, first)
+    await server.sql('DROP ROLE passed')
+    const second = await pool.connect()
+    expect(await failure(second.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    second.release()
+    const third = await pool.connect()
+    expect((await third.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    third.release()
+    await pool.end()
   })
 })
 

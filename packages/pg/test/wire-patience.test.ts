@@ -27,13 +27,14 @@ async function comes(condition: () => boolean): Promise<void> {
 }
 
 describe('a session that listens and is refused', () => {
-  it('tries again for as long as it is held, ever more seldom, and as at first after it was well', async () => {
+  it('tries again for as long as it is held, ever more seldom, but less so after it was well', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     using surfaced = listen('reprise:surface')
     const refused = { '': greeting(password) }
     const lost = { 'LISTEN c': behind(terminated) }
     const refusals = Array.from({ length: 10 }, () => refused)
     const well = { 'SELECT 1': behind(terminated) }
+    using recoveries = listen('reprise:recovery')
     // The second loss comes in one piece with an answer, when its try to listen is not over yet.
     await using backend = await Backend.start([lost, ...refusals, well, refused, refused])
     const pool = poolOn(backend.url)
@@ -54,10 +55,37 @@ describe('a session that listens and is refused', () => {
     }
     const growing = [750, 1000, 1500, 2500, 4500, 8500, 16_500, 30_500, 30_500, 30_500]
     expect(await pauses(10)).toEqual(growing)
+    const isWell = (): boolean => recoveries.seen.some((each) => each.surfaced === undefined)
+    await comes(() => isWell() && vi.getTimerCount() === 1)
+    vi.advanceTimersToNextTimer()
     await comes(() => surfaced.seen.length > 10)
-    expect(await pauses(2)).toEqual([750, 1000])
+    expect(await pauses(2)).toEqual([4500, 8500])
     await comes(() => backend.lives.at(-1)?.includes('LISTEN c') === true)
     client.release()
+    await pool.end()
+  })
+  it('waits, though not for long, for a server that ends each new connection of it', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    using losses = listen('reprise:loss')
+    const soon: Fault = async (peer) => {
+      void comes(() => peer.number === backend.lives.length).then(() => peer.send(terminated))
+      return true
+    }
+    const flaps = Array.from({ length: 6 }, () => ({ 'SELECT 1': soon }))
+    await using backend = await Backend.start([{ 'LISTEN c': behind(terminated) }, ...flaps])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('LISTEN c')
+    const pauses: number[] = []
+    for (let lives = 2; lives < 8; lives++) {
+      await comes(() => losses.seen.length === lives && vi.getTimerCount() === 1)
+      expect(backend.lives).toHaveLength(lives)
+      const from = Date.now()
+      vi.advanceTimersToNextTimer()
+      pauses.push(Date.now() - from)
+    }
+    expect(pauses).toEqual([750, 1000, 1500, 2500, 2500, 2500])
+    client.release(true)
     await pool.end()
   })
   it('keeps no timer once it is given up, so that nothing is tried and the process can leave', async () => {

@@ -1,4 +1,4 @@
-import { analyze, fullJitter } from '@reprise/core'
+import { analyze } from '@reprise/core'
 import type { Within } from '../exchange/exchange.ts'
 import { recoverAndTell } from '../recovery/account.ts'
 import type { Conversation } from './conversation.ts'
@@ -37,32 +37,30 @@ export function settle(conversation: Conversation): void {
   exchange.run(connection)
 }
 
-/** Between two tries to listen again, at first and at most, in milliseconds. */
-const relisten = { base: 500, cap: 60_000 }
-
 /**
  * Reconnects a session that listens. Where that fails, an open transaction is broken, so that the next
  * statement is told and nothing of it runs outside it; else it is to be tried again, ever more seldom.
  *
- * @param failures how often it has failed in a row
- * @returns after how many milliseconds; undefined where it listens, or has to wait for a transaction's end
+ * @returns whether it came to listen, if only for a moment, and whether it has to be tried again: not where
+ *   it listens, or has to wait for a transaction's end
  */
 export async function listenAgain(
   conversation: Conversation,
-  failures: number,
-): Promise<number | undefined> {
+): Promise<{ heard: boolean; again: boolean }> {
   const { link, transaction } = conversation
   link.halted = undefined
   link.failFast = false
-  if (link.connection.usable || transaction?.broken !== undefined) return undefined
+  if (link.connection.usable || transaction?.broken !== undefined) {
+    return { heard: false, again: false }
+  }
   // Its holder does without what went with the connection, or is told when he asks for anything.
   if (transaction === undefined) conversation.untold.keep()
   const failure = await mend(conversation)
   if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
   // Only the new connection could tell what else there was.
   else if (failure !== undefined) conversation.untold.keep()
-  if (link.connection.usable || transaction?.broken !== undefined) return undefined
-  return relisten.base + fullJitter(failures + 1, relisten)
+  const again = !link.connection.usable && transaction?.broken === undefined
+  return { heard: failure === undefined, again }
 }
 
 /**

@@ -1,14 +1,27 @@
+import { fullJitter } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 import { listenAgain } from './housekeeping.ts'
+
+/** Between two tries to listen again, at first and at most, in milliseconds. */
+const pause = { base: 500, cap: 60_000 }
+
+/** A connection that lasted for less, in milliseconds, is as good as none: the next is not tried at once. */
+const steady = 1000
+
+/** The longest pause before the next one, in tries: the server did answer, after all. */
+const mostFlaps = 3
 
 /** Brings a session that listens back to its server: a try at a time, ever more seldom, until it ends. */
 export class Relistening {
   readonly #again: () => void
   readonly #keepsAlive: () => boolean
   #failures = 0
+  /** When it was last brought back. */
+  #heardAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   /** Whether a try waits for its turn, is under way, or waits for its time. */
   #pending = false
+  #trying = false
   #ended = false
 
   /**
@@ -23,9 +36,14 @@ export class Relistening {
   /** The session has just fallen silent. */
   start(): void {
     if (this.#ended) return
-    clearTimeout(this.#timer)
-    this.#failures = 0
     this.#pending = true
+    if (this.#trying || performance.now() - this.#heardAt < steady) {
+      // The try that is under way sees for itself.
+      if (!this.#trying && this.#timer === undefined) this.#later()
+      return
+    }
+    this.#clear()
+    this.#failures = 0
     this.#again()
   }
 
@@ -43,13 +61,15 @@ export class Relistening {
 
   /** One try. Nothing else may be under way. */
   async try(conversation: Conversation): Promise<void> {
-    const wait = await listenAgain(conversation, this.#failures)
-    if (wait === undefined || this.#ended) this.#settle()
-    else {
-      this.#failures += 1
-      this.#timer = setTimeout(this.#again, wait)
-      if (!this.#keepsAlive()) this.#timer.unref()
+    this.#trying = true
+    const { heard, again } = await listenAgain(conversation)
+    this.#trying = false
+    if (heard) {
+      this.#heardAt = performance.now()
+      this.#failures = Math.min(this.#failures, mostFlaps)
     }
+    if (again && !this.#ended) this.#later()
+    else this.#settle()
     conversation.next()
   }
 
@@ -59,8 +79,24 @@ export class Relistening {
     this.#settle()
   }
 
+  #later(): void {
+    this.#clear()
+    this.#failures += 1
+    const due = (): void => {
+      this.#timer = undefined
+      this.#again()
+    }
+    this.#timer = setTimeout(due, pause.base + fullJitter(this.#failures, pause))
+    if (!this.#keepsAlive()) this.#timer.unref()
+  }
+
   #settle(): void {
-    clearTimeout(this.#timer)
+    this.#clear()
     this.#pending = false
+  }
+
+  #clear(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }

@@ -25,8 +25,6 @@ type Release = (error?: Error | boolean) => void
  */
 export class Session extends ClientFace {
   /** Read by pg-pool at release. */
-  readonly _queryable = true
-  /** Read by pg-pool at release. */
   _ending = false
   readonly #conversation: Conversation
   readonly #submittables: Submittables
@@ -100,6 +98,11 @@ export class Session extends ClientFace {
   /** @throws TypeError for any other: a session makes its own connections */
   set connection(wire: Wire) {
     if (wire !== this.held.connection) throw notReplaceable()
+  }
+
+  /** Read by pg-pool at release: what no holder can use any more is not handed on. */
+  get _queryable(): boolean {
+    return this.#conversation.link.state.restorable
   }
 
   /** Whether it is being connected, is, and was: libraries look at pg's own words for that. */

@@ -41,6 +41,10 @@ UNION ALL SELECT 'temp', CAST(typname AS pg_catalog.text), NULL FROM pg_catalog.
  WHERE typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
 UNION ALL SELECT 'temp', CAST(proname AS pg_catalog.text), NULL FROM pg_catalog.pg_proc
  WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT 'temp', pg_catalog.pg_describe_object(classid, objid, objsubid), NULL FROM pg_catalog.pg_depend
+ WHERE refclassid OPERATOR(pg_catalog.=) CAST('pg_catalog.pg_namespace' AS pg_catalog.regclass)
+ AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+ AND classid OPERATOR(pg_catalog.<>) ALL (CAST('{pg_catalog.pg_class,pg_catalog.pg_type,pg_catalog.pg_proc}' AS pg_catalog.regclass[]))
 UNION ALL SELECT 'cursor', name, NULL FROM pg_catalog.pg_cursors WHERE is_holdable`
 
 /** An array of texts as PostgreSQL reads it. */

@@ -25,6 +25,12 @@ export class SessionState {
   /** What changed since the server was asked, so that its value, or whether it is, is not known. */
   readonly #touched = new Set<string>()
   #version = 0
+  #restorable = true
+
+  /** Whether it could be made again when that was last tried. */
+  get restorable(): boolean {
+    return this.#restorable
+  }
 
   /** What cannot be made again, if there is such a thing. */
   get anchor(): string | undefined {
@@ -125,6 +131,7 @@ export class SessionState {
    */
   async restore(ask: Inquiry): Promise<void> {
     const { messages } = this.#log
+    this.#restorable = true
     // A savepoint needs a transaction around it, and so do several messages that are one piece.
     if (messages.length > 1 || messages.flat().some(isWithin)) {
       messages[0]?.unshift('BEGIN')
@@ -133,6 +140,7 @@ export class SessionState {
     for (const texts of messages) {
       const { code } = await ask(texts.join(';\n'))
       if (code === undefined) continue
+      this.#restorable = false
       throw new StateNotRestored(`the session state could not be set up again: ${code}`)
     }
   }
