@@ -48,7 +48,7 @@ const nobodyCap = 250
 
 /**
  * How long to wait before a server that is down is tried again, with full jitter. Unless a base is given,
- * the ceiling is a part of the outage so far, so that whatever its length the wait adds little to it; and
+ * the ceiling is a quarter of the outage so far, so that whatever its length the wait adds little to it; and
  * never less than a few tries take, so that a server which is slow to refuse is asked less.
  *
  * @returns milliseconds
@@ -60,6 +60,5 @@ export function untilNextTry(
 ): number {
   const most = nobody ? Math.min(cap, nobodyCap) : cap
   if (base !== undefined) return fullJitter(failures, { base, cap: most }, random)
-  const part = nobody ? lasted / 4 : lasted / 3
-  return random() * Math.min(most, Math.max(2, 2 * tryTook, part))
+  return random() * Math.min(most, Math.max(2, 2 * tryTook, lasted / 4))
 }

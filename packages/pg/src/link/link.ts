@@ -185,6 +185,7 @@ export class Link {
           make: (stop) => this.#make(stop),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
+            if (this.server.direct) answered()
             if (!first || gate.down) {
               await this.#greet(opened, ask)
               answered()
@@ -229,7 +230,7 @@ export class Link {
   /** A pooler accepts logins without its server: only an answer shows that there is one. */
   async #greet(connection: Connection, ask: Inquiry): Promise<void> {
     if (this.server.witnessRefused) await ask('SELECT 1')
-    else await identify(connection, ask)
+    else this.server.direct = (await identify(connection, ask)) !== undefined && connection.direct
   }
 
   #make({ address }: Stop): Connection {
