@@ -64,6 +64,8 @@ export interface Candidates {
   readonly source: string
   /** One for what is cut out of a source before it is matched once more. */
   readonly cut: string
+  /** One more for sources in SQL, where INTO makes a table; in PL/pgSQL it sets a variable. */
+  readonly inSql: string
   /** One for the names of PostgreSQL's own functions that do it. */
   readonly builtin: string
   /** Whether the sources are to be judged more closely. */
@@ -81,7 +83,7 @@ export interface Candidates {
  * To show a body in SQL locks what it reads: it is shown only where it calls such a function.
  */
 export function candidatesText(sought: Candidates): string {
-  const { source, cut, builtin, shown, trusted, foreign } = sought
+  const { source, cut, inSql, builtin, shown, trusted, foreign } = sought
   const [like, less] = [literal(source), literal(cut)]
   const body = `WHEN p.prosqlbody::text ~ (SELECT pattern FROM builtin)
   THEN ${shown ? 'pg_get_function_sqlbody(p.oid)' : "'insert'"}`
@@ -92,7 +94,8 @@ export function candidatesText(sought: Candidates): string {
 )
 SELECT 'f' AS kind, array_agg(oid)::text AS oids, lang, ${shown ? 'source' : 'NULL'} FROM mine
 WHERE CASE WHEN lang IN ('sql', 'plpgsql')
- THEN source ~* ${like} AND regexp_replace(source, ${less}, ' ', 'gi') ~* ${like}
+ THEN lang = 'sql' AND source ~* ${literal(inSql)}
+  OR source ~* ${like} AND regexp_replace(source, ${less}, ' ', 'gi') ~* ${like}
  ELSE NOT steady END GROUP BY lang${shown ? ', source' : ''}
 UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text, NULL, NULL
 FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY t.kind
