@@ -51,6 +51,7 @@ export function planWitness(
     exchange.statement.notifies ||
     (exchange.statement.commits &&
       transaction !== undefined &&
+      !hasId(transaction) &&
       (transaction.unwitnessed || !transaction.provable))
 }
 
