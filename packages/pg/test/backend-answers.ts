@@ -180,10 +180,13 @@ const asksIdentity = (text: string): boolean =>
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
 const reads = (text: string): boolean => /^(SELECT|SHOW|WITH)/.test(text)
 
+/** Tags that say how many rows were written. */
+const counted: { readonly [verb: string]: string } = { INSERT: 'INSERT 0 1', UPDATE: 'UPDATE 0' }
+
 function reply(text: string, answers: Answers, number: number): Buffer[] {
   if (!reads(text) && !asksWitness(text)) {
     const [verb = ''] = text.toUpperCase().split(/[\s(]/)
-    return [commandComplete(verb === 'INSERT' ? 'INSERT 0 1' : verb)]
+    return [commandComplete(counted[verb] ?? verb)]
   }
   const rows = rowsOf(text, answers, number)
   if (answers.gaveUp && text.includes('pg_logical_emit_message')) {

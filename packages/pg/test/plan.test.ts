@@ -127,6 +127,7 @@ describe('a transaction id', () => {
     expect(draws(insert)).toBe(false)
     expect(draws('COMMIT', transaction('SELECT f()'))).toBe(true)
     expect(draws('COMMIT', transaction('SELECT 1'))).toBe(false)
+    expect(draws('COMMIT', transaction('COPY t TO STDOUT'))).toBe(true)
     expect(draws('COMMIT', witnessed())).toBe(false)
     expect(draws('SELECT 1', transaction('SELECT f()'))).toBe(false)
     expect(draws('COMMIT')).toBe(false)
@@ -414,7 +415,8 @@ describe('a transaction is unwitnessed', () => {
     ['COPY t FROM STDIN', {}, true],
     [insert, { error: report('23505') }, false],
     [insert, { witness: witness('7') }, false],
-    [insert, { witness: witness(null) }, false],
+    [insert, { witness: witness(null) }, true],
+    ['SELECT 1 FOR UPDATE', { witness: witness(null) }, true],
     ['SELECT f()', { witness: witness(null) }, true],
     ['NOTIFY c', { witness: witness(null) }, true],
     ['SELECT f()', { witness: witness('7') }, false],

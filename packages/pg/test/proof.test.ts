@@ -37,6 +37,21 @@ const places: readonly (readonly [string, string, string, 'committed' | 'in-doub
     'SELECT writes() AS n',
     'in-doubt',
   ],
+  [
+    'a function in SQL that makes a table by INTO',
+    `CREATE FUNCTION copied() RETURNS int LANGUAGE sql AS $$SELECT id INTO made FROM item; SELECT 1$$;
+     CREATE VIEW v AS SELECT CASE WHEN (SELECT up FROM flag) THEN copied() ELSE 1 END AS n;`,
+    'SELECT n FROM v',
+    'in-doubt',
+  ],
+  [
+    'a function in PL/pgSQL that sets a variable by INTO',
+    `CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS
+       $$DECLARE n int; BEGIN SELECT id INTO n FROM item; RETURN n; END$$;
+     CREATE VIEW v AS SELECT one() AS n;`,
+    'SELECT n FROM v',
+    'committed',
+  ],
   ['nothing', 'CREATE VIEW v AS SELECT id AS n FROM item;', 'SELECT n FROM v', 'committed'],
   [
     'a function that only reads',

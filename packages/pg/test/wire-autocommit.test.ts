@@ -16,6 +16,8 @@ import {
 
 vi.setConfig({ testTimeout: 20_000 })
 
+const update = 'UPDATE t SET a = 1'
+
 const autocommit: Row[] = [
   {
     promise: 'a FATAL before the tag, in whatever language: executed again',
@@ -108,11 +110,20 @@ const autocommit: Row[] = [
   },
   {
     promise: 'the end at Sync of a write that wrote nothing: the answer is delivered',
+    text: update,
+    at: `${update} Sync`,
+    fault: instead(),
+    answers: { xid: null },
+    gets: 'UPDATE',
+    sent: 1,
+  },
+  {
+    promise: 'the end at Sync of a write that has written, but not here: in doubt',
     text: insert,
     at: `${insert} Sync`,
     fault: instead(),
     answers: { xid: null },
-    gets: 'INSERT',
+    gets: inDoubt,
     sent: 1,
   },
   {

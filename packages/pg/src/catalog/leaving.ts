@@ -26,6 +26,7 @@ export const leaving: Sought = {
   source:
     '(set_config|advisory|\\m(set|reset|discard|listen|unlisten|load|prepare|deallocate|execute|do|pg_temp|temp|temporary|setseed|set_limit|ts_stat|ts_rewrite|pg_replication_origin_session_setup)\\M|dblink|_to_xml|spi_|pg_settings)',
   cut: updating,
+  inSql: '(?!)',
   shown: true,
   trusted: [...quiet, ...writers],
   foreign: false,

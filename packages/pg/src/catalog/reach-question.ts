@@ -73,6 +73,8 @@ export interface Candidates {
    */
   readonly builtin: readonly string[]
   readonly builtinStarts: string
+  /** One more for sources in SQL, where INTO makes a table; in PL/pgSQL it sets a variable. */
+  readonly inSql: string
   /** Whether the sources are to be judged more closely. */
   readonly shown: boolean
   /** The extensions that are trusted not to do it. */
@@ -88,7 +90,7 @@ export interface Candidates {
  * To show a body in SQL locks what it reads: it is shown only where it calls such a function.
  */
 export function candidatesText(sought: Candidates): string {
-  const { source, cut, builtin, builtinStarts, shown, trusted, foreign } = sought
+  const { source, cut, inSql, builtin, builtinStarts, shown, trusted, foreign } = sought
   const [like, less] = [literal(source), literal(cut)]
   const body = `WHEN p.prosqlbody::text ~ (SELECT pattern FROM builtin)
   THEN ${shown ? 'pg_get_function_sqlbody(p.oid)' : "'insert'"}`
@@ -100,7 +102,8 @@ export function candidatesText(sought: Candidates): string {
 )
 SELECT 'f' AS kind, array_agg(oid)::text AS oids, lang, ${shown ? 'source' : 'NULL'} FROM mine
 WHERE CASE WHEN lang IN ('sql', 'plpgsql')
- THEN source ~* ${like} AND regexp_replace(source, ${less}, ' ', 'gi') ~* ${like}
+ THEN lang = 'sql' AND source ~* ${literal(inSql)}
+  OR source ~* ${like} AND regexp_replace(source, ${less}, ' ', 'gi') ~* ${like}
  ELSE NOT steady END GROUP BY lang${shown ? ', source' : ''}
 UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text, NULL, NULL
 FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY t.kind

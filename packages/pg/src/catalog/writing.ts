@@ -8,6 +8,7 @@ const unrefused = unrefusedNames.join('|')
 export const writing: Sought = {
   source: `(\\m(insert|update|delete|merge|truncate|copy|create|alter|drop|grant|revoke|comment|security|reindex|cluster|refresh|reassign|import|notify|call|do|execute|ts_stat|ts_rewrite|${unrefused})\\M|\\mlo_|dblink|_to_xml|spi_)`,
   cut: '(?!)',
+  inSql: '\\minto\\M',
   shown: false,
   trusted: quiet,
   foreign: true,

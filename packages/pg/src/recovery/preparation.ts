@@ -18,7 +18,7 @@ import type { Link } from '../link/link.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
-import { hadNothingToCommit, mayWrite } from './proof.ts'
+import { hadNothingToCommit, mayWrite, wroteNothing } from './proof.ts'
 import { replay } from './replay.ts'
 import { isReplicated, mayWaitOtherwise } from './replication.ts'
 import { resolve } from './resolve.ts'
@@ -124,7 +124,12 @@ async function outcomeOf(
   let outcome: Outcome = 'in-doubt'
   if (work.token !== undefined) outcome = await resolveToken(work.token, ask)
   else if (witness !== undefined) {
-    if (witness.xid === null) return 'committed'
+    if (witness.xid === null) {
+      const { transaction, link } = session
+      const nothing =
+        transaction !== undefined || (await wroteNothing(work, link.server.database, ask))
+      return nothing ? 'committed' : 'in-doubt'
+    }
     outcome = await resolve(witness, ask, signal)
   } else if (loss.committedLocally && suspect !== undefined && connection.backend !== undefined) {
     const same = sameIncarnation(suspect.incarnation, connection.backend.incarnation)

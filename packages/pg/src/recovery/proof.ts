@@ -22,6 +22,22 @@ export function mayWrite(works: readonly Exchange[], writers: Reach | undefined)
 }
 
 /**
+ * Whether a statement outside a transaction that has drawn no id has written nothing. A foreign table, a
+ * trigger that notifies and another node of a cluster are written to without one.
+ *
+ * @throws Interrupted when the connection ends
+ */
+export async function wroteNothing(
+  work: Exchange,
+  database: Database,
+  ask: Inquiry,
+): Promise<boolean> {
+  const { statement, tag = '' } = work
+  if (statement.verb === 'EXECUTE' || (statement.kind === 'write' && !/ 0$/.test(tag))) return false
+  return (await mayWrite([work], database, ask)) === false
+}
+
+/**
  * Whether a transaction of which the texts say that it only read did so.
  *
  * The catalog says that nothing its statements reach can write. And the server, executing them again

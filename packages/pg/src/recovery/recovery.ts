@@ -179,7 +179,7 @@ function sceneOf(session: Recoverable, work: Exchange, loss: Loss, ranFor: numbe
 
 /** Whether the server can be asked: by an id, or because there is none and nothing can hide. */
 function isWitnessed(
-  { witness, statement, token }: Exchange,
+  { witness, statement, token, draw }: Exchange,
   transaction: Transaction | undefined,
 ): boolean {
   if (token !== undefined) return true
@@ -187,7 +187,9 @@ function isWitnessed(
     return typeof witness?.xid === 'string' || (witness !== undefined && !mayHide(statement))
   }
   if (!statement.commits) return false
-  return witness !== undefined || typeof transaction.witness?.xid === 'string'
+  // One that had to be drawn and was not: on a standby, where nothing can be written.
+  if (witness !== undefined && (draw || witness.xid !== null)) return true
+  return typeof transaction.witness?.xid === 'string'
 }
 
 /** The first thing that was seen of the loss. */

@@ -46,8 +46,13 @@ export function planWitness(
     typeof witness === 'object' && writes && exchange.ride !== 'none'
       ? { table: witness.token, id: newToken() }
       : undefined
+  // What is written elsewhere has no id here, and who has none cannot be told from what was lost.
   exchange.draw =
-    exchange.statement.notifies || (exchange.statement.commits && transaction?.unwitnessed === true)
+    exchange.statement.notifies ||
+    (exchange.statement.commits &&
+      transaction !== undefined &&
+      !hasId(transaction) &&
+      (transaction.unwitnessed || !transaction.provable))
 }
 
 /**

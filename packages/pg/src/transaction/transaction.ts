@@ -63,7 +63,7 @@ export class Transaction {
     if (witness !== undefined) {
       this.witness = witness
       if (witness.xid !== null) this.unwitnessed = false
-      else if (mayHide(statement)) this.unwitnessed = true
+      else if (!isQuiet(statement)) this.unwitnessed = true
     } else if (exchange.error === undefined && !isQuiet(statement)) this.unwitnessed = true
     this.leftRows ||= exchange.error === undefined && leavesRows.has(statement.kind)
     this.#refusable &&= isRefusable(statement)
@@ -90,7 +90,8 @@ export const leavesRows: ReadonlySet<string> = new Set(['write', 'definition'])
 
 /**
  * Whether a statement may do something that has no transaction id yet: NOTIFY draws one only while
- * committing (async.c PreCommit_Notify), and a function may hide one.
+ * committing (async.c PreCommit_Notify), and a function may hide one. Where a write has none, the catalog
+ * is asked whether it wrote elsewhere.
  */
 export function mayHide(statement: Statement): boolean {
   return statement.notifies || statement.functions.length > 0
