@@ -30,10 +30,13 @@ export class Database {
     return this.#reach
   }
 
-  /** Whether it is to be read, or read again, and nobody is doing that. */
-  get due(): boolean {
+  /**
+   * Whether it is to be read, or read again, and nobody is doing that.
+   * @param moment by the clock of `performance.now()`: when something ran that may have reached it
+   */
+  isDue(moment: number = performance.now()): boolean {
     if (this.#asking) return false
-    return this.#changed || performance.now() - this.#verifiedAt > fresh
+    return this.#changed || moment - this.#verifiedAt > fresh
   }
 
   /** Something in it was defined anew. */
