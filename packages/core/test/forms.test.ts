@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { analyze } from '../src/sql/analyze.ts'
+import { fits, formAt } from '../src/sql/forms.ts'
 import { judge } from '../src/sql/judge.ts'
 import { Lexer } from '../src/sql/lexer.ts'
 import { nextStatement } from '../src/sql/splitter.ts'
@@ -151,6 +152,45 @@ describe('what is known by its form', () => {
       }),
       { numRuns: 5000 },
     )
+  })
+
+  test('what fits a form has that form, and nothing else in it', () => {
+    const fragment = fc.constantFrom(
+      ...['a', 'e', '1', '22', '.', '-', '/', '*', "'", '"', ' ', '(', ')', ',', ';', '$', '$1'],
+      ...[
+        "'b'",
+        "'c\\'",
+        "''",
+        '"d"',
+        ' values ',
+        '(1)',
+        '(2,3),(4)',
+        '--\n',
+        '/*f*/',
+        '$$',
+        '=',
+        '::int',
+      ],
+    )
+    const pairs = fc.array(fc.tuple(fragment, fragment, fc.nat({ max: 3 })), { maxLength: 14 })
+    let fitting = 0
+    fc.assert(
+      fc.property(pairs, (all) => {
+        const one = all.map(([left]) => left).join('')
+        const other = all.map(([left, right, other]) => (other === 0 ? right : left)).join('')
+        const form = formAt(new Lexer(one))
+        if (form === undefined || form.end < one.length) return
+        for (const text of [one, other]) {
+          const lexer = new Lexer(text)
+          const found = formAt(new Lexer(text))
+          const same = found?.written === form.written && found.end === text.length && found.inlined
+          expect(fits(form, lexer)).toBe(same)
+          if (same && text !== one) fitting += 1
+        }
+      }),
+      { numRuns: 30_000 },
+    )
+    expect(fitting).toBeGreaterThan(100)
   })
 
   test('a comment that varies is no part of it, but one that says something is', () => {

@@ -1,10 +1,7 @@
 import {
-  BACKSLASH,
   CLOSE,
-  COMMA,
   classOf,
   continuesName,
-  DASH,
   DIGIT,
   DOLLAR,
   DOT,
@@ -12,15 +9,12 @@ import {
   NAME,
   OPEN,
   pastSpace,
-  QUOTE,
   SEMICOLON,
-  SLASH,
   SPACE,
-  STAR,
 } from './characters.ts'
-import { idempotentMark, type Lexer } from './lexer.ts'
-import { constantEnd } from './lists.ts'
-import { commentEnd, digitsEnd, dollarEnd, lineEnd, numberEnd, quotedEnd } from './literals.ts'
+import { gapEnd, listEnd, markAt, VALUE } from './gaps.ts'
+import type { Lexer } from './lexer.ts'
+import { quotedEnd } from './literals.ts'
 
 /** One statement without its values. */
 export interface Form {
@@ -34,15 +28,13 @@ export interface Form {
   readonly end: number
   /** A value other than a parameter is written in it, so the same text may not come again. */
   readonly inlined: boolean
+  /** The same in pieces, and the marks between them; '' stands where many rows may be. */
+  readonly pieces: readonly string[]
+  readonly marks: readonly string[]
 }
 
 /** Longer ones are not worth to be kept. */
 const longest = 4096
-
-// A NUL stands in no text that is asked after, so that marks are never part of what is written.
-const VALUE = "\0'"
-const LINE_COMMENT = '\0-'
-const COMMENT = '\0*'
 
 /**
  * The form of the statement where the lexer is; undefined if it has no values, or may not be known by
@@ -54,6 +46,8 @@ export function formAt(lexer: Lexer): Form | undefined {
   // What is not written yet begins here.
   let from = at
   let written = ''
+  const pieces: string[] = []
+  const marks: string[] = []
   let inlined = false
   let depth = 0
   let rows = false
@@ -75,13 +69,19 @@ export function formAt(lexer: Lexer): Form | undefined {
     const end = gapEnd(lexer, at, code)
     if (end < 0 || written.length > longest) return undefined
     if (end > at) {
-      const mark = code === DASH ? LINE_COMMENT : code === SLASH ? COMMENT : VALUE
+      const mark = markAt(code)
       if (code !== DOLLAR) inlined = true
-      written += text.slice(from, at) + mark
+      const piece = text.slice(from, at)
+      written += piece + mark
+      pieces.push(piece)
+      marks.push(mark)
       at = mark === VALUE ? listEnd(lexer, end) : end
       from = at
     } else if (code === OPEN && rows) {
-      written += text.slice(from, at)
+      const piece = text.slice(from, at)
+      written += piece
+      pieces.push(piece)
+      marks.push('')
       from = lexer.lastRow(at)
       at = from + 1
       depth++
@@ -93,55 +93,47 @@ export function formAt(lexer: Lexer): Form | undefined {
     rows = false
   }
   if (written === '' || lexer.ambiguous || depth !== 0) return undefined
-  written += text.slice(from, at)
+  const piece = text.slice(from, at)
+  written += piece
+  pieces.push(piece)
   return written.length > longest
     ? undefined
-    : { written, end: Math.min(at + 1, text.length), inlined }
+    : { written, end: Math.min(at + 1, text.length), inlined, pieces, marks }
 }
 
-/** Past the value or the comment at `at`; `at` if there is none, -1 if it may not be passed over. */
-function gapEnd(lexer: Lexer, at: number, code: number): number {
+/**
+ * Whether all that the lexer has before it is one statement of this form, with a value in it that is no
+ * parameter: what {@link formAt} would find, with a fraction of the looking.
+ */
+export function fits({ pieces, marks }: Form, lexer: Lexer): boolean {
   const { text } = lexer
-  const next = text.charCodeAt(at + 1)
-  switch (code) {
-    case QUOTE:
-      return unescapedEnd(text, at + 1)
-    case DOLLAR:
-      if (classOf(next) === DIGIT) return digitsEnd(text, at + 1)
-      // A dollar alone opens nothing.
-      return dollarEnd(lexer, at) === at + 1 ? at : dollarEnd(lexer, at)
-    case DASH:
-      return next === DASH ? lineEnd(text, at) : at
-    case SLASH:
-      if (next !== STAR) return at
-      return text.startsWith(idempotentMark, at) ? -1 : commentEnd(lexer, at + 2)
-    case DOT:
-      return classOf(next) === DIGIT ? numberEnd(text, at) : at
-    default:
-      return classOf(code) === DIGIT ? numberEnd(text, at) : at
+  let at = pastSpace(text, lexer.at)
+  let inlined = false
+  for (let i = 0; ; i++) {
+    const piece = pieces[i] as string
+    if (!text.startsWith(piece, at)) return false
+    at += piece.length
+    const code = text.charCodeAt(at)
+    const mark = marks[i]
+    if (mark === undefined) {
+      const over = code === SEMICOLON ? at + 1 : at
+      return inlined && over === text.length && !lexer.ambiguous
+    }
+    if (mark === '') {
+      if (code !== OPEN) return false
+      at = lexer.lastRow(at)
+      continue
+    }
+    if (mark !== markAt(code) || (piece !== '' && joins(text.charCodeAt(at - 1), code)))
+      return false
+    const end = gapEnd(lexer, at, code)
+    if (end <= at) return false
+    if (code !== DOLLAR) inlined = true
+    at = mark === VALUE ? listEnd(lexer, end) : end
   }
 }
 
-/** Past a string that ends at the same place whatever its prefix says of backslashes; -1 if none does. */
-function unescapedEnd(text: string, at: number): number {
-  for (let from = at; ; ) {
-    const quote = text.indexOf("'", from)
-    if (quote < 0 || text.charCodeAt(quote - 1) === BACKSLASH) return -1
-    if (text.charCodeAt(quote + 1) !== QUOTE) return quote + 1
-    from = quote + 2
-  }
-}
-
-/** Past the constants that follow behind one value in a list, each with a comma or the end behind it. */
-function listEnd(lexer: Lexer, at: number): number {
-  const { text } = lexer
-  for (let end = at; ; ) {
-    const comma = pastSpace(text, end)
-    if (text.charCodeAt(comma) !== COMMA) return end
-    const next = constantEnd(lexer, pastSpace(text, comma + 1))
-    if (next < 0) return end
-    const behind = text.charCodeAt(pastSpace(text, next))
-    if (behind !== COMMA && behind !== CLOSE) return end
-    end = next
-  }
+/** Whether what begins with a character is one with what ends before it: a name, a number. */
+function joins(before: number, code: number): boolean {
+  return continuesName(before) ? continuesName(code) : before === DOT && classOf(code) === DIGIT
 }

@@ -26,9 +26,12 @@ export class Database {
     return this.#leaving.reading?.reach
   }
 
-  /** Whether it is to be read, or read again, and nobody is doing that. */
-  get due(): boolean {
-    return this.#leaving.isDue(performance.now() - fresh)
+  /**
+   * Whether it is to be read, or read again, and nobody is doing that.
+   * @param moment by the clock of `performance.now()`: when something ran that may have reached it
+   */
+  isDue(moment: number = performance.now()): boolean {
+    return this.#leaving.isDue(moment - fresh)
   }
 
   /** Something in it was defined anew. */

@@ -86,7 +86,7 @@ export class Delivery {
       conversation.settings,
     )
     const { inquiry } = conversation
-    inquiry.note(exchange)
+    inquiry.note(exchange, exchange.ending === 'ready' ? connection.idleSince : undefined)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) link.hosts.budget.deposit()
     if (error === undefined) tellUnit(exchange)

@@ -39,12 +39,15 @@ export class IdleInquiry {
     this.#owner = owner
   }
 
-  /** A statement has its answer: what it may have done out of sight is asked when the session is idle. */
-  note(ran: Ran): void {
+  /**
+   * A statement has its answer: what it may have done out of sight is asked when the session is idle.
+   * @param at when, by the clock of `performance.now()`; by default it is now
+   */
+  note(ran: Ran, at?: number): void {
     if (this.#inquiry === undefined) {
       this.#inquiry = new SessionInquiry(this.#link.state, this.#link.server.database)
     }
-    this.#inquiry.note(ran, this.#owner.open, this.#link.connection)
+    this.#inquiry.note(ran, this.#owner.open, this.#link.connection, at)
   }
 
   /** Asks what there is to ask, then lets the next work begin. */

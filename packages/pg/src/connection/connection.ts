@@ -77,7 +77,8 @@ export class Connection {
   readonly #owner: ConnectionOwner
   readonly #queue: (PgQuery | Submittable)[]
   readonly #madeAt = performance.now()
-  #idleSince = performance.now()
+  /** When the last answer was complete, by the clock of `performance.now()`. */
+  idleSince: number = performance.now()
   #dying = false
   #ended = false
   #closed = false
@@ -146,7 +147,7 @@ export class Connection {
 
   /** Milliseconds since the last answer was complete. */
   get idleFor(): number {
-    return performance.now() - this.#idleSince
+    return performance.now() - this.idleSince
   }
 
   /** Whether it ended untold and with nothing in flight; what the server never let in was no connection. */
@@ -211,7 +212,7 @@ export class Connection {
     if (this.status === 'I') this.mark = undefined
     // Behind a pooler the next transaction may be another backend's.
     if (!this.direct && this.status === 'I') this.backend = undefined
-    this.#idleSince = performance.now()
+    this.idleSince = performance.now()
     clearTimeout(this.#grace)
     this.#grace = undefined
   }

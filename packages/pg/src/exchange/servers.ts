@@ -44,7 +44,7 @@ export interface Identity {
 const remembered = 100
 
 /** One for all copies of this package in a process: ESM and CommonJS, or two of one version. */
-const registry = Symbol.for('reprise.servers.2')
+const registry = Symbol.for('reprise.servers.3')
 
 /**
  * Servers by name. Whoever has a session holds its server; beyond those only the last

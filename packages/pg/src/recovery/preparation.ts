@@ -125,9 +125,9 @@ async function outcomeOf(
   if (work.token !== undefined) outcome = await resolveToken(work.token, ask)
   else if (witness !== undefined) {
     if (witness.xid === null) {
-      const { transaction, link } = session
       const nothing =
-        transaction !== undefined || (await wroteNothing(work, link.server.database, ask))
+        session.transaction !== undefined ||
+        (await wroteNothing(work, () => writersOf(session, connection, ask)))
       return nothing ? 'committed' : 'in-doubt'
     }
     outcome = await resolve(witness, ask, signal)

@@ -29,12 +29,11 @@ export function mayWrite(works: readonly Exchange[], writers: Reach | undefined)
  */
 export async function wroteNothing(
   work: Exchange,
-  database: Database,
-  ask: Inquiry,
+  writers: () => Promise<Reach | undefined>,
 ): Promise<boolean> {
   const { statement, tag = '' } = work
   if (statement.verb === 'EXECUTE' || (statement.kind === 'write' && !/ 0$/.test(tag))) return false
-  return (await mayWrite([work], database, ask)) === false
+  return !mayWrite([work], await writers())
 }
 
 /**

@@ -44,7 +44,7 @@ export class SessionInquiry {
   /** Whether there is something to ask on this connection. */
   isDue({ usable, tells }: Connection): boolean {
     if (!usable || !tells) return false
-    return this.#isDue || (this.#ranAt !== undefined && this.#database.due)
+    return this.#isDue || (this.#ranAt !== undefined && this.#database.isDue(this.#ranAt))
   }
 
   get #isDue(): boolean {
@@ -53,8 +53,11 @@ export class SessionInquiry {
     return this.#due || this.#state.unsure || late || judgeable
   }
 
-  /** Takes note of a statement that has its answer; `open` says that it left a transaction open. */
-  note(ran: Ran, open: boolean, { tells }: Connection): void {
+  /**
+   * Takes note of a statement that has its answer; `open` says that it left a transaction open.
+   * @param at when it had its answer, by the clock of `performance.now()`; by default it is now
+   */
+  note(ran: Ran, open: boolean, { tells }: Connection, at?: number): void {
     const { statement, text = '' } = ran
     const defines = mayDefine(statement, text)
     // Whatever is made while the search_path begins with pg_temp is temporary.
@@ -64,22 +67,23 @@ export class SessionInquiry {
       this.#learnNames(text)
     }
     if (defines) this.#database.change()
-    if (!open && !this.#inside.empty) this.#leave()
+    if (!open && !this.#inside.empty) this.#leave(at)
     if (statement.passing || statement.count === 0 || !tells) return
     if (open) {
       // A loss of the transaction loses nothing of this: it is executed again.
       if (this.#reachedBy(ran) !== 'nothing') this.#inside.add(ran)
       return
     }
-    this.#hasRun()
+    this.#hasRun(at)
     if (this.#database.reach !== undefined) this.#judge(ran)
     else this.#unjudged.add(ran)
   }
 
   #reachedBy(ran: Ran): Reached {
     const { reach } = this.#database
-    const { statement, text } = this.#executed(ran)
-    return reach === undefined ? 'askable' : leftBy(reach, statement, text)
+    if (reach === undefined) return 'askable'
+    const { statement, text } = isQuery(ran.statement) ? ran : this.#executed(ran)
+    return leftBy(reach, statement, text)
   }
 
   /**
@@ -88,7 +92,7 @@ export class SessionInquiry {
    */
   async ask(ask: Inquiry, connection: Connection): Promise<boolean> {
     const { client } = connection
-    if (this.#database.due) await this.#database.refresh(ask, connection)
+    if (this.#database.isDue()) await this.#database.refresh(ask, connection)
     if (this.#database.reach !== undefined) this.#judgeAll(this.#unjudged)
     if (!this.#isDue) return true
     const names = new Set([...this.#state.names(), ...this.#database.settings, ...this.#given])
@@ -147,14 +151,14 @@ export class SessionInquiry {
     this.#epoch = this.#database.epoch
   }
 
-  #hasRun(): void {
+  #hasRun(at = performance.now()): void {
     if (this.#ranAt === undefined) this.#epoch = this.#database.epoch
-    this.#ranAt = performance.now()
+    this.#ranAt = at
   }
 
   /** The transaction is over: what it did is there, if it was not lost. */
-  #leave(): void {
-    this.#hasRun()
+  #leave(at: number | undefined): void {
+    this.#hasRun(at)
     const { many } = this.#inside
     for (const ran of this.#inside.take()) this.#unjudged.add(ran)
     this.#unjudged.many ||= many
@@ -203,9 +207,17 @@ const unseenChange = 'what a function may have left in the session'
 
 /** Whether a statement may have changed the catalog. */
 function mayDefine({ kind, members }: Statement, text: string): boolean {
-  if (kind === 'definition' || members.some((member) => member.kind === 'definition')) return true
+  if (kind === 'several') return members.some((member) => member.kind === 'definition')
+  if (kind === 'definition') return true
   return kind === 'procedure' && /\b(create|alter|drop)\b/i.test(text)
 }
+
+/** Whether it is a plain query, in which no EXECUTE can stand: most are, and are not searched for one. */
+function isQuery({ kind, verb, ambiguous }: Statement): boolean {
+  return (kind === 'read' || kind === 'write') && plain.has(verb) && !ambiguous
+}
+
+const plain: ReadonlySet<string> = new Set('SELECT INSERT UPDATE DELETE'.split(' '))
 
 function stringsAmong(values: readonly unknown[] | undefined): string[] {
   return (values ?? []).filter((value) => typeof value === 'string')
