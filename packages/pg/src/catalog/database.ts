@@ -9,6 +9,9 @@ import { writing } from './writing.ts'
 /** How long the catalog is believed before it is looked at again, in milliseconds. */
 const fresh = 60_000
 
+/** How long nobody tries again to read what could not be read, in milliseconds. */
+const pause = 5_000
+
 const unread =
   'This server does not tell what functions and triggers its database has: what one leaves in a session, a setting say, is not seen, and not there any more on a new connection.'
 
@@ -23,6 +26,7 @@ export class Database {
   #verifiedAt = Number.NEGATIVE_INFINITY
   #changed = false
   #asking = false
+  #triedAt = Number.NEGATIVE_INFINITY
   #writing: Reading | undefined
 
   /** What statements can reach here; undefined until it was read. */
@@ -32,8 +36,9 @@ export class Database {
 
   /** Whether it is to be read, or read again, and nobody is doing that. */
   get due(): boolean {
-    if (this.#asking) return false
-    return this.#changed || performance.now() - this.#verifiedAt > fresh
+    const now = performance.now()
+    if (this.#asking || now - this.#triedAt < pause) return false
+    return this.#changed || now - this.#verifiedAt > fresh
   }
 
   /** Something in it was defined anew. */
@@ -57,9 +62,9 @@ export class Database {
     const now = performance.now()
     let seen = false
     try {
-      if (!(await isUnchanged(this.#state, ask))) await this.#read(ask)
-      this.#verifiedAt = now
-      seen = true
+      seen = (await isUnchanged(this.#state, ask)) || (await this.#read(ask))
+      if (seen) this.#verifiedAt = now
+      else this.#triedAt = performance.now()
     } finally {
       this.#asking = false
       // Nobody has looked at it.
@@ -67,10 +72,10 @@ export class Database {
     }
   }
 
-  async #read(ask: Inquiry): Promise<void> {
+  /** @returns whether it could be read: what was known is more than nothing */
+  async #read(ask: Inquiry): Promise<boolean> {
     const reading = await readReach(leaving, ask)
-    // What was known is more than nothing.
-    if (reading === 'interrupted') return
+    if (reading === 'interrupted') return false
     const { reach, settings, state } = reading
     if (state === undefined && this.#reach === undefined)
       publish('reprise:advice', { advice: unread })
@@ -80,6 +85,7 @@ export class Database {
     for (const name of news) this.settings.add(name)
     this.#reach = reach
     this.#state = state
+    return true
   }
 
   /**

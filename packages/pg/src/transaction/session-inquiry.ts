@@ -127,11 +127,12 @@ export class SessionInquiry {
    * @throws Interrupted when the connection ends
    */
   async judgeLost(ask: Inquiry): Promise<void> {
-    if (this.#ranAt === undefined) return
-    if (!this.#database.isKnownSince(this.#ranAt)) await this.#database.refresh(ask)
-    const epoch = this.#epoch
+    const ranAt = this.#ranAt
+    if (ranAt === undefined) return
+    if (!this.#database.isKnownSince(ranAt)) await this.#database.refresh(ask)
+    const late = this.#epoch !== this.#database.epoch || !this.#database.isKnownSince(ranAt)
     this.#judgeAll(this.#unjudged)
-    if (this.#reached || epoch !== this.#database.epoch) this.#state.forget(unseenChange)
+    if (this.#reached || late) this.#state.forget(unseenChange)
     this.clear()
   }
 

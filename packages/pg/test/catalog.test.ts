@@ -1,0 +1,235 @@
+import diagnostics from 'node:diagnostics_channel'
+import { analyze } from '@reprise/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { Database } from '../src/catalog/database.ts'
+import { ScriptedCatalog, sources } from './scripted-catalog.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const reached = (database: Database, text: string) => database.reach?.of(analyze(text), text)
+
+/** A database, and the server that tells of it. */
+const some = (functions: Readonly<Record<string, string>> = {}) => {
+  const server = new ScriptedCatalog()
+  server.functions = functions
+  return { server, database: new Database() }
+}
+
+/** The advice that is given while something runs. */
+async function advised(run: () => Promise<unknown>): Promise<number> {
+  let count = 0
+  const heard = (): void => {
+    count += 1
+  }
+  diagnostics.subscribe('reprise:advice', heard)
+  await run()
+  diagnostics.unsubscribe('reprise:advice', heard)
+  return count
+}
+
+describe('a catalog', () => {
+  it('is due until it was read, and once something was defined', async () => {
+    const { server, database } = some()
+    expect([database.due, database.reach, database.isKnownSince(0)]).toEqual([
+      true,
+      undefined,
+      false,
+    ])
+    await database.refresh(server.ask)
+    expect([database.due, reached(database, 'SELECT f(1)')]).toEqual([false, 'nothing'])
+    database.change()
+    expect(database.due).toBe(true)
+    await database.refresh(server.ask)
+    expect(database.due).toBe(false)
+  })
+
+  it('is read again only where the server says that it is another', async () => {
+    const { server, database } = some({ f: sources.nothing })
+    await database.refresh(server.ask)
+    await database.refresh(server.ask)
+    expect(server.asked).toEqual(['catalog', 'state'])
+    server.state = '2'
+    server.functions = { f: sources.askable }
+    await database.refresh(server.ask)
+    expect(server.asked.slice(2)).toEqual(['state', 'catalog', 'reach'])
+    expect(reached(database, 'SELECT f(1)')).toBe('askable')
+  })
+
+  it('is read again where the server does not say whether it is another', async () => {
+    const { server, database } = some()
+    await database.refresh(server.ask)
+    server.refuses = { state: '57014' }
+    server.functions = { f: sources.unnamed }
+    await database.refresh(server.ask)
+    expect(reached(database, 'SELECT f(1)')).toBe('unnamed')
+  })
+
+  it('tells what has a name from what has none, whatever has them', async () => {
+    const { server, database } = some({
+      a: sources.askable,
+      U: sources.unnamed,
+      n: sources.nothing,
+    })
+    server.reached = [
+      ['r', 'View', 'f'],
+      ['r', 'view', 't'],
+      ['w', 'shut', 'f'],
+    ]
+    await database.refresh(server.ask)
+    expect(
+      ['SELECT a(1)', 'SELECT u(1)', 'TABLE VIEW', 'INSERT INTO shut VALUES (1)', 'TABLE shut'].map(
+        (text) => reached(database, text),
+      ),
+    ).toEqual(['askable', 'unnamed', 'unnamed', 'askable', 'nothing'])
+    expect([...database.settings]).toEqual(['app.who'])
+  })
+
+  it.each([
+    ['f', 'askable'],
+    ['t', 'unnamed'],
+  ])('tells what is called without a name: %s', async (flag, expected) => {
+    const { server, database } = some({ f: sources.askable })
+    server.reached = [['anywhere', '', flag]]
+    await database.refresh(server.ask)
+    expect(reached(database, 'SELECT 1')).toBe(expected)
+  })
+
+  it.each([
+    [{ catalog: '42501' }, 'nothing', 1],
+    [{ catalog: '0A000' }, 'nothing', 1],
+    [{ reach: '42883' }, 'nothing', 1],
+    [{ catalog: '57014' }, undefined, 0],
+    [{ reach: '53200' }, undefined, 0],
+  ])('is not known where the server answers %o', async (refuses, then, advice) => {
+    const { server, database } = some({ f: sources.askable })
+    server.refuses = refuses
+    expect(await advised(() => database.refresh(server.ask))).toBe(advice)
+    expect(reached(database, 'SELECT f(1)')).toBe(then)
+    server.refuses = {}
+    database.change()
+    await database.refresh(server.ask)
+    expect(reached(database, 'SELECT f(1)')).toBe('askable')
+  })
+
+  it('that could not be read is not believed, and is due again a while later', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { server, database } = some({ f: sources.nothing })
+    await database.refresh(server.ask)
+    const ranAt = performance.now()
+    database.change()
+    server.state = '2'
+    server.refuses = { catalog: '55P03' }
+    await database.refresh(server.ask)
+    expect([database.isKnownSince(ranAt), database.due]).toEqual([false, false])
+    vi.advanceTimersByTime(6_000)
+    expect([database.isKnownSince(ranAt), database.due]).toEqual([false, true])
+    server.refuses = {}
+    await database.refresh(server.ask)
+    expect([database.isKnownSince(ranAt), database.due]).toEqual([true, false])
+  })
+
+  it('is looked at again once a minute has passed, whoever changes it', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { server, database } = some()
+    await database.refresh(server.ask)
+    vi.advanceTimersByTime(59_000)
+    expect(database.due).toBe(false)
+    vi.advanceTimersByTime(2_000)
+    expect(database.due).toBe(true)
+  })
+
+  it.each([{ catalog: '57014' }, { reach: '57014' }])(
+    'that was known is known still where %o comes between',
+    async (refuses) => {
+      const { server, database } = some({ f: sources.askable })
+      await database.refresh(server.ask)
+      server.state = '2'
+      server.refuses = refuses
+      await database.refresh(server.ask)
+      expect(reached(database, 'SELECT f(1)')).toBe('askable')
+    },
+  )
+
+  it('is nobody else’s while somebody reads it, and due again where the connection ended', async () => {
+    const { server, database } = some()
+    const reading = database.refresh(server.ask)
+    expect(database.due).toBe(false)
+    await reading
+    database.change()
+    const lost = database.refresh(() => Promise.reject(new Error('lost')))
+    expect(database.due).toBe(false)
+    await expect(lost).rejects.toThrow('lost')
+    expect(database.due).toBe(true)
+  })
+
+  it('that changes while it is read is due again', async () => {
+    const { server, database } = some()
+    const reading = database.refresh(server.ask)
+    database.change()
+    await reading
+    expect(database.due).toBe(true)
+  })
+
+  it('was known since it was read, until something was defined', async () => {
+    const { server, database } = some()
+    const before = performance.now()
+    await database.refresh(server.ask)
+    expect([database.isKnownSince(before), database.isKnownSince(performance.now() + 1)]).toEqual([
+      true,
+      false,
+    ])
+    database.change()
+    expect(database.isKnownSince(before)).toBe(false)
+  })
+
+  it.each([
+    ['the same again', {}, 0],
+    ['a function more', { g: sources.askable }, 1],
+    ['what hides its name now', { f: sources.unnamed }, 1],
+    ['another name of a setting', { f: sources.askable.replace('app.who', 'app.what') }, 1],
+    ['something that leaves nothing', { g: sources.nothing }, 0],
+  ])('tells those that ran before of what more it is found to be: %s', async (_what, more, by) => {
+    const { server, database } = some({ f: sources.askable })
+    await database.refresh(server.ask)
+    expect(database.epoch).toBe(0)
+    server.state = '2'
+    server.functions = { ...server.functions, ...more }
+    await database.refresh(server.ask)
+    expect(database.epoch).toBe(by)
+  })
+})
+
+describe('what may write', () => {
+  it('is read once, as long as the catalog is the same', async () => {
+    const { server, database } = some({ f: sources.nothing })
+    const text = 'SELECT f(1)'
+    const writers = await database.writers(server.ask)
+    expect(writers?.of(analyze(text), text)).not.toBe('nothing')
+    expect(await database.writers(server.ask)).toBe(writers)
+    expect(server.asked).toEqual(['catalog', 'reach', 'state'])
+    server.state = '2'
+    server.functions = {}
+    expect((await database.writers(server.ask))?.of(analyze(text), text)).toBe('nothing')
+  })
+
+  it.each([{ catalog: '57014' }, { catalog: '42501' }, { reach: '57014' }, { reach: '42501' }])(
+    'is not known where the server answers %o, whatever was known before',
+    async (refuses) => {
+      const { server, database } = some({ f: sources.nothing })
+      await database.writers(server.ask)
+      server.state = '2'
+      server.refuses = refuses
+      expect(await database.writers(server.ask)).toBe(undefined)
+      server.refuses = {}
+      expect(await database.writers(server.ask)).not.toBe(undefined)
+    },
+  )
+
+  it('is not known where the server tells of no state', async () => {
+    const { server, database } = some({ f: sources.nothing })
+    server.state = null
+    expect(await database.writers(server.ask)).toBe(undefined)
+  })
+})
