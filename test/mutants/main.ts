@@ -63,6 +63,8 @@ async function runProcess(
   tests: readonly string[],
   files: readonly string[],
 ): Promise<void> {
+  // It is watched by when this was written.
+  writeLedger(name, readLedger(name))
   const config = ['--config', 'test/mutants/vitest.config.ts']
   const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...config], {
     cwd: join(import.meta.dirname, '../..'),

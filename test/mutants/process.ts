@@ -5,6 +5,7 @@ import { instrument, type Mutant } from './instrument.ts'
 import { killerOf, sound } from './killer.ts'
 import { readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
+import { stryker } from './stryker.ts'
 import type { Suite } from './suite.ts'
 import { around, failureOf, load } from './trial.ts'
 
@@ -37,6 +38,7 @@ test(part, async () => {
   ledger.pending ??= mutants.filter(isChosen).map(({ name }) => name)
   const alive = (): void => writeLedger(part, ledger)
   const trials = await sound(suites, alive)
+  if (stryker().mutantCoverage === undefined) throw new Error('the sources hold no mutants')
   const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
   const pending = mutants
     .filter(({ name }) => ledger.pending?.includes(name))

@@ -32,6 +32,8 @@ export default defineConfig({
   test: {
     include: ['test/mutants/process.ts'],
     pool: 'forks',
+    // What other runs have kept holds no mutants.
+    fsModuleCache: false,
     testTimeout: 2 ** 31 - 1,
     hookTimeout: 120_000,
     globalSetup: part.served ? ['test/shared-server.ts'] : [],

@@ -162,3 +162,63 @@ describe('what a session keeps', () => {
     )
   })
 })
+
+describe('what a text promises when it is sent', () => {
+  const promises = (text: string) => {
+    const { canCommit, carriesWitness, guardable, notifies, orderFree, outward, reads } =
+      analyze(text)
+    const all = { canCommit, carriesWitness, guardable, notifies, orderFree, outward, reads }
+    return Object.entries(all)
+      .flatMap(([name, is]) => (is ? [name] : []))
+      .join(' ')
+  }
+
+  test.each([
+    ['', 'reads'],
+    ['select 1', 'guardable orderFree reads'],
+    ['select f() from t', 'carriesWitness guardable reads'],
+    ['select a from t order by a', 'guardable reads'],
+    ['show all', 'guardable reads'],
+    ['explain select f()', 'guardable reads'],
+    ['select pg_notify($1, $2)', 'carriesWitness notifies reads'],
+    ["select setval('s', 1)", 'carriesWitness outward reads'],
+    ["select f(), setval('s', 1)", 'carriesWitness outward reads'],
+    ["select dblink('x')", 'carriesWitness outward reads'],
+    ['select f(), lo_unlink(1)', 'carriesWitness reads'],
+    ['select 1; select 2', 'reads'],
+    ["select 'a", 'canCommit'],
+    ['select a from t for update', 'carriesWitness orderFree'],
+    ['insert into t values (1)', 'carriesWitness'],
+    ['notify c', 'carriesWitness notifies'],
+    ['truncate t', 'carriesWitness'],
+    ['set a = 1', ''],
+    ['begin', ''],
+    ['commit', ''],
+    ['savepoint a', ''],
+    ["prepare transaction 'a'", 'canCommit'],
+    ["commit prepared 'a'", 'canCommit'],
+    ['prepare p as select 1', ''],
+    ['declare c cursor for select 1', ''],
+    ['fetch c', ''],
+    ['copy t from stdin', ''],
+    ['checkpoint', ''],
+    ['analyze', ''],
+    ['call p()', 'canCommit'],
+    ['execute p', 'carriesWitness'],
+    ['vacuum', 'canCommit'],
+    ['drop table t', 'carriesWitness'],
+    ['drop database d', ''],
+    ['create table t (a int)', 'carriesWitness'],
+    ['create index concurrently i on t (a)', 'canCommit'],
+  ])('%s: %s', (text, expected) => {
+    expect(promises(text)).toBe(expected)
+  })
+
+  test.each([
+    ['select 1', false],
+    ['/* reprise:idempotent */ select 1', true],
+    ["/* reprise:idempotent */ select 'a", false],
+  ])('%s: it may be executed again on its author’s word: %s', (text, idempotent) => {
+    expect(analyze(text).idempotent).toBe(idempotent)
+  })
+})

@@ -2,6 +2,9 @@ import diagnostics from 'node:diagnostics_channel'
 import { analyze } from '@reprise/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Database } from '../src/catalog/database.ts'
+import { leaving, leftBy } from '../src/catalog/leaving.ts'
+import { Reach } from '../src/catalog/reach.ts'
+import type { Inquiry } from '../src/connection/inquiry.ts'
 import { ScriptedCatalog, sources } from './scripted-catalog.ts'
 
 afterEach(() => {
@@ -73,7 +76,6 @@ describe('a catalog', () => {
       n: sources.nothing,
     })
     server.reached = [
-      ['r', 'View', 'f'],
       ['r', 'view', 't'],
       ['w', 'shut', 'f'],
     ]
@@ -84,6 +86,58 @@ describe('a catalog', () => {
       ),
     ).toEqual(['askable', 'unnamed', 'unnamed', 'askable', 'nothing'])
     expect([...database.settings]).toEqual(['app.who'])
+  })
+
+  it.each([
+    ['r', 'TABLE odd', 'askable'],
+    ['w', 'DELETE FROM odd', 'askable'],
+    ['w', 'TABLE odd', 'nothing'],
+  ])('tells what only relations do, without any function: %s, %s', async (kind, text, expected) => {
+    const { server, database } = some()
+    server.reached = [[kind, 'odd', 'f']]
+    await database.refresh(server.ask)
+    expect(reached(database, text)).toBe(expected)
+  })
+
+  it.each([
+    ['t', 'f'],
+    ['f', 't'],
+  ])('takes the worse of what has one name, in whatever order: %s, %s', async (...flags) => {
+    const { server, database } = some({ f: sources.askable })
+    const ask: Inquiry = async (text, values) => {
+      const { rows, code } = await server.ask(text, values)
+      const more = flags.map((flag, i) => ['f', i === 0 ? 'Two' : 'two', flag])
+      return { rows: text.includes('WITH RECURSIVE') ? [...rows, ...more] : rows, code }
+    }
+    await database.refresh(ask)
+    expect(reached(database, 'SELECT two(1)')).toBe('unnamed')
+  })
+
+  it('that the server does not tell of is advised about once', async () => {
+    const { server, database } = some()
+    expect(await advised(() => database.refresh(server.ask))).toBe(0)
+    const silent = some()
+    silent.server.state = null
+    const twice = async (): Promise<void> => {
+      await silent.database.refresh(silent.server.ask)
+      await silent.database.refresh(silent.server.ask)
+    }
+    expect(await advised(twice)).toBe(1)
+  })
+
+  it('lets others have their turn while it is read, however many functions there are', async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, i) => [
+        `f${i}`,
+        `${sources.nothing} -- ${'x '.repeat(5000)}`,
+      ]),
+    )
+    const { server, database } = some(many)
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    await database.refresh(server.ask)
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
   })
 
   it.each([
@@ -231,5 +285,65 @@ describe('what may write', () => {
     const { server, database } = some({ f: sources.nothing })
     server.state = null
     expect(await database.writers(server.ask)).toBe(undefined)
+  })
+})
+
+describe('a source', () => {
+  it.each([
+    ['plpgsql', sources.nothing, 'nothing'],
+    ['plpgsql', sources.askable, 'askable'],
+    ['sql', "SELECT set_config('a.b', 'c', false)", 'askable'],
+    ['sql', 'SELECT set_config(k, v, false)', 'unnamed'],
+    ['c', 'anything', 'unnamed'],
+    ['internal', 'anything', 'unnamed'],
+    ['plpython3u', 'return 1', 'nothing'],
+    ...[
+      'plpy.execute("x")',
+      "set_config('a.b')",
+      'SET a = 1',
+      'pg_advisory_lock(1)',
+      'CREATE TEMP TABLE t',
+      'LISTEN x',
+    ].map((source) => ['plpython3u', source, 'unnamed'] as const),
+  ] as const)('in %s may leave what it says: %s', (language, source, expected) => {
+    const { leaves, unnamed } = leaving.judge(language, source)
+    expect(leaves ? (unnamed ? 'unnamed' : 'askable') : 'nothing').toBe(expected)
+  })
+})
+
+describe('a statement may leave', () => {
+  const names = (f: Record<string, boolean>) =>
+    new Reach({
+      f: new Map(Object.entries(f)),
+      r: new Map(),
+      w: new Map(),
+      anywhere: undefined,
+    })
+
+  it.each([
+    ['SELECT 1', 'nothing'],
+    ['SELECT f(1)', 'askable'],
+    ['SELECT hide(1)', 'unnamed'],
+    ["SELECT query_to_xml('x', true, true, '')", 'unnamed'],
+    ["SELECT dblink_exec('x', 'y'), f(1)", 'unnamed'],
+    ['CALL p()', 'nothing'],
+    ["DO $$BEGIN PERFORM set_config('a.b', 'c', false); END$$", 'askable'],
+    ['DO $$BEGIN PERFORM set_config(k, v, false); END$$', 'unnamed'],
+    ["SELECT f(1); DO 'BEGIN EXECUTE x; END'", 'unnamed'],
+    ['VACUUM', 'askable'],
+    ['SELECT hide(1); VACUUM', 'unnamed'],
+    ['COMMIT', 'nothing'],
+    ['CREATE TABLE t (a int)', 'nothing'],
+    ["PREPARE TRANSACTION 'x'", 'nothing'],
+  ])('what it says: %s: %s', (text, expected) => {
+    expect(leftBy(names({ f: false, hide: true }), analyze(text), text)).toBe(expected)
+  })
+
+  it.each([
+    [{}, 'askable'],
+    [{ f: false }, 'askable'],
+    [{ f: false, hide: true }, 'unnamed'],
+  ])('the worst that there is where nobody knows what it is: %o', (functions, expected) => {
+    expect(leftBy(names(functions), analyze('EXECUTE p'), undefined)).toBe(expected)
   })
 })

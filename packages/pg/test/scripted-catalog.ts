@@ -40,12 +40,14 @@ export class ScriptedCatalog {
           const hidden = unnamed?.includes(oid) === true
           return hidden || askable?.includes(oid) ? [['f', name, hidden ? 't' : 'f']] : []
         }),
-        ...this.reached,
+        ...this.reached.filter(
+          ([kind], i) => kind === 'anywhere' || text.includes(`'{${30_000 + i}}'`),
+        ),
       ])
     }
     return this.#answer('catalog', [
       ...sources.map(([, source], i) => ['f', `{${20_000 + i}}`, 'plpgsql', source]),
-      ...(this.reached.length > 0 ? [['r', '{30000}', null, null]] : []),
+      ...this.reached.map(([kind], i) => [kind ?? '', `{${30_000 + i}}`, null, null]),
       ['state', null, null, this.state],
     ])
   }

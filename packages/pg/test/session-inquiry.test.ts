@@ -64,6 +64,7 @@ describe('the server is asked what the session holds', () => {
     'SELECT hide(1)',
     'CREATE TEMP TABLE t (a int)',
     'CREATE TABLE t (a int)',
+    'SET search_path TO pg_temp; CREATE TABLE t (a int)',
     'SELECT pg_advisory_lock(1)',
     "SELECT set_config(x, 'y', false) FROM t",
     'SELECT setseed(0.5)',
@@ -126,6 +127,41 @@ describe('the server is asked what the session holds', () => {
     await asking.ask()
     expect(asking.server.asked).not.toContain('facts')
     expect(asking.due).toBe(false)
+    expect(await asking.ask()).toBe(true)
+  })
+
+  it('again where more is found in the catalog than it was asked by', async () => {
+    const asking = await new Asking({ g: sources.nothing }).read()
+    asking.note('SELECT f(1)').note('SELECT g(1)')
+    await asking.ask()
+    expect(asking.due).toBe(false)
+    asking.server.state = '2'
+    asking.server.functions = { ...asking.server.functions, g: sources.unnamed }
+    await asking.read()
+    expect(asking.due).toBe(true)
+    // It was asked by all of that.
+    await asking.ask()
+    asking.server.state = '3'
+    asking.server.functions = { ...asking.server.functions, h: sources.askable }
+    await asking.read()
+    expect(asking.due).toBe(false)
+  })
+
+  it('for what ran before more was found, whatever ran since', async () => {
+    const asking = await new Asking({ g: sources.nothing }).read()
+    asking.note('SELECT g(1)')
+    asking.server.state = '2'
+    asking.server.functions = { ...asking.server.functions, g: sources.askable }
+    await asking.read()
+    expect(asking.note('SELECT 1').due).toBe(true)
+  })
+
+  it('not for what runs after more was found', async () => {
+    const asking = await new Asking({ g: sources.nothing }).read()
+    asking.server.state = '2'
+    asking.server.functions = { ...asking.server.functions, g: sources.askable }
+    await asking.read()
+    expect(asking.note('SELECT 1').due).toBe(false)
   })
 
   it('behind a definition only where it may undo what cannot be made again', async () => {
@@ -178,6 +214,20 @@ describe('what the open transaction reached', () => {
     expect(asking.state.anchor).toBe(undefined)
   })
 
+  it('is judged after a loss, where it was over and the catalog was not read', async () => {
+    const asking = new Asking()
+    asking.note('SELECT f(1)', [], true).note('COMMIT')
+    expect(asking.inquiry.lost()).toBe(true)
+    await asking.inquiry.judgeLost(asking.server.ask)
+    expect(asking.state.anchor !== undefined).toBe(true)
+  })
+
+  it('is nothing, however many statements reached nothing', async () => {
+    const asking = await new Asking().read()
+    for (let i = 0; i < 1500; i++) asking.note(`SELECT g(x${i})`, [], true)
+    expect(asking.note('COMMIT').due).toBe(false)
+  })
+
   it('is judged when the catalog is read, where it was over before', async () => {
     const asking = new Asking()
     asking.note('SELECT f(1)', [], true).note('COMMIT')
@@ -199,6 +249,12 @@ describe('a setting that a function makes', () => {
     ['a value', 'SELECT hide($1)', ['app.x'], ['app.x']],
     ['a string in the text', "SELECT hide('app.x')", [], ['app.x']],
     ['a string in a value', 'SELECT hide($1)', ["SET app.x = 'y'"], ['app.x']],
+    [
+      'a definition',
+      "CREATE TEMP TABLE t AS SELECT set_config('app.x', x, false) FROM hide",
+      [],
+      ['app.x'],
+    ],
     ['capitals', 'SELECT hide($1)', ['App.X'], ['app.x']],
     ['the catalog', 'SELECT f(1)', [], ['app.who']],
     ['no value that is no text', 'SELECT hide($1)', [1], []],
@@ -216,6 +272,23 @@ describe('a setting that a function makes', () => {
     asking.note("SELECT hide('app.c')").note("SELECT hide('app.d')")
     await asking.ask()
     expect([...asking.server.names].sort()).toEqual(['app.a', 'app.b', 'app.c', 'app.d'])
+  })
+
+  it('is not asked after by the names that an earlier one was given', async () => {
+    const asking = await new Asking({ f: sources.nothing }).read()
+    asking.note('SELECT hide($1)', ['app.x'])
+    asking.server.facts = [['custom', 'app.x', null]]
+    await asking.ask()
+    asking.note('SELECT hide($1)', ['app.y'])
+    await asking.ask()
+    expect(asking.server.names).toEqual(['app.y'])
+  })
+
+  it('is hidden where one function was given more names than can be kept', async () => {
+    const asking = new Asking({ f: sources.nothing })
+    for (let i = 0; i < 1500; i++) asking.note('SELECT g($1)', [`app.x${i}`])
+    await asking.ask()
+    expect(asking.state.anchor).toBe('a setting that a function may have made')
   })
 
   it.each([
@@ -277,6 +350,7 @@ describe('what a prepared statement hides', () => {
     ['PREPARE p AS SELECT 1', 'EXECUTE q', true],
     ['PREPARE p AS SELECT 1', 'EXECUTE "p"', true],
     ['PREPARE p AS SELECT 1', 'EXECUTE p; EXECUTE p', true],
+    ['PREPARE q AS SELECT 1', '/* execute q */ EXECUTE p', true],
     ['PREPARE p AS SELECT 1', 'EXPLAIN ANALYZE EXECUTE p', true],
   ])('is what its text does, where it is known: %s, %s', async (prepared, text, due) => {
     const asking = await new Asking().read()
@@ -327,6 +401,10 @@ describe('what ran on a connection that is lost', () => {
     const asking = await new Asking().read()
     asking.note('SELECT f(1)')
     expect([asking.inquiry.lost(), asking.inquiry.lost()]).toEqual([true, false])
+    await asking.inquiry.judgeLost(asking.server.ask)
+    const { length } = asking.server.asked
+    await asking.inquiry.judgeLost(asking.server.ask)
+    expect(asking.server.asked.length).toBe(length)
   })
 })
 

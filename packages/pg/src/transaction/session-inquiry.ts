@@ -203,7 +203,7 @@ const unseenChange = 'what a function may have left in the session'
 
 /** Whether a statement may have changed the catalog. */
 function mayDefine({ kind, members }: Statement, text: string): boolean {
-  if (kind === 'definition' || members.some((member) => member.kind === 'definition')) return true
+  if (members.some((member) => member.kind === 'definition')) return true
   return kind === 'procedure' && /\b(create|alter|drop)\b/i.test(text)
 }
 
