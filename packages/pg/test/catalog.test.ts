@@ -281,6 +281,15 @@ describe('what may write', () => {
     },
   )
 
+  it('is not known where the server tells nothing of what it has just told of', async () => {
+    const { server, database } = some({ f: sources.nothing })
+    const ask: Inquiry = async (text, values) => {
+      const { rows, code } = await server.ask(text, values)
+      return { rows: text.includes('WITH RECURSIVE') ? [] : rows, code }
+    }
+    expect(await database.writers(ask)).toBe(undefined)
+  })
+
   it('is not known where the server tells of no state', async () => {
     const { server, database } = some({ f: sources.nothing })
     server.state = null

@@ -68,6 +68,11 @@ describe('a statement reaches', () => {
     ['whatever there is, in a very long text', `SELECT 1 ${'-- x\n'.repeat(20_000)}`, 'unnamed'],
     ['no function that is not called', 'SELECT setter FROM t', 'nothing'],
     ['no function that is not called, on its own line', 'SELECT\n  setter\nFROM t', 'nothing'],
+    [
+      'no function that is not called, in a long text with dots, quotes and calls',
+      `SELECT t."a",\n /* x */ ${'t.column, '.repeat(20)} setter, ${'lower(t."b"), '.repeat(20)} 1`,
+      'nothing',
+    ],
     ['no function whose name goes on', 'SELECT setters(1), resetter(1), setter_(1)', 'nothing'],
     ['no table that is only read', 'SELECT * FROM written', 'nothing'],
     ['nothing by a name that is not there', 'SELECT other(1) FROM another', 'nothing'],
@@ -83,6 +88,7 @@ describe('a statement reaches', () => {
     const all = reachOf({ f: { setter: false }, anywhere })
     expect([of(all, 'SELECT 1'), of(all, 'SELECT setter(1)')]).toEqual([expected, expected])
     expect([all.empty, all.worst]).toEqual([false, expected])
+    expect(reachOf({ anywhere }).empty).toBe(false)
   })
 
   it('nothing where there is nothing to be reached', () => {

@@ -255,12 +255,18 @@ describe('a setting that a function makes', () => {
       [],
       ['app.x'],
     ],
+    [
+      'a text of PostgreSQL’s own functions',
+      "SELECT set_config(n, 'x', false) FROM (VALUES ('app.x')) AS t (n)",
+      [],
+      ['app.x'],
+    ],
     ['capitals', 'SELECT hide($1)', ['App.X'], ['app.x']],
     ['the catalog', 'SELECT f(1)', [], ['app.who']],
     ['no value that is no text', 'SELECT hide($1)', [1], []],
     ['no value that is no name', 'SELECT hide($1)', ['a sentence. or two'], []],
   ])('is asked after by the name that is in %s', async (_what, text, values, names) => {
-    const asking = await new Asking(text.includes('hide') ? { f: sources.nothing } : {}).read()
+    const asking = await new Asking(names.includes('app.who') ? {} : { f: sources.nothing }).read()
     asking.note(text, values)
     await asking.ask()
     expect([...asking.server.names].sort()).toEqual(names)
@@ -270,6 +276,7 @@ describe('a setting that a function makes', () => {
     const asking = new Asking({ f: sources.nothing })
     asking.note('SELECT hide($1)', ['app.a']).note('SELECT hide($1)', ['app.b'])
     asking.note("SELECT hide('app.c')").note("SELECT hide('app.d')")
+    asking.note('SELECT hide($1)', [1, null, { a: 1 }, 'no name'])
     await asking.ask()
     expect([...asking.server.names].sort()).toEqual(['app.a', 'app.b', 'app.c', 'app.d'])
   })
@@ -405,6 +412,10 @@ describe('what ran on a connection that is lost', () => {
     const { length } = asking.server.asked
     await asking.inquiry.judgeLost(asking.server.ask)
     expect(asking.server.asked.length).toBe(length)
+    const unread = new Asking().note('SELECT f(1)')
+    expect(unread.inquiry.lost()).toBe(true)
+    await unread.inquiry.judgeLost(unread.server.ask)
+    expect(unread.inquiry.lost()).toBe(false)
   })
 })
 

@@ -38,13 +38,13 @@ export function leftBy(reach: Reach, statement: Statement, text: string | undefi
   const { functions, members } = statement
   if (functions.some(leavesUnseen)) return 'unnamed'
   let found = reach.of(statement, text)
-  for (const { kind, canCommit, control } of members) {
+  for (const { kind, canCommit } of members) {
     if (kind === 'procedure') {
       const { leaves, unnamed } = leavingsOf(text)
       return leaves ? worse(found, level(unnamed)) : found
     }
     // A command that nobody here knows.
-    if (kind === 'other' && canCommit && control === '') found = worse(found, 'askable')
+    if (kind === 'other' && canCommit) found = worse(found, 'askable')
   }
   return found
 }
