@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Mutant } from './instrument.ts'
 
@@ -38,5 +38,7 @@ export function lastKept(part: string): number {
 /** Keeps what is known. */
 export function writeLedger(part: string, ledger: Ledger): void {
   mkdirSync(dirname(pathOf(part)), { recursive: true })
-  writeFileSync(pathOf(part), JSON.stringify(ledger, undefined, 1))
+  // Whole or not at all: the process may be stopped.
+  writeFileSync(`${pathOf(part)}.new`, JSON.stringify(ledger, undefined, 1))
+  renameSync(`${pathOf(part)}.new`, pathOf(part))
 }

@@ -266,7 +266,9 @@ describe('a setting that a function makes', () => {
     ['no value that is no text', 'SELECT hide($1)', [1], []],
     ['no value that is no name', 'SELECT hide($1)', ['a sentence. or two'], []],
   ])('is asked after by the name that is in %s', async (_what, text, values, names) => {
-    const asking = await new Asking(names.includes('app.who') ? {} : { f: sources.nothing }).read()
+    const asking = await new Asking(
+      (names as readonly string[]).includes('app.who') ? {} : { f: sources.nothing },
+    ).read()
     asking.note(text, values)
     await asking.ask()
     expect([...asking.server.names].sort()).toEqual(names)
