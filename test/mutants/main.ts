@@ -50,12 +50,12 @@ function begin(
   { survivors, resume }: { survivors?: boolean; resume?: boolean },
 ): void {
   if (resume) return
-  const known: Pick<Ledger, 'mutants' | 'verdicts' | 'killers'> = survivors
-    ? readLedger(name)
-    : { mutants: [], verdicts: {}, killers: {} }
-  const alive = ({ name }: Mutant): boolean => known.verdicts[name] !== 'killed'
-  const pending = survivors ? known.mutants.filter(alive).map(({ name }) => name) : undefined
-  writeLedger(name, { ...known, pending, trying: undefined })
+  const known: Partial<Ledger> = survivors ? readLedger(name) : {}
+  const { mutants = [], verdicts = {}, killers = {} } = known
+  const isLeft = ({ name }: Mutant): boolean =>
+    known.pending?.includes(name) || !['killed', undefined].includes(verdicts[name])
+  const pending = survivors ? mutants.filter(isLeft).map(({ name }) => name) : undefined
+  writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined })
 }
 
 async function runProcess(

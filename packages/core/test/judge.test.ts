@@ -145,6 +145,16 @@ describe('what a session keeps', () => {
     ['declare c cursor for with hold as (select 1) select * from hold', ''],
     ['set a.b.c = 1', 'keep set:a.b.c'],
     ['set a; select 1', 'drop set:a'],
+    ['set seed = 0.5', 'anchor seed:'],
+    ['set schema to x', 'keep set:schema'],
+    ['set names to x', 'keep set:names'],
+    ['create table app.x (a int)', ''],
+    ['create table pg_temp (a int)', ''],
+    ['create temp table if (a int)', 'anchor temp:if'],
+    ['create temp table if not exists x (a int)', 'anchor temp:x'],
+    ['create table x as select pg_advisory_unlock(1)', ''],
+    ['create materialized view x as select pg_advisory_lock(1)', 'anchor advisory:1'],
+    ['create view x as select pg_advisory_lock(1)', ''],
   ])('%s: %s', (text, expected) => {
     expect(changes(text)).toBe(expected)
   })
@@ -209,9 +219,26 @@ describe('what a text promises when it is sent', () => {
     ['drop table t', 'carriesWitness'],
     ['drop database d', ''],
     ['create table t (a int)', 'carriesWitness'],
+    ['create table concurrently (a int)', 'carriesWitness'],
+    ['alter table t add column concurrently int', 'carriesWitness'],
+    ['alter table t detach partition p', 'carriesWitness'],
+    ['alter database d rename to e', 'carriesWitness'],
+    ['create materialized view v as select pg_notify($1, $2)', 'carriesWitness notifies'],
+    ['create view v as select pg_notify($1, $2)', 'carriesWitness'],
     ['create index concurrently i on t (a)', 'canCommit'],
   ])('%s: %s', (text, expected) => {
     expect(promises(text)).toBe(expected)
+  })
+
+  test.each([
+    ['create table t as select f()', ['f']],
+    ['create unlogged table t as select f()', ['f']],
+    ['create materialized view v as select f()', ['f']],
+    ['create view v as select f()', []],
+    ['create foreign table t (a int) server s', []],
+    ['create function g() returns int return f()', []],
+  ])('%s: it calls %j', (text, functions) => {
+    expect(analyze(text)).toMatchObject({ verb: 'CREATE', functions })
   })
 
   test.each([
