@@ -1,60 +1,104 @@
-import { Stryker } from '@stryker-mutator/core'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Mutant } from './instrument.ts'
+import { type Ledger, lastKept, readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
+import { report } from './report.ts'
+
+/** How long one process goes on, and how long a mutant may keep it silent. */
+const seconds = 150
+const silence = 150_000
 
 /**
  * Changes the sources in small ways, one at a time, and sees whether the tests notice.
  *
- * `pnpm mutants [part …] [file …]`: the named parts, all of them by default; a file (or
- * `file:from-to`, in lines) narrows its part down, and test files (`….test.ts`) say which of the
- * part's tests to run. Reports go to report/mutants.
+ * `pnpm mutants [part …] [file …]`: the named parts, all of them by default; a file narrows its part
+ * down, and test files (`….test.ts`) say which of the part's tests to run. `--survivors` tries those
+ * that survived the last time, `--resume` goes on where it was stopped, `--once` stops after a few
+ * minutes. What was found is kept in report/mutants.
  */
-async function main(args: readonly string[]): Promise<void> {
-  const named = args.filter((arg) => arg in parts)
-  const tests = args.filter((arg) => arg.endsWith('.test.ts'))
-  const files = args.filter((arg) => !(arg in parts || tests.includes(arg)))
-  for (const file of files) {
-    if (partOf(file) === undefined) throw new TypeError(`'${file}' is neither a part nor in one`)
-  }
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      survivors: { type: 'boolean' },
+      resume: { type: 'boolean' },
+      once: { type: 'boolean' },
+    },
+  })
+  const tests = positionals.filter((arg) => arg.endsWith('.test.ts'))
+  const files = positionals.filter((arg) => !(arg in parts || tests.includes(arg)))
+  const owners = files.map(ownerOf)
+  const named = [...positionals.filter((arg) => arg in parts), ...owners]
   for (const [name, part] of Object.entries(parts)) {
-    const chosen = files.filter((file) => partOf(file) === name)
-    const all = named.length === 0 && files.length === 0
-    if (!all && chosen.length === 0 && !named.includes(name)) continue
-    process.env.MUTANTS_TESTS = part.tests
-      .filter((test) => tests.length === 0 || tests.includes(test))
-      .join(' ')
-    await run(name, chosen.length > 0 ? chosen : part.sources)
+    if (positionals.length > tests.length && !named.includes(name)) continue
+    const chosen = part.tests.filter((test) => tests.length === 0 || tests.includes(test))
+    begin(name, values)
+    do {
+      await runProcess(name, chosen, files)
+      if (values.once) break
+    } while (readLedger(name).pending?.length !== 0)
+    report(readLedger(name))
   }
 }
 
-function partOf(file: string): string | undefined {
-  const path = file.replace(/:.*/, '')
-  return Object.keys(parts).find((name) => parts[name]?.sources.includes(path))
+/** Leaves in the ledger what is to be tried. */
+function begin(
+  name: string,
+  { survivors, resume }: { survivors?: boolean; resume?: boolean },
+): void {
+  if (resume) return
+  const known: Partial<Ledger> = survivors ? readLedger(name) : {}
+  const { mutants = [], verdicts = {}, killers = {} } = known
+  const isLeft = ({ name }: Mutant): boolean =>
+    known.pending?.includes(name) || !['killed', undefined].includes(verdicts[name])
+  const pending = survivors ? mutants.filter(isLeft).map(({ name }) => name) : undefined
+  writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined })
 }
 
-async function run(name: string, mutate: readonly string[]): Promise<void> {
-  process.env.MUTANTS_PART = name
-  const { served = false } = parts[name] ?? {}
-  const report = `report/mutants/${name}`
-  await new Stryker({
-    mutate: [...mutate],
-    plugins: ['@stryker-mutator/vitest-runner'],
-    testRunner: 'vitest',
-    vitest: { configFile: 'test/mutants/vitest.config.ts', related: false, pool: 'forks' },
-    coverageAnalysis: 'perTest',
-    // Nothing in a copy is compiled.
-    tsconfigFile: 'none',
-    disableTypeChecks: false,
-    concurrency: Number(process.env.MUTANTS_CONCURRENCY ?? 2),
-    // A test that waits for a condition waits in vain for half a minute.
-    timeoutMS: served ? 40_000 : 5_000,
-    dryRunTimeoutMinutes: 10,
-    reporters: ['progress-append-only', 'clear-text', 'json', 'html'],
-    clearTextReporter: { logTests: false, allowColor: false, skipFull: true },
-    jsonReporter: { fileName: `${report}.json` },
-    htmlReporter: { fileName: `${report}.html` },
-    tempDirName: '.stryker-tmp',
-    allowEmpty: false,
-  }).runMutationTest()
+async function runProcess(
+  name: string,
+  tests: readonly string[],
+  files: readonly string[],
+): Promise<void> {
+  // It is watched by when this was written.
+  writeLedger(name, readLedger(name))
+  const config = ['--config', 'test/mutants/vitest.config.ts']
+  const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...config], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      MUTANTS_PART: name,
+      MUTANTS_TESTS: tests.join(' '),
+      MUTANTS_FILES: files.join(' '),
+      MUTANTS_SECONDS: String(seconds),
+    },
+  })
+  const stop = (): unknown => child.kill('SIGTERM')
+  process.once('SIGTERM', stop)
+  const watch = setInterval(
+    () => Date.now() - lastKept(name) > silence && child.kill('SIGKILL'),
+    1_000,
+  )
+  await once(child, 'exit')
+  clearInterval(watch)
+  process.off('SIGTERM', stop)
+  const ledger = readLedger(name)
+  if (ledger.pending === undefined) throw new Error(`the tests of ${name} could not begin`)
+  if (ledger.trying === undefined) return
+  // It has taken the process with it.
+  ledger.verdicts[ledger.trying] = 'killed'
+  const pending = ledger.pending.filter((other) => other !== ledger.trying)
+  writeLedger(name, { ...ledger, pending, trying: undefined })
 }
 
-await main(process.argv.slice(2))
+function ownerOf(file: string): string {
+  const owner = Object.keys(parts).find((name) => parts[name]?.sources.includes(file))
+  if (owner === undefined) throw new TypeError(`'${file}' is neither a part nor in one`)
+  return owner
+}
+
+await main()

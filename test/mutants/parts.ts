@@ -6,6 +6,8 @@ export interface Part {
   readonly tests: readonly string[]
   /** Whether the tests want the shared server. */
   readonly served: boolean
+  /** Whether the sources' answers are kept for longer than a test. */
+  readonly cached?: boolean
 }
 
 const under = (folder: string, names: string): string[] =>
@@ -26,19 +28,26 @@ export const parts: Readonly<Record<string, Part>> = {
     served: false,
   },
   judgement: {
-    sources: under('packages/core/src/sql', 'judge judgement statement state'),
-    tests: tests('packages/core/test', 'judge statement classify policy'),
+    sources: under(
+      'packages/core/src/sql',
+      'judge judgement statement state source definition calls',
+    ),
+    tests: tests('packages/core/test', 'judge statement source forms policy'),
     served: false,
+    cached: true,
   },
   recovery: {
     sources: under(
       'packages/pg/src/recovery',
-      'recovery resolve replay proof replication preparation catalog',
+      'recovery resolve replay proof replication preparation catalog settlement surface account',
     ),
     tests: [
       ...tests('packages/pg/test', 'wire-recovery resolve'),
       ...wire,
-      ...tests('packages/pg/test', 'transaction hidden-write'),
+      ...tests(
+        'packages/pg/test',
+        'transaction hidden-write proof keep-divergence keep-returning keep-sight keep-time',
+      ),
     ],
     served: true,
   },
@@ -53,6 +62,31 @@ export const parts: Readonly<Record<string, Part>> = {
       'session-state state-log pending setting server-errors plan session-inquiry',
     ),
     served: false,
+  },
+  catalog: {
+    sources: [
+      ...under(
+        'packages/pg/src/catalog',
+        'database leaving question reach-question reach read-reach trusted writing',
+      ),
+      ...under('packages/pg/src/transaction', 'session-inquiry unjudged'),
+    ],
+    tests: tests(
+      'packages/pg/test',
+      'catalog reach-names session-inquiry reach unrefused proof definition state-unseen hidden-write',
+    ),
+    served: true,
+  },
+  keep: {
+    sources: under(
+      'packages/pg/src/keep',
+      'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value keep order parser tree',
+    ),
+    tests: tests(
+      'packages/pg/test',
+      'keep-divergence keep-number keep-parser keep-returning keep-schemas keep-sight keep-time',
+    ),
+    served: true,
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),

@@ -1,27 +1,44 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { instrument } from './instrument.ts'
 import { parts } from './parts.ts'
 
 const root = join(import.meta.dirname, '../..')
-const { served = false } = parts[process.env.MUTANTS_PART ?? ''] ?? {}
-const tests = process.env.MUTANTS_TESTS?.split(' ') ?? []
+const part = parts[process.env.MUTANTS_PART ?? '']
+if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnpm mutants')
+const { texts } = await instrument(root, part.sources)
+const suite = join(import.meta.dirname, 'suite.ts')
 const conditions = ['@reprise/source', 'node', 'development|production']
 
-/** What Stryker runs in its copy of the repository: the tests of one part, as one project. */
+/** One process that tries mutants: the sources hold all of them, and tests register in a suite. */
 export default defineConfig({
   root,
+  plugins: [
+    {
+      name: 'mutants',
+      enforce: 'pre',
+      resolveId: (id, from) =>
+        id === 'vitest' && from !== undefined && !from.startsWith(import.meta.dirname)
+          ? suite
+          : undefined,
+      load: (id) => texts.get(id.split('?', 1)[0] as string),
+    },
+  ],
   resolve: {
     conditions,
-    // The links in node_modules lead out of the copy, to sources that are not mutated.
     alias: [{ find: /^@reprise\/(core|pg)$/, replacement: join(root, 'packages/$1/src/index.ts') }],
   },
   ssr: { resolve: { conditions } },
   test: {
-    include: tests,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    globalSetup: served ? ['test/shared-server.ts'] : [],
-    setupFiles: ['test/mutants/setup.ts'],
-    reporters: [],
+    include: ['test/mutants/process.ts'],
+    pool: 'forks',
+    // What other runs have kept holds no mutants.
+    fsModuleCache: false,
+    testTimeout: 2 ** 31 - 1,
+    hookTimeout: 120_000,
+    globalSetup: part.served ? ['test/shared-server.ts'] : [],
+    disableConsoleIntercept: true,
+    dangerouslyIgnoreUnhandledErrors: true,
+    reporters: [['default', { summary: false }]],
   },
 })

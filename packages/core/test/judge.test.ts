@@ -145,6 +145,26 @@ describe('what a session keeps', () => {
     ['declare c cursor for with hold as (select 1) select * from hold', ''],
     ['set a.b.c = 1', 'keep set:a.b.c'],
     ['set a; select 1', 'drop set:a'],
+    ['set seed = 0.5', 'anchor seed:'],
+    ['select setseed(0.5)', 'anchor seed:'],
+    ["select set_config('seed', '0.5', false)", 'anchor seed:'],
+    ["select set_config('a.b', 'c', false, 1)", 'anchor config:a.b'],
+    ["select set_config(a, 'c', false) from t", 'anchor config:'],
+    ["select set_config('a.b')", 'anchor config:a.b'],
+    ['select set_config()', 'anchor config:'],
+    ['select pg_advisory_lock(f(1), 2)', 'anchor advisory:f:(:1:):,:2'],
+    ['select pg_advisory_lock(1), pg_advisory_lock(2)', 'anchor advisory:1, anchor advisory:2'],
+    [`select pg_advisory_lock(1${'+1'.repeat(200)})`, 'anchor advisory:'],
+    [`select pg_advisory_unlock(1${'+1'.repeat(200)})`, 'drop advisory:some'],
+    ['set schema to x', 'keep set:schema'],
+    ['set names to x', 'keep set:names'],
+    ['create table app.x (a int)', ''],
+    ['create table pg_temp (a int)', ''],
+    ['create temp table if (a int)', 'anchor temp:if'],
+    ['create temp table if not exists x (a int)', 'anchor temp:x'],
+    ['create table x as select pg_advisory_unlock(1)', ''],
+    ['create materialized view x as select pg_advisory_lock(1)', 'anchor advisory:1'],
+    ['create view x as select pg_advisory_lock(1)', ''],
   ])('%s: %s', (text, expected) => {
     expect(changes(text)).toBe(expected)
   })
@@ -160,5 +180,85 @@ describe('what a session keeps', () => {
     expect(analyze(`${text}; select 1`).state.map((change) => change.text)).toEqual(
       each.map((mode) => `SET SESSION CHARACTERISTICS AS TRANSACTION ${mode}`),
     )
+  })
+})
+
+describe('what a text promises when it is sent', () => {
+  const promises = (text: string) => {
+    const { canCommit, carriesWitness, guardable, notifies, orderFree, outward, reads } =
+      analyze(text)
+    const all = { canCommit, carriesWitness, guardable, notifies, orderFree, outward, reads }
+    return Object.entries(all)
+      .flatMap(([name, is]) => (is ? [name] : []))
+      .join(' ')
+  }
+
+  test.each([
+    ['', 'reads'],
+    ['select 1', 'guardable orderFree reads'],
+    ['select f() from t', 'carriesWitness guardable reads'],
+    ['select a from t order by a', 'guardable reads'],
+    ['show all', 'guardable reads'],
+    ['explain select f()', 'guardable reads'],
+    ['select pg_notify($1, $2)', 'carriesWitness notifies reads'],
+    ["select setval('s', 1)", 'carriesWitness outward reads'],
+    ["select f(), setval('s', 1)", 'carriesWitness outward reads'],
+    ["select dblink('x')", 'carriesWitness outward reads'],
+    ['select f(), lo_unlink(1)', 'carriesWitness reads'],
+    ['select 1; select 2', 'reads'],
+    ["select 'a", 'canCommit'],
+    ['select a from t for update', 'carriesWitness orderFree'],
+    ['insert into t values (1)', 'carriesWitness'],
+    ['notify c', 'carriesWitness notifies'],
+    ['truncate t', 'carriesWitness'],
+    ['set a = 1', ''],
+    ['begin', ''],
+    ['commit', ''],
+    ['savepoint a', ''],
+    ["prepare transaction 'a'", 'canCommit'],
+    ["commit prepared 'a'", 'canCommit'],
+    ['prepare p as select 1', ''],
+    ['declare c cursor for select 1', ''],
+    ['fetch c', ''],
+    ['copy t from stdin', ''],
+    ['checkpoint', ''],
+    ['analyze', ''],
+    ['call p()', 'canCommit'],
+    ['execute p', 'carriesWitness'],
+    ['vacuum', 'canCommit'],
+    ['drop table t', 'carriesWitness'],
+    ['drop database d', ''],
+    ['create table t (a int)', 'carriesWitness'],
+    ['create table concurrently (a int)', 'carriesWitness'],
+    ['alter table t add column concurrently int', 'carriesWitness'],
+    ['alter table t detach partition p', 'carriesWitness'],
+    ['alter database d rename to e', 'carriesWitness'],
+    ['create materialized view v as select pg_notify($1, $2)', 'carriesWitness notifies'],
+    ['create view v as select pg_notify($1, $2)', 'carriesWitness'],
+    ['create index concurrently i on t (a)', 'canCommit'],
+  ])('%s: %s', (text, expected) => {
+    expect(promises(text)).toBe(expected)
+  })
+
+  test.each([
+    ['create table t as select f()', ['f']],
+    ['create unlogged table t as select f()', ['f']],
+    ['create materialized view v as select f()', ['f']],
+    ['create view v as select f()', []],
+    ['create table t (a, b) as select f()', ['f']],
+    ['create table t (a int generated always as (f()) stored)', []],
+    ['create table t (a) with (fillfactor = 70) as select f(), (select g())', ['f', 'g']],
+    ['create foreign table t (a int) server s', []],
+    ['create function g() returns int return f()', []],
+  ])('%s: it calls %j', (text, functions) => {
+    expect(analyze(text)).toMatchObject({ verb: 'CREATE', functions })
+  })
+
+  test.each([
+    ['select 1', false],
+    ['/* reprise:idempotent */ select 1', true],
+    ["/* reprise:idempotent */ select 'a", false],
+  ])('%s: it may be executed again on its author’s word: %s', (text, idempotent) => {
+    expect(analyze(text).idempotent).toBe(idempotent)
   })
 })

@@ -124,6 +124,11 @@ const ways: readonly (readonly [string, string, (id: number) => string])[] = [
     (id) => `SELECT (ROW(${id})::pair).looked`,
   ],
   [
+    'an attribute behind a comment',
+    `CREATE TYPE pair AS (a int); CREATE FUNCTION looked(pair) RETURNS boolean LANGUAGE sql AS $$SELECT deep($1.a)$$;`,
+    (id) => `SELECT (ROW(${id})::pair). -- the comment of a line\n looked`,
+  ],
+  [
     'a procedure',
     'CREATE PROCEDURE go(id int) LANGUAGE plpgsql AS $$BEGIN PERFORM deep(id); END$$;',
     (id) => `CALL go(${id})`,

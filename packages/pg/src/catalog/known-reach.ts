@@ -8,6 +8,9 @@ import { type Reading, readReach, type Sought } from './read-reach.ts'
 /** How long another session's look is waited for before a session looks for itself, in milliseconds. */
 const patience = 100
 
+/** How long nobody tries again to read what could not be read, in milliseconds. */
+const failurePause = 5_000
+
 /** Who is asked, as far as a connection was told. */
 export type Here = Pick<Connection, 'backend' | 'snapshot'>
 
@@ -27,7 +30,7 @@ export class KnownReach {
   #reading: Reading | undefined
   #seen: Seen | undefined
   #verifiedAt = Number.NEGATIVE_INFINITY
-  #lookedAt = Number.NEGATIVE_INFINITY
+  #failedAt = Number.NEGATIVE_INFINITY
   #changed = false
   /** Who looks at it now, and since when. */
   #looking: { readonly from: number; readonly done: Promise<void> } | undefined
@@ -45,7 +48,9 @@ export class KnownReach {
 
   /** Whether nobody has looked at it since a moment, nor does now. */
   isDue(moment: number): boolean {
-    return this.#looking === undefined && (this.#changed || this.#lookedAt < moment)
+    if (this.#looking !== undefined || performance.now() - this.#failedAt < failurePause)
+      return false
+    return this.#changed || this.#verifiedAt < moment
   }
 
   /** Something in the database was defined anew. */
@@ -95,9 +100,11 @@ export class KnownReach {
     let looked = false
     try {
       const seen = (await this.#unchanged(ask)) ?? (await this.#read(ask))
-      this.#lookedAt = from
+      if (seen === undefined) {
+        this.#failedAt = performance.now()
+        return
+      }
       looked = true
-      if (seen === undefined) return
       this.#verifiedAt = from
       this.#seen = { snapshot: seen.snapshot, incarnation }
     } finally {

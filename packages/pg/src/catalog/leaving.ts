@@ -52,13 +52,13 @@ export function leftBy(reach: Reach, statement: Statement, text: string | undefi
   let found = reach.of(statement, text)
   const updates = !reads && (verb === 'UPDATE' || verb === 'WITH' || members.length > 1)
   if (updates && settable.test(text)) found = worse(found, 'askable')
-  for (const { kind, canCommit, control } of members) {
+  for (const { kind, canCommit } of members) {
     if (kind === 'procedure') {
       const { leaves, unnamed } = leavingsOf(text)
       return leaves ? worse(found, level(unnamed)) : found
     }
     // A command that nobody here knows.
-    if (kind === 'other' && canCommit && control === '') found = worse(found, 'askable')
+    if (kind === 'other' && canCommit) found = worse(found, 'askable')
   }
   return found
 }

@@ -94,14 +94,17 @@ const near = 80
 
 /** A function is named before a parenthesis, or behind a dot: x.f is f(x), too. A comment may be between. */
 function isCall(text: string, from: number, to: number): boolean {
-  const behind = text.slice(to, to + near)
-  const before = text.slice(Math.max(0, from - near), from)
-  return /^"?\s*(\(|--|\/\*)/.test(behind) || /(\.|\*\/)\s*"?$/.test(before) || isBlank(behind)
+  const behind = text.slice(to, to + near).replace(/^"/, '')
+  const before = text.slice(Math.max(0, from - near), from).replace(/"$/, '')
+  if (isBlank(behind) || isBlank(before)) return true
+  if (/^\s*(\(|--|\/\*)/.test(behind) || /(\.|\*\/)\s*$/.test(before)) return true
+  // What ends with a line may be a comment.
+  return /[\n\r]\s*$/.test(before) && text.includes('--')
 }
 
-/** Whether all that was looked at is white space. */
-function isBlank(behind: string): boolean {
-  return behind.length === near && /^"?\s*$/.test(behind)
+/** Whether all that is looked at is white space. */
+function isBlank(part: string): boolean {
+  return part.length >= near - 1 && part.trim() === ''
 }
 
 /** What is reached by something that is, or is not, known by its name. */

@@ -133,10 +133,10 @@ export class SessionInquiry {
    */
   async judgeLost(ask: Inquiry, connection: Connection): Promise<void> {
     if (this.#ranAt === undefined) return
-    await this.#database.knowSince(this.#ranAt, ask, connection)
-    const epoch = this.#epoch
+    const known = await this.#database.knowSince(this.#ranAt, ask, connection)
+    const late = this.#epoch !== this.#database.epoch || !known
     this.#judgeAll(this.#unjudged)
-    if (this.#reached || epoch !== this.#database.epoch) this.#state.forget(unseenChange)
+    if (this.#reached || late) this.#state.forget(unseenChange)
     this.clear()
   }
 

@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { test } from 'vitest'
+import { instrument, type Mutant } from './instrument.ts'
+import { killerOf, sound } from './killer.ts'
+import { readLedger, writeLedger } from './ledger.ts'
+import { parts } from './parts.ts'
+import { stryker } from './stryker.ts'
+import type { Suite } from './suite.ts'
+import { around, failureOf, load } from './trial.ts'
+
+// The same few runs every time, so that a verdict is no matter of luck.
+fc.configureGlobal({ numRuns: 20, seed: 1 })
+// What a mutant leaves behind it may fail anywhere; the tests tell by what they wait for.
+process.on('unhandledRejection', () => undefined)
+process.on('uncaughtException', () => undefined)
+
+const root = join(import.meta.dirname, '../..')
+const part = process.env.MUTANTS_PART as string
+const files = (process.env.MUTANTS_TESTS as string).split(' ')
+const chosen = (process.env.MUTANTS_FILES as string).split(' ')
+const isChosen = ({ file }: Mutant): boolean => chosen[0] === '' || chosen.includes(file)
+const { performance } = globalThis
+const end = performance.now() + Number(process.env.MUTANTS_SECONDS) * 1000
+const ledger = readLedger(part)
+
+/** Tries the mutants that are pending, as long as there is time and nothing has been left broken. */
+test(part, async () => {
+  const suites: Suite[] = []
+  for (const file of files) suites.push(await load(file))
+  for (const { file, first } of suites) {
+    const failure = await around(first)
+    if (failure !== undefined) console.log(`${file} cannot begin: ${failure}`)
+  }
+  const { sources = [], cached = false } = parts[part] ?? {}
+  const { mutants } = await instrument(root, sources)
+  ledger.mutants = mutants
+  ledger.pending ??= mutants.filter(isChosen).map(({ name }) => name)
+  const alive = (): void => writeLedger(part, ledger)
+  const trials = await sound(suites, alive)
+  if (stryker().mutantCoverage === undefined) throw new Error('the sources hold no mutants')
+  const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
+  const pending = mutants
+    .filter(({ name }) => ledger.pending?.includes(name))
+    .sort((a, b) => isSuspect(b) - isSuspect(a))
+  for (const [i, mutant] of pending.entries()) {
+    if (performance.now() > end) break
+    ledger.trying = mutant.name
+    alive()
+    const found = await killerOf(mutant, trials, mutants, cached)
+    ledger.trying = undefined
+    const { killer } = found
+    const broken = killer && (await failureOf(killer.test, killer.limit * 2)) !== undefined
+    ledger.verdicts[mutant.name] = broken && i > 0 ? 'suspect' : found.verdict
+    if (killer) ledger.killers[mutant.name] = killer.test.name
+    if (broken && i > 0) break
+    ledger.pending = ledger.pending?.filter((name) => name !== mutant.name)
+    if (broken) break
+  }
+  alive()
+  for (const { last } of suites) await around(last)
+})

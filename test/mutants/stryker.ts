@@ -1,0 +1,25 @@
+/** What instrumented sources look at (Stryker's instrumenter), in this process. */
+export interface Switch {
+  activeMutant: string | undefined
+  currentTestId: string | undefined
+  /** How often the active mutant may be reached before it counts as a loop without end. */
+  hitCount: number
+  hitLimit: number
+  mutantCoverage?: {
+    readonly static: Readonly<Record<string, number>>
+    readonly perTest: Readonly<Record<string, Readonly<Record<string, number>>>>
+  }
+}
+
+const holder = globalThis as typeof globalThis & { __stryker__?: Switch }
+
+/** The one switch of this process. */
+export function stryker(): Switch {
+  holder.__stryker__ ??= {
+    activeMutant: undefined,
+    currentTestId: undefined,
+    hitCount: 0,
+    hitLimit: Number.POSITIVE_INFINITY,
+  }
+  return holder.__stryker__
+}
