@@ -35,7 +35,7 @@ class Asking {
 
   /** The catalog was read, by somebody. */
   async read(): Promise<this> {
-    await this.database.refresh(this.server.ask)
+    await this.database.refresh(this.server.ask, this.at)
     return this
   }
 
@@ -187,7 +187,7 @@ describe('the server is asked what the session holds', () => {
     ['INSERT INTO t VALUES (1)', false],
   ])('and the catalog is looked at again behind %s: %s', async (text, again) => {
     const asking = await new Asking().read()
-    expect(asking.note(text).database.due).toBe(again)
+    expect(asking.note(text).database.isDue()).toBe(again)
   })
 })
 
@@ -210,7 +210,7 @@ describe('what the open transaction reached', () => {
     const asking = await new Asking().read()
     asking.note('SELECT f(1)', [], true)
     expect(asking.inquiry.lost()).toBe(false)
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     expect(asking.state.anchor).toBe(undefined)
   })
 
@@ -218,7 +218,7 @@ describe('what the open transaction reached', () => {
     const asking = new Asking()
     asking.note('SELECT f(1)', [], true).note('COMMIT')
     expect(asking.inquiry.lost()).toBe(true)
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     expect(asking.state.anchor !== undefined).toBe(true)
   })
 
@@ -377,7 +377,7 @@ describe('what ran on a connection that is lost', () => {
       if (before) await asking.read()
       asking.note(text)
       expect(asking.inquiry.lost()).toBe(unseen || !before)
-      await asking.inquiry.judgeLost(asking.server.ask)
+      await asking.inquiry.judgeLost(asking.server.ask, asking.at)
       expect(asking.state.anchor !== undefined).toBe(unseen)
     }
   })
@@ -393,7 +393,7 @@ describe('what ran on a connection that is lost', () => {
     asking.server.state = '2'
     Object.assign(asking.server, how)
     asking.database.change()
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     expect(asking.state.anchor !== undefined).toBe(unseen)
   })
 
@@ -402,7 +402,7 @@ describe('what ran on a connection that is lost', () => {
     asking.note('SELECT f(1)')
     await asking.ask()
     expect(asking.inquiry.lost()).toBe(false)
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     expect(asking.state.anchor).toBe(undefined)
   })
 
@@ -410,13 +410,13 @@ describe('what ran on a connection that is lost', () => {
     const asking = await new Asking().read()
     asking.note('SELECT f(1)')
     expect([asking.inquiry.lost(), asking.inquiry.lost()]).toEqual([true, false])
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     const { length } = asking.server.asked
-    await asking.inquiry.judgeLost(asking.server.ask)
+    await asking.inquiry.judgeLost(asking.server.ask, asking.at)
     expect(asking.server.asked.length).toBe(length)
     const unread = new Asking().note('SELECT f(1)')
     expect(unread.inquiry.lost()).toBe(true)
-    await unread.inquiry.judgeLost(unread.server.ask)
+    await unread.inquiry.judgeLost(unread.server.ask, unread.at)
     expect(unread.inquiry.lost()).toBe(false)
   })
 })
