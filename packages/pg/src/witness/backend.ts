@@ -59,6 +59,8 @@ export async function identify(connection: Connection, ask: Inquiry): Promise<Ba
  */
 export type Fenced = 'gone' | 'replicating' | 'there' | 'refused'
 
+const is = 'OPERATOR(pg_catalog.=)'
+
 /**
  * Ends a backend whose connection we lost: it may be committing, or hold locks. On another server
  * the same number is somebody else's process, so which server this is, whether the process is ours
@@ -72,18 +74,19 @@ export async function fence(backend: Backend | Marked, ask: Inquiry): Promise<Fe
   return 'mark' in backend ? fenceMarked(backend, ask) : fenceKnown(backend, ask)
 }
 
-const ends = `SELECT wait_event = 'SyncRep', CASE WHEN wait_event = 'SyncRep' THEN false
+const ends = `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
  ELSE pg_catalog.pg_terminate_backend(pid) END
- FROM pg_catalog.pg_stat_activity`
+ FROM pg_catalog.pg_stat_activity AS a`
+const another = 'pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()'
 
 /** Where the lock is, the process is ours, whatever server this is; one number is two of 32 bits there. */
 async function fenceMarked({ mark }: Marked, ask: Inquiry): Promise<Fenced> {
   const half = (at: bigint): string => String(BigInt.asUintN(32, at))
   return fencedBy(
     await ask(
-      `${ends} WHERE pid IN (SELECT pid FROM pg_catalog.pg_locks
- WHERE locktype = 'advisory' AND objsubid = 1 AND pid <> pg_catalog.pg_backend_pid()
- AND classid = CAST($1 AS pg_catalog.oid) AND objid = CAST($2 AS pg_catalog.oid))`,
+      `${ends} WHERE ${another} AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+ WHERE l.pid ${is} a.pid AND l.locktype ${is} 'advisory' AND l.objsubid ${is} 1
+ AND l.classid ${is} CAST($1 AS pg_catalog.oid) AND l.objid ${is} CAST($2 AS pg_catalog.oid))`,
       [half(mark >> 32n), half(mark)],
     ),
   )
@@ -94,9 +97,9 @@ async function fenceKnown(backend: Backend, ask: Inquiry): Promise<Fenced> {
   if (incarnation.system === null || incarnation.postmaster === null) return 'gone'
   return fencedBy(
     await ask(
-      `${ends} WHERE pid = CAST($1 AS pg_catalog.int4) AND pid <> pg_catalog.pg_backend_pid()
- AND backend_start <= CAST($2 AS pg_catalog.timestamptz)
- AND (${systemColumn}) = $3 AND ${postmasterColumn} = $4`,
+      `${ends} WHERE pid ${is} CAST($1 AS integer) AND ${another}
+ AND backend_start OPERATOR(pg_catalog.<=) CAST($2 AS timestamp with time zone)
+ AND (${systemColumn}) ${is} $3 AND ${postmasterColumn} ${is} $4`,
       [pid, began, incarnation.system, incarnation.postmaster],
     ),
   )
