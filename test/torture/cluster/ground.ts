@@ -5,7 +5,7 @@ import type { DeadServer } from './dead-server.ts'
 import type { Mode, PatroniCluster } from './patroni-cluster.ts'
 
 /** What clients connect to. */
-export const doors = ['haproxy', 'pgbouncer'] as const
+export const doors = ['haproxy', 'pgbouncer', 'pgbouncer-transaction'] as const
 
 export type Door = (typeof doors)[number]
 
@@ -43,8 +43,9 @@ export class ClusterGround implements Ground {
 
   static async on(cluster: PatroniCluster, mode: Mode, door: Door): Promise<ClusterGround> {
     const target = { host: '127.0.0.1', port: cluster.port }
-    const settings = { default_pool_size: 20, server_login_retry: 1 }
-    const bouncer = door === 'pgbouncer' ? await Bouncer.start(target, settings) : undefined
+    const pool_mode = door === 'pgbouncer-transaction' ? 'transaction' : 'session'
+    const settings = { default_pool_size: 20, server_login_retry: 1, pool_mode }
+    const bouncer = door === 'haproxy' ? undefined : await Bouncer.start(target, settings)
     return new ClusterGround(cluster, mode, bouncer, await cluster.timeline())
   }
 

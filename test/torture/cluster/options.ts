@@ -11,7 +11,10 @@ export const clusterFlags = {
     help: "a cluster of three from Debian's packages, and one fault after the other",
   },
   mode: { value: 'A,B', help: 'with --cluster: async, sync or both (the default)' },
-  through: { value: 'A', help: 'with --cluster: haproxy (the default) or pgbouncer before it' },
+  through: {
+    value: 'A',
+    help: 'with --cluster: haproxy (the default), pgbouncer before it, or pgbouncer-transaction',
+  },
 } as const
 
 /** What to do to which clients of a cluster. */

@@ -44,13 +44,19 @@ export function send(
 const mostBytes = 64 * 1024 * 1024
 
 /**
+ * As what every question of the session's own goes: nobody's books depend on it, and to read the texts of
+ * the longest ones would take a process 15 ms, just when it comes back.
+ */
+const own = analyze('SELECT 1; SELECT 1')
+
+/**
  * Makes an {@link Inquiry} for one connection. Of an answer that takes too much there are no rows.
  */
 export function inquiry(Kind: ExchangeClass, connection: Connection, signal: AbortSignal): Inquiry {
   return async (text, values) => {
     const config: QueryConfig = values === undefined ? { text } : { text, values }
     const exchange = new Kind(config)
-    exchange.statement = analyze(text)
+    exchange.statement = own
     exchange.tapeLimit = mostBytes
     await send(exchange, connection, signal)
     return {
