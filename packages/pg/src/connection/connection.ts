@@ -145,11 +145,6 @@ export class Connection {
     return performance.now() - this.#madeAt
   }
 
-  /** Milliseconds since the last answer was complete. */
-  get idleFor(): number {
-    return performance.now() - this.idleSince
-  }
-
   /** Whether it ended untold and with nothing in flight; what the server never let in was no connection. */
   get endedUnasked(): boolean {
     return this.#endedUnasked

@@ -28,8 +28,8 @@ export class Reaper {
 
   /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
   noticed(loss: Loss, connection: Connection): void {
-    if (this.#told || loss.condition !== 'admin_shutdown' || connection.idleFor < idleAtLeast)
-      return
+    const idleFor = performance.now() - connection.idleSince
+    if (this.#told || loss.condition !== 'admin_shutdown' || idleFor < idleAtLeast) return
     const now = performance.now()
     this.#ended.push(now)
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()

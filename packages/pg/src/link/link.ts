@@ -1,6 +1,7 @@
 import { Deadline, type FromSession, type Loss, publish } from '@reprise/core'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
+import { sessionOf } from '../connection/from-session.ts'
 import type { HostList } from '../connection/host-list.ts'
 import type { Backend, Marked } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
@@ -79,17 +80,7 @@ export class Link {
 
   /** Whose events these are. */
   get from(): FromSession {
-    const { host, port, database, connectionParameters } = this.connection.client
-    const applicationName =
-      connectionParameters.application_name || connectionParameters.fallback_application_name
-    return {
-      session: this.id,
-      host,
-      port,
-      database,
-      applicationName: applicationName || undefined,
-      poolName: this.#shared.settings.poolName,
-    }
+    return sessionOf(this.connection.client, this.id, this.#shared.settings.poolName)
   }
 
   /** Whether somebody waits for a connection now. */
