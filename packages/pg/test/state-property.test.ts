@@ -157,6 +157,15 @@ it('whatever statements made of a session is the same after its connection was l
       })
     }),
     {
+      examples: [
+        [
+          [
+            'SET SESSION AUTHORIZATION DEFAULT',
+            'SET ROLE acting',
+            "UPDATE pg_settings SET setting = '8MB' WHERE name = 'work_mem'",
+          ].map((text) => ({ text, own: false })),
+        ],
+      ],
       numRuns: 200,
       interruptAfterTimeLimit: 60_000,
       endOnFailure: false,

@@ -79,6 +79,7 @@ export class SessionState {
     const touched = new Set(this.#touched)
     this.#touched.clear()
     let found = false
+    let login = false
     for (const [key, value] of facts.settings) {
       const before = this.#values.get(key) ?? null
       if (before === value && !touched.has(key)) continue
@@ -86,7 +87,11 @@ export class SessionState {
       if (!touched.has(key) && !(value === '' && before === null)) found = true
       if (value === null) this.#drop(key)
       else this.#assign(key, value)
+      login ||= key === 'authorization'
     }
+    const role = facts.settings.get('role')
+    // Whatever makes the login's user again gives up the role that was taken before it.
+    if (login && role) this.#log.make('role', toSet('role', role))
     const channels = new Map([...facts.channels].map((name) => [name, `LISTEN ${quoted(name)}`]))
     if (this.#learnCommands('prepare:', facts.prepared)) found = true
     if (this.#learnCommands('listen:', channels)) found = true
