@@ -15,7 +15,7 @@ import { bytesOf, instantOf } from '../connection/instant.ts'
 import type { Raw } from '../connection/wire.ts'
 
 /** The statement that asks who executes it. */
-const identityText: string = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
+const identityText = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
  ${incarnationColumns}`
 
 /** The same, and which transactions are over. */
