@@ -82,4 +82,5 @@ test('the command line', () => {
   })
   expect(() => optionsOf(['nothing'])).toThrow('There is nothing to measure')
   expect(() => optionsOf(['--rounds', '0'])).toThrow('--rounds takes a number above 0')
+  expect(() => optionsOf(['--rounds', '2'])).toThrow('at least 3')
 })

@@ -61,12 +61,14 @@ export function optionsOf(argv: readonly string[]): BenchOptions | undefined {
     )
   }
   const latency = typed.latency?.replace(/ms$/, '')
+  const rounds = positive(typed.rounds, 'rounds', 60)
+  if (rounds < 3) throw new UsageError('--rounds: at least 3, or a ratio has no interval.')
   return {
     measure,
     subjects: subjects(typed.subject, 'subject'),
     only: typed.only?.split(','),
     callers: positive(typed.callers, 'callers', 8),
-    rounds: positive(typed.rounds, 'rounds', 60),
+    rounds,
     within: positive(typed.within, 'within', 0.02),
     durable: typed.durable ?? false,
     latency: latency === undefined ? 0 : positive(latency, 'latency', 0),

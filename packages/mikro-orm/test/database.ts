@@ -111,7 +111,7 @@ export class Database implements AsyncDisposable {
 // The session's own: they ride along with the application's statements, or ask what these left.
 function isWitness(text: string): boolean {
   const own = [
-    'SET LOCAL search_path = pg_catalog;',
+    'SET LOCAL search_path = pg_catalog, pg_temp;',
     'CAST(pg_catalog.pg_',
     'pg_catalog.pg_backend_pid()',
     'pg_catalog.pg_current_xact_id',

@@ -93,7 +93,7 @@ export function replies(
     if (frame.type === 'B' && answers.died)
       counter = /[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f-]{21}/.exec(frame.body.toString('latin1'))?.[0]
     if (frame.type === 'E') {
-      const row = text.startsWith('SELECT token::text') ? counter : undefined
+      const row = text.startsWith('SELECT token FROM') ? counter : undefined
       out.push(
         ...(row === undefined
           ? reply(text, answers, number)
@@ -166,7 +166,7 @@ export function unheardOf(text: string): Buffer {
 export const isQuestion = (text: string): boolean =>
   text.includes('pg_catalog.') || asksCatalog(text)
 const asksCatalog = (text: string): boolean =>
-  text.startsWith('SET LOCAL search_path = pg_catalog;')
+  text.startsWith('SET LOCAL search_path = pg_catalog, pg_temp;')
 
 /** The statements of a text. What is asked of the catalog has semicolons of its own. */
 function statementsOf(text: string): string[] {
@@ -174,7 +174,7 @@ function statementsOf(text: string): string[] {
   return asksCatalog(text) ? [...parts.slice(0, 3), parts.slice(3).join(';')] : parts
 }
 /** Whether it asks what a silent backend is at. */
-export const isLook = (text: string): boolean => text.includes('WHERE pid = $1::int')
+export const isLook = (text: string): boolean => text.includes('state_change')
 const asksIdentity = (text: string): boolean =>
   text.startsWith('SELECT pg_catalog.pg_backend_pid(), ')
 const asksWitness = (text: string): boolean => text.includes('pg_current_xact_id')
@@ -223,6 +223,9 @@ function rowsOf(text: string, answers: Answers, number: number): Look[] {
   if (text.includes('pg_postmaster_start_time')) return [[restarted ? 't' : 'f']]
   if (text === 'SELECT pg_catalog.pg_backend_pid()')
     return [[`${10_000 + number + (pooled ? 500 : 0)}`]]
-  if (text.includes('synchronous_standby_names')) return [waits]
+  if (text.includes('synchronous_standby_names')) {
+    const [standbys, session] = waits
+    return [[standbys === 't' ? 's1' : '', session === 't' ? 'on' : 'off']]
+  }
   return [[text === changes && number > 1 ? '2' : '1']]
 }

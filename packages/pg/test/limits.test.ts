@@ -62,6 +62,8 @@ describe("the application's own limits hold during a recovery", () => {
     const pool = poolOn(server.url, {}, { query_timeout: 200 })
     const client = await pool.connect()
     await client.query(patient('CREATE TABLE IF NOT EXISTS slow (a int)'))
+    // What the session asks after that takes time of its own.
+    await client.query(patient('SELECT 1'))
     expect(await failure(client.query('SELECT pg_sleep(60)'))).toMatchObject({
       reason: 'timeout',
       outcome: 'in-doubt',

@@ -14,7 +14,7 @@ import { poolOn } from './support.ts'
 vi.setConfig({ testTimeout: 20_000 })
 
 const idle = ['idle', 'ClientRead', '1', 't']
-const looking = 'FROM pg_catalog.pg_stat_activity WHERE pid = $1::int'
+const looking = 'state_change'
 const fencing = 'pg_terminate_backend(pid)'
 const usual = ['7000', '00000001', '1.5', '1000.5']
 

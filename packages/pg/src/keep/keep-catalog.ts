@@ -48,7 +48,7 @@ const question = `WITH defaults AS MATERIALIZED (
  SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
  FROM pg_catalog.pg_attrdef d
 ), wanted AS (
- SELECT pg_catalog.unnest($1::oid[]) AS oid UNION SELECT adrelid FROM defaults WHERE expression ~* $2
+ SELECT pg_catalog.unnest($1::pg_catalog.oid[]) AS oid UNION SELECT adrelid FROM defaults WHERE expression ~* $2
 )
 SELECT ${incarnationColumns},
  EXISTS (SELECT FROM defaults WHERE expression ~* $3) OR EXISTS (
@@ -57,7 +57,7 @@ SELECT ${incarnationColumns},
   AND (p.prosrc ~* $3 OR pg_catalog.pg_get_function_sqlbody(p.oid) ~* $3)
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' AND e.objid = p.oid
    AND e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)),
- (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::int8, n.nspname, c.relname,
+ (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::bigint, n.nspname, c.relname,
    pg_catalog.pg_table_is_visible(c.oid), (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.attnum,
       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '',
@@ -69,7 +69,7 @@ SELECT ${incarnationColumns},
        AND pg_catalog.strpos(pg_catalog.lower(p.prosrc || ' ' || pg_catalog.encode(t.tgargs, 'escape')),
         pg_catalog.lower(a.attname)) > 0)) ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::text
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::pg_catalog.text
   FROM wanted JOIN pg_catalog.pg_class c USING (oid)
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`

@@ -115,10 +115,11 @@ async function waitsForUs(
 /** What a backend is at: gone, at work, or waiting since a certain moment. */
 async function look(ask: Inquiry, pid: number, age: number): Promise<string> {
   const { rows } = await ask(
-    `SELECT state, wait_event, state_change::text || backend_start::text,
- backend_start <= pg_catalog.clock_timestamp() - $2::float8 * interval '1 ms'
- FROM pg_catalog.pg_stat_activity WHERE pid = $1::int`,
-    [pid, Math.max(0, age - clockSlack)],
+    `SELECT state, wait_event, pg_catalog.concat(state_change, backend_start),
+ backend_start OPERATOR(pg_catalog.<=)
+  (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $2))
+ FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) CAST($1 AS integer)`,
+    [pid, Math.max(0, age - clockSlack) / 1000],
   )
   const [row] = rows
   // A younger backend has only inherited the process id.

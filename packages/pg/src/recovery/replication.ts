@@ -5,11 +5,11 @@ import type { Inquiry } from '../connection/inquiry.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 
 /**
- * Whether this session's commits wait for a standby. Everything but `off` and `local` waits
+ * By what this session's commits wait for a standby. Everything but `off` and `local` waits
  * (syncrep.c, syncrep.h SyncRepRequested).
  */
-const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names') <> '',
- pg_catalog.current_setting('synchronous_commit') NOT IN ('off', 'local')`
+const waits = `SELECT pg_catalog.current_setting('synchronous_standby_names'),
+ pg_catalog.current_setting('synchronous_commit')`
 
 /**
  * Whether a function, that of a trigger say, may make a transaction wait otherwise than its session. A
@@ -69,9 +69,9 @@ export async function isReplicated(
   const [standbys, session] = rows[0] ?? []
   // A server without this setting is no PostgreSQL, and has no standbys of this kind.
   if (code === '42704') return true
-  if (code === undefined && standbys === 'f') return true
+  if (code === undefined && standbys === '') return true
   const mayDiffer = otherwise || (await ask(unseen)).rows[0]?.[0] !== 'f'
-  if (code === undefined && session === 'f' && !mayDiffer) return true
+  if (code === undefined && (session === 'off' || session === 'local') && !mayDiffer) return true
   connection.replicationGivenUp = false
   const made = await ask(commit(mayDiffer ? strongest : ''))
   return made.code === undefined && !connection.replicationGivenUp

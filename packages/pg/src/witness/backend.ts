@@ -68,6 +68,8 @@ export function isElsewhere(backend: Backend, here: Backend | undefined): boolea
  */
 export type Fenced = 'gone' | 'replicating' | 'there' | 'refused'
 
+const is = 'OPERATOR(pg_catalog.=)'
+
 /**
  * Ends a backend whose connection we lost: it may be committing, or hold locks. On another server
  * the same number is somebody else's process, so which server this is, whether the process is ours
@@ -84,12 +86,12 @@ export async function fence(backend: Backend, ask: Inquiry): Promise<Fenced> {
   const { pid, began, incarnation } = backend
   if (incarnation.system === null || incarnation.postmaster === null) return 'gone'
   const { rows, code } = await ask(
-    `SELECT wait_event = 'SyncRep', CASE WHEN wait_event = 'SyncRep' THEN false
+    `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
  ELSE pg_catalog.pg_terminate_backend(pid) END
- FROM pg_catalog.pg_stat_get_activity(CAST($1 AS pg_catalog.int4))
- WHERE pid <> pg_catalog.pg_backend_pid()
- AND backend_start <= CAST($2 AS pg_catalog.timestamptz)
- AND (${systemColumn}) = $3 AND ${postmasterColumn} = $4`,
+ FROM pg_catalog.pg_stat_get_activity(CAST($1 AS integer))
+ WHERE pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+ AND backend_start OPERATOR(pg_catalog.<=) CAST($2 AS timestamp with time zone)
+ AND (${systemColumn}) ${is} $3 AND ${postmasterColumn} ${is} $4`,
     [pid, began, incarnation.system, incarnation.postmaster],
   )
   if (code !== undefined) return 'refused'

@@ -66,15 +66,15 @@ export async function resolveToken(token: Token, ask: Inquiry): Promise<Outcome>
   const table = quoted(token.table)
   const counter = counterOf(token.id)
   const taken = await ask(
-    `WITH taken AS (INSERT INTO ${table} (token) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING 1)
- INSERT INTO ${table} (token) SELECT $2::uuid FROM taken`,
+    `WITH taken AS (INSERT INTO ${table} (token) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1)
+ INSERT INTO ${table} (token) SELECT CAST($2 AS pg_catalog.uuid) FROM taken`,
     [token.id, counter],
   )
   if (taken.code !== undefined) return 'in-doubt'
-  const { rows, code } = await ask(
-    `SELECT token::text FROM ${table} WHERE token IN ($1::uuid, $2::uuid)`,
-    [token.id, counter],
-  )
+  const { rows, code } = await ask(`SELECT token FROM ${table} WHERE token IN ($1, $2)`, [
+    token.id,
+    counter,
+  ])
   if (code !== undefined || rows.length === 0) return 'in-doubt'
   return rows.some(([found]) => found === counter) ? 'rolled-back' : 'committed'
 }
