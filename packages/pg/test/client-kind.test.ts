@@ -119,6 +119,18 @@ describe.each(kinds)('%s', (_, Client) => {
     const query = new pg.Query('SELECT pg_sleep(60)')
     const failed = once(query, 'error')
     client.query(query)
+    // A new connection is asked first who it is: the request would end that question.
+    const runs = async (): Promise<boolean> => {
+      const watcher = new pg.Client(inject('serverUrl'))
+      await watcher.connect()
+      const { rows } = await watcher.query(
+        "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'",
+        [(client as unknown as { processID: number }).processID],
+      )
+      await watcher.end()
+      return rows.length > 0
+    }
+    await until(runs, { what: 'the query to run' })
     other.cancel(client, query)
     expect((await failed)[0]).toMatchObject({ code: '57014' })
   })
