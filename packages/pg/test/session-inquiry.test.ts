@@ -348,6 +348,33 @@ describe('a server that does not say', () => {
   })
 })
 
+describe('a server that answers nothing', () => {
+  it.each([{}, { facts: '42883' }])(
+    'is not believed, though it has no ids: %o',
+    async (refuses) => {
+      const asking = await new Asking().read()
+      asking.at = connection({ client: { processID: 0 } as never })
+      asking.server.refuses = refuses
+      asking.note('SELECT f(1)')
+      const nothing: Inquiry = async (text, values) => {
+        const { rows, code } = await asking.server.ask(text, values)
+        return { rows: asking.server.asked.at(-1) === 'facts' ? [] : rows, code }
+      }
+      expect(await asking.inquiry.ask(nothing, asking.at)).toBe(false)
+    },
+  )
+})
+
+it.each([true, false])('what nobody can read may have left something: %s', async (read) => {
+  const asking = new Asking()
+  if (read) await asking.read()
+  const statement = analyze('EXECUTE p')
+  asking.inquiry.note({ statement, text: undefined, values: undefined }, false, asking.at)
+  await asking.ask()
+  expect(asking.server.asked.at(-1)).toBe('facts')
+  expect(asking.state.anchor).toBe('a setting that a function may have made')
+})
+
 describe('what a prepared statement hides', () => {
   it.each([
     ['PREPARE p AS SELECT 1', 'EXECUTE p', false],
@@ -356,6 +383,7 @@ describe('what a prepared statement hides', () => {
     ['PREPARE  pp  AS  SELECT 1', 'EXECUTE  pp', false],
     ['PREPARE p (int, text) AS SELECT 1', 'EXECUTE p(1)', false],
     ['PREPARE p (int) AS SELECT f($1)', 'EXECUTE p(1)', true],
+    ['PREPARE p(int)AS SELECT 1', 'EXECUTE p(1)', false],
     ['PREPARE p AS SELECT 1', 'EXECUTE q', true],
     ['PREPARE p AS SELECT 1', 'EXECUTE "p"', true],
     ['PREPARE p AS SELECT 1', 'EXECUTE p; EXECUTE p', true],

@@ -88,14 +88,26 @@ describe('a lost transaction', () => {
     expect(await notes('{"a": 1}')).toBe(1)
     expect(await notes('first')).toBe(1)
   })
-  it('takes rows in another order for the same answer', async () => {
+  it.each([
+    ['the same answer where nothing gives them one', 'SELECT id FROM account', 'SELECT'],
+    ['another where the statement does', 'SELECT id FROM account ORDER BY balance > 0', '40001'],
+    ['another where a view does', 'SELECT id FROM sorted_account', '40001'],
+  ])('takes rows in another order for %s', async (_what, text, expected) => {
+    await admin.query(
+      'CREATE OR REPLACE VIEW sorted_account AS SELECT id FROM account ORDER BY balance > 0',
+    )
     await withClient(url, async (client) => {
       await client.query('BEGIN')
-      const { rows } = await client.query('SELECT id FROM account')
-      await admin.query('UPDATE account SET balance = balance WHERE id = 1')
-      await kill(server, client)
-      await client.query('COMMIT')
+      const { rows } = await client.query(text)
       expect(rows).toHaveLength(50)
+      await admin.query('UPDATE account SET balance = balance WHERE id = $1', [rows[0].id])
+      await kill(server, client)
+      const next = await client.query('SELECT 1').then(
+        ({ command }) => command,
+        ({ code }: { code: string }) => code,
+      )
+      await client.query('ROLLBACK')
+      expect(next).toBe(expected)
     })
   })
   it('rolls back by itself when the application wants it to', async () => {

@@ -190,7 +190,7 @@ export class SessionInquiry {
     const { statement, text } = ran
     if (text === undefined || !/\bexecute\b/i.test(text)) return ran
     const unknown = { statement, text: undefined }
-    if (statement.verb !== 'EXECUTE' || statement.count !== 1) return unknown
+    if (statement.count !== 1) return unknown
     const [, name] = /^\s*execute\s+([a-z_]\w*)/i.exec(text) ?? []
     const prepared = name === undefined ? undefined : this.#state.prepared(name.toLowerCase())
     const [, query] = /^prepare\s+\w+\s*(?:\([^()]*\))?\s*\bas\s+(.*)$/is.exec(prepared ?? '') ?? []
