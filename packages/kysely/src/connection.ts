@@ -1,13 +1,11 @@
-import { FailedTransactionError, type Unit } from '@reprise/core'
-import {
-  type AbortableOperationOptions,
-  CompiledQuery as Compiled,
-  type CompiledQuery,
-  type DatabaseConnection,
-  type PostgresClientConstructor,
-  type PostgresPoolClient,
-  type QueryId,
-  type QueryResult,
+import type {
+  AbortableOperationOptions,
+  CompiledQuery,
+  DatabaseConnection,
+  PostgresClientConstructor,
+  PostgresPoolClient,
+  QueryId,
+  QueryResult,
 } from 'kysely'
 
 /** A client of the pool: a session of `@reprise/pg`. */
@@ -27,12 +25,6 @@ export interface Control {
  * another after each reconnection, and what was aborted must not be done again.
  */
 export class SessionConnection implements DatabaseConnection {
-  /** The run of a callback that what is executed here belongs to. */
-  unit: Unit | undefined
-  /** Whether Kysely has begun a transaction here and not ended it. */
-  inTransaction = false
-  /** Whether a COMMIT failed here, so that what is left of its transaction must not reach the server. */
-  over = false
   /** Whether `onCreateConnection` has succeeded. */
   created = false
   readonly #inner: DatabaseConnection
@@ -50,7 +42,6 @@ export class SessionConnection implements DatabaseConnection {
     query: CompiledQuery,
     options?: AbortableOperationOptions,
   ): Promise<QueryResult<R>> {
-    if (this.over) return Promise.reject(new FailedTransactionError())
     return options?.signal === undefined
       ? this.#inner.executeQuery(query)
       : this.#executeAbortable(query, options.signal)
@@ -61,7 +52,6 @@ export class SessionConnection implements DatabaseConnection {
     chunkSize: number,
     options?: AbortableOperationOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
-    if (this.over) throw new FailedTransactionError()
     return this.#inner.streamQuery(query, chunkSize, options)
   }
 
@@ -75,23 +65,8 @@ export class SessionConnection implements DatabaseConnection {
     return this.#tellServer('pg_terminate_backend')
   }
 
-  /**
-   * Rolls back. It never fails, so that it never hides the error that it was sent for: where ROLLBACK
-   * gets no answer, the session gives its connection up, and the server rolls back by itself.
-   */
-  async rollback(): Promise<void> {
-    const open = this.inTransaction
-    this.inTransaction = false
-    this.over = false
-    // What has not begun, or was ended by a COMMIT that failed, is not rolled back: older versions ask.
-    if (!open) return
-    await this.executeQuery(Compiled.raw('rollback')).catch(() => undefined)
-  }
-
   /** Gives the session back to its pool. */
   release(): void {
-    this.inTransaction = false
-    this.over = false
     this.#session.release()
   }
 

@@ -11,6 +11,7 @@ import {
 import { overWith } from './commit.ts'
 import type { Config, Pool } from './config.ts'
 import { type Control, type Session, SessionConnection } from './connection.ts'
+import { Lease } from './lease.ts'
 
 /**
  * Kysely's PostgresDriver on the sessions of a pool. Statements, rows and savepoints stay Kysely's
@@ -43,16 +44,16 @@ export class SessionDriver implements Driver {
 
   async acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
     const session = (await this.#alive().connect()) as unknown as Session
-    let connection: SessionConnection | undefined
     try {
       const pool = this.#alive()
-      connection = this.#connections.get(session) ?? (await this.#adopt(session, pool))
+      const connection = this.#connections.get(session) ?? (await this.#adopt(session, pool))
+      const lease = new Lease(connection)
       if (!connection.created) {
-        await this.#config.onCreateConnection?.(connection, options)
+        await this.#config.onCreateConnection?.(lease, options)
         connection.created = true
       }
-      await this.#config.onReserveConnection?.(connection, options)
-      return connection
+      await this.#config.onReserveConnection?.(lease, options)
+      return lease
     } catch (error) {
       session.release()
       throw error
@@ -168,6 +169,6 @@ const unused: PostgresPool = {
   options: {},
 }
 
-function held(connection: DatabaseConnection): SessionConnection {
-  return connection as SessionConnection
+function held(connection: DatabaseConnection): Lease {
+  return connection as Lease
 }

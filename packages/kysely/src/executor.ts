@@ -12,7 +12,7 @@ import type {
   QueryResult,
   RootOperationNode,
 } from 'kysely'
-import type { SessionConnection } from './connection.ts'
+import { Lease } from './lease.ts'
 
 type Consumer<T> = (connection: DatabaseConnection) => Promise<T>
 
@@ -81,7 +81,7 @@ export class RerunExecutor implements QueryExecutor {
     }
     return inner.provideConnection(
       (connection) =>
-        (connection as SessionConnection).inTransaction
+        (connection as Lease).inTransaction
           ? consumer(connection)
           : this.#rerun((unit) => within(unit, connection, consumer)),
       options,
@@ -118,18 +118,16 @@ export class RerunExecutor implements QueryExecutor {
   }
 }
 
-/** Runs a consumer with its connection knowing which run of a callback it serves. */
+/** Runs a consumer with a part of a lease that is its own, and that knows which run of a callback it serves. */
 async function within<T>(
   unit: Unit,
   connection: DatabaseConnection,
   consumer: Consumer<T>,
 ): Promise<T> {
-  const held = connection as SessionConnection
-  const outer = held.unit
-  held.unit = unit
+  const own = new Lease(connection as Lease, unit)
   try {
-    return await consumer(connection)
+    return await consumer(own)
   } finally {
-    held.unit = outer
+    own.end()
   }
 }

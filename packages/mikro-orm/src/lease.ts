@@ -19,6 +19,7 @@ export class Lease implements KyselyConnection {
   #abortable = false
   #running: CompiledQuery['queryId'] | undefined
   #over: { readonly cause: unknown } | undefined
+  #rollingBack = false
 
   constructor(inner: KyselyConnection, client: PoolClient, pool: Pool) {
     this.inner = inner
@@ -35,7 +36,18 @@ export class Lease implements KyselyConnection {
 
   /** Why nothing may be sent any more, if so. */
   get refusal(): Error | undefined {
+    if (this.#rollingBack) return new FailedTransactionError()
     return this.#over && new FailedTransactionError(this.#over.cause)
+  }
+
+  /** Rolls back: what is asked of it meanwhile would be executed behind the ROLLBACK, outside. */
+  async rollback(send: () => Promise<void>): Promise<void> {
+    this.#rollingBack = true
+    try {
+      await send()
+    } finally {
+      this.#rollingBack = false
+    }
   }
 
   /** Kysely calls it before a statement that it may have to abort. */
@@ -45,7 +57,8 @@ export class Lease implements KyselyConnection {
   }
 
   executeQuery<R>(query: CompiledQuery): Answer<R> {
-    if (this.#over !== undefined) return Promise.reject(this.refusal)
+    const { refusal } = this
+    if (refusal !== undefined) return Promise.reject(refusal)
     if (!this.#abortable) return this.inner.executeQuery<R>(query)
     this.#abortable = false
     this.#running = query.queryId
@@ -55,7 +68,8 @@ export class Lease implements KyselyConnection {
   }
 
   streamQuery<R>(query: CompiledQuery, chunkSize: number): Chunks<R> {
-    if (this.#over !== undefined) throw this.refusal
+    const { refusal } = this
+    if (refusal !== undefined) throw refusal
     return this.inner.streamQuery<R>(query, chunkSize)
   }
 

@@ -89,7 +89,7 @@ export class LeasingDriver implements KyselyDriver {
     const lease = connection as Lease
     if (lease.refusal !== undefined) return
     try {
-      await this.#driver.rollbackTransaction(lease.inner)
+      await lease.rollback(() => this.#driver.rollbackTransaction(lease.inner))
     } catch (error) {
       await this.#giveBack(lease, error)
       // A ROLLBACK that is lost is done; its error would hide why there is one.

@@ -177,6 +177,28 @@ test('nothing that holds a lost transaction reaches the connection again', async
   await orm.close()
 })
 
+test('what a failed callback left behind is never executed behind its ROLLBACK, whenever it comes', async () => {
+  const orm = await openWith({})
+  for (let turns = 0; turns < 60; turns += 3) {
+    const token = randomUUID()
+    let left: Promise<unknown> | undefined
+    const failed = orm.em.fork().transactional(async (em) => {
+      const failing = em.execute('select 1 / 0')
+      const straggler = async (): Promise<void> => {
+        await failing.catch(() => undefined)
+        for (let turn = 0; turn < turns; turn++) await undefined
+        await em.execute(`insert into transfer values ('${token}', 1)`)
+      }
+      left = straggler().catch((error) => error)
+      await failing
+    })
+    await expect(failed).rejects.toMatchObject({ code: '22012' })
+    expect(await left).toBeInstanceOf(Error)
+    expect(await database.sql('select from transfer where token = $1', [token])).toEqual([])
+  }
+  await orm.close()
+})
+
 test('the stock ORM hangs after as many, which is why the door is there', async () => {
   const stock = await MikroORM.init({
     clientUrl: database.url,

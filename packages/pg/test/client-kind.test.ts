@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { repriseClient } from '@reprise/pg'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, it } from 'vitest'
+import { until } from '../../../test/kit/index.ts'
 import { kill } from './compare.ts'
 import { pidOf } from './support.ts'
 
@@ -125,7 +126,7 @@ describe.each(kinds)('%s', (_, Client) => {
       await watcher.connect()
       const { rows } = await watcher.query(
         "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'",
-        [(client as unknown as { processID: number }).processID],
+        [pidOf(client)],
       )
       await watcher.end()
       return rows.length > 0

@@ -1,12 +1,13 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { warn } from './report.ts'
+import { fenceRollback } from './rollback.ts'
 
 type Transaction = (isolationOrCallback: unknown, callback?: unknown) => Promise<unknown>
 
 /**
  * Lets `transaction()` of a data source, of its manager and of the managers of its query runners run
- * a `rerunnable()` callback again when nothing of it was kept.
+ * a `rerunnable()` callback again when nothing of it was kept, and fences what a run leaves behind.
  */
 export function rerunTransactions(dataSource: DataSource, settings: Settings): void {
   const budget = new Budget(settings.budget)
@@ -33,7 +34,10 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
   }
   prepare(dataSource.manager)
   const create = dataSource.createEntityManager
-  dataSource.createEntityManager = (queryRunner) => prepare(create.call(dataSource, queryRunner))
+  dataSource.createEntityManager = (queryRunner) => {
+    if (queryRunner !== undefined) fenceRollback(queryRunner)
+    return prepare(create.call(dataSource, queryRunner))
+  }
 }
 
 /**
