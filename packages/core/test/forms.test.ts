@@ -157,7 +157,20 @@ describe('what is known by its form', () => {
   test('what fits a form has that form, and nothing else in it', () => {
     const fragment = fc.constantFrom(
       ...['a', 'e', '1', '22', '.', '-', '/', '*', "'", '"', ' ', '(', ')', ',', ';', '$', '$1'],
-      ...["'b'", "'c\\'", "''", '"d"', ' values ', '(1)', '(2,3),(4)', '--\n', '/*f*/', '$$', '=', '::int'],
+      ...[
+        "'b'",
+        "'c\\'",
+        "''",
+        '"d"',
+        ' values ',
+        '(1)',
+        '(2,3),(4)',
+        '--\n',
+        '/*f*/',
+        '$$',
+        '=',
+        '::int',
+      ],
     )
     const pairs = fc.array(fc.tuple(fragment, fragment, fc.nat({ max: 3 })), { maxLength: 14 })
     let fitting = 0

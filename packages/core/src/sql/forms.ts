@@ -124,7 +124,8 @@ export function fits({ pieces, marks }: Form, lexer: Lexer): boolean {
       at = lexer.lastRow(at)
       continue
     }
-    if (mark !== markAt(code) || (piece !== '' && joins(text.charCodeAt(at - 1), code))) return false
+    if (mark !== markAt(code) || (piece !== '' && joins(text.charCodeAt(at - 1), code)))
+      return false
     const end = gapEnd(lexer, at, code)
     if (end <= at) return false
     if (code !== DOLLAR) inlined = true
