@@ -24,6 +24,7 @@ const beginnings: [first: string, texts: string[], told?: string][] = [
   ['1', ['BEGIN', 'EXPLAIN ANALYZE UPDATE t SET n = n + 1']],
   ['BEGIN', ['BEGIN; UPDATE t SET n = n + 1']],
   ['DO', ['DO $$BEGIN UPDATE t SET n = n + 1; END$$'], 'in-doubt'],
+  ['LOCK TABLE', ['BEGIN', 'LOCK TABLE t IN EXCLUSIVE MODE']],
 ]
 
 describe('a backend that was lost with its very first answers', () => {

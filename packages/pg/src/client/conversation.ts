@@ -215,7 +215,7 @@ export class Conversation
   }
 
   #meet(exchange: Exchange, connection: Connection): void {
-    void meet(this, connection).then(() => {
+    void meet(this, connection, exchange.statement).then(() => {
       if (connection.usable) this.#send(exchange, connection, this)
       else this.rescue(exchange, connection)
     })
