@@ -198,8 +198,8 @@ describe('a catalog', () => {
     expect(database.isDue()).toBe(true)
   })
 
-  it.each([{ catalog: '57014' }, { reach: '57014' }])(
-    'that was known is known still where %o comes between',
+  it.each([{ catalog: '57014' }, { reach: '57014' }, { catalog: '42501' }, { reach: '42501' }])(
+    'that was known is known still where %o comes between, as it does for one session alone',
     async (refuses) => {
       const { server, database } = some({ f: sources.askable })
       await database.refresh(server.ask, nowhere)

@@ -68,6 +68,24 @@ describe('a backend that was lost with its very first answers', () => {
   )
 })
 
+describe('what must come before any query of its transaction', () => {
+  it.each([
+    'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1',
+    'SET TRANSACTION READ WRITE, ISOLATION LEVEL REPEATABLE READ; DO $$BEGIN END$$',
+    'SET LOCAL work_mem = 9999; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; TABLE pg_class',
+  ])('does, on a new connection as well: %s', async (text) => {
+    await using link = await proxied(server)
+    await withThrowaway(link.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query(text)
+      const { rows } = await client.query('SHOW transaction_isolation')
+      expect(rows[0].transaction_isolation).not.toBe('read committed')
+      await client.query('ROLLBACK')
+    })
+  })
+})
+
 describe('LOCK as the first statement of a transaction', () => {
   it('has its snapshot taken when it has the lock, on a new connection as well', async () => {
     await using link = await proxied(server)

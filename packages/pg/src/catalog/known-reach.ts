@@ -122,10 +122,14 @@ export class KnownReach {
     return { snapshot: typeof snapshot === 'string' ? snapshot : undefined }
   }
 
-  /** What was known is more than nothing, where the server would not say. */
+  /**
+   * What was known is more than nothing, where the server would not say, or does not say it to this
+   * session: others may be told.
+   */
   async #read(ask: Inquiry): Promise<Reading | undefined> {
     const reading = await readReach(this.#sought, ask)
     if (reading === 'interrupted') return undefined
+    if (reading.state === undefined && this.#reading?.state !== undefined) return undefined
     this.#learned(reading, this.#reading)
     this.#reading = reading
     return reading

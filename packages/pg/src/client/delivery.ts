@@ -1,11 +1,4 @@
-import {
-  classify,
-  type Loss,
-  RepriseError,
-  RolledBackError,
-  type Settings,
-  type Statement,
-} from '@reprise/core'
+import { classify, type Loss, RolledBackError, type Settings, type Statement } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
@@ -104,7 +97,7 @@ export class Delivery {
     const { connection } = link
     if (connection.usable && connection.status !== 'I') connection.destroy()
     // That nobody waits any more says nothing of a connection.
-    if (failure instanceof RepriseError && failure.reason === 'timeout') inquiry.lost()
+    if ((failure as { reason?: unknown }).reason === 'timeout') inquiry.lost()
     else untold.forgive()
     if (transaction !== undefined) {
       if (onlyEnds(exchange.statement)) this.#conversation.transaction = undefined

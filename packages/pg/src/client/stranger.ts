@@ -7,13 +7,15 @@ import { identify } from '../witness/backend.ts'
 
 /**
  * Whether a statement would leave its locks with a backend that nobody could end: it cannot follow the
- * question who executes it in one write, and is none that takes no locks.
+ * question who executes it in one write, and is none that takes no locks. In an open transaction several
+ * statements in one text go unasked: a SET TRANSACTION or a LOCK among them must come before any query.
  */
 export function isStranger(connection: Connection, statement: Statement): boolean {
   const { backend, mark, direct, identifying, status } = connection
   if (backend !== undefined || mark !== undefined || !direct || !identifying) return false
   const { passing, count } = statement
-  return status !== 'E' && count > 0 && !passing && !canFollow(statement)
+  const alone = count === 1 || (count > 1 && status === 'I')
+  return status !== 'E' && alone && !passing && !canFollow(statement)
 }
 
 /**
