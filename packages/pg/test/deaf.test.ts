@@ -132,18 +132,21 @@ describe('a session that listens and asks for nothing more hears again', () => {
   })
 })
 
+/** A session that listens loses a lock with its connection, and has another connection by the end. */
+async function loseLock(client: pg.PoolClient): Promise<void> {
+  const missed = new Promise<void>((resolve) => client.on('notificationsMissed', () => resolve()))
+  await client.query('LISTEN news')
+  await client.query('SELECT pg_advisory_lock(1)')
+  await client.query('SELECT 1')
+  await kill(server, client)
+  await missed
+}
+
 describe('what no connection can be given again is told of', () => {
   it('though a session that listens has another one by then', async () => {
     await using place = await proxied(server)
     await listening(place, async ({ client }) => {
-      const missed = new Promise<void>((resolve) =>
-        client.on('notificationsMissed', () => resolve()),
-      )
-      await client.query('LISTEN news')
-      await client.query('SELECT pg_advisory_lock(1)')
-      await client.query('SELECT 1')
-      await kill(server, client)
-      await missed
+      await loseLock(client)
       expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     })
@@ -151,14 +154,7 @@ describe('what no connection can be given again is told of', () => {
   it('by a cursor as by a statement', async () => {
     await using place = await proxied(server)
     await listening(place, async ({ client }) => {
-      const missed = new Promise<void>((resolve) =>
-        client.on('notificationsMissed', () => resolve()),
-      )
-      await client.query('LISTEN news')
-      await client.query('SELECT pg_advisory_lock(1)')
-      await client.query('SELECT 1')
-      await kill(server, client)
-      await missed
+      await loseLock(client)
       const cursor = client.query(new Cursor('SELECT 1'))
       expect(await failure(cursor.read(1))).toMatchObject({ reason: 'anchored' })
     })

@@ -222,6 +222,20 @@ it.each([true, 'console', {}, { info: () => undefined }, { warn() {}, error() {}
   },
 )
 
+/** A transaction that is not executed again is lost, and its caller told. */
+function surfaceOne(options: RepriseOptions = {}): Promise<void> {
+  return withThrowaway(
+    server.url,
+    async (client) => {
+      await client.query('BEGIN')
+      await kill(server, client)
+      await failure(client.query('SELECT 1'))
+      await client.query('ROLLBACK')
+    },
+    { ...options, replay: 'off' },
+  )
+}
+
 describe('counters()', () => {
   it('are plain numbers of what was lost, mended and surfaced', async () => {
     const before = counters()
@@ -231,16 +245,7 @@ describe('counters()', () => {
       await kill(server, client)
       await client.query('COMMIT')
     })
-    await withThrowaway(
-      server.url,
-      async (client) => {
-        await client.query('BEGIN')
-        await kill(server, client)
-        await failure(client.query('SELECT 1'))
-        await client.query('ROLLBACK')
-      },
-      { replay: 'off' },
-    )
+    await surfaceOne()
     const after = counters()
     expect(JSON.parse(JSON.stringify(after))).toEqual(after)
     expect({
@@ -318,17 +323,7 @@ describe('a pool that was given a name', () => {
     const log = new Kept()
     using losses = listen('reprise:loss')
     using surfaced = listen('reprise:surface')
-    const lose = (poolName: string | undefined): Promise<void> =>
-      withThrowaway(
-        server.url,
-        async (client) => {
-          await client.query('BEGIN')
-          await kill(server, client)
-          await failure(client.query('SELECT 1'))
-          await client.query('ROLLBACK')
-        },
-        { log, replay: 'off', poolName },
-      )
+    const lose = (poolName: string | undefined): Promise<void> => surfaceOne({ log, poolName })
     const before = counters()
     for (const name of ['orders', 'reports', 'orders', undefined]) await lose(name)
     expect(log.lines.map((line) => line.split(':', 1)[0])).toEqual([

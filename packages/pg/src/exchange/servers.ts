@@ -11,8 +11,6 @@ export interface ServerShare {
   readonly database: Database
   /** Whether the server would not answer a witness: none is sent to it any more. */
   witnessRefused: boolean
-  /** Whether a login there is the server's own word, as it was the last time, and not a pooler's. */
-  direct: boolean
   /** The one connection over which silent ones are asked after. */
   readonly probe: SharedResource<ProbeConnection>
 }
@@ -126,7 +124,6 @@ export function sharedWith(address: Address, identity: Identity, settings: Setti
     gate: gateOf(place, settings),
     database: new Database(),
     witnessRefused: false,
-    direct: false,
     probe: new SharedResource(),
   }))
 }

@@ -176,7 +176,6 @@ export class Link {
           make: (stop) => this.#make(stop),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
-            if (this.server.direct) answered()
             if (!first || gate.down) {
               await this.#greet(opened, ask)
               answered()
@@ -221,7 +220,7 @@ export class Link {
   /** A pooler accepts logins without its server: only an answer shows that there is one. */
   async #greet(connection: Connection, ask: Inquiry): Promise<void> {
     if (this.server.witnessRefused) await ask('SELECT 1')
-    else this.server.direct = (await identify(connection, ask)) !== undefined && connection.direct
+    else await identify(connection, ask)
   }
 
   #make({ address }: Stop): Connection {
