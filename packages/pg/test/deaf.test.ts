@@ -147,8 +147,9 @@ describe('what no connection can be given again is told of', () => {
     await using place = await proxied(server)
     await listening(place, async ({ client }) => {
       await loseLock(client)
-      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
-      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+      for (let i = 0; i < 3; i++) {
+        expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+      }
     })
   })
   it('by a cursor as by a statement', async () => {

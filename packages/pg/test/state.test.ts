@@ -174,17 +174,21 @@ describe('an anchored session', () => {
     ['a temporary table', 'CREATE TEMP TABLE kept (a int)'],
     ['a session advisory lock', 'SELECT pg_advisory_lock(4711)'],
     ['a WITH HOLD cursor', 'DECLARE kept CURSOR WITH HOLD FOR SELECT 1'],
-  ])('that holds %s surfaces its loss once, and goes on', async (_what, statement) => {
-    await withThrowaway(url, async (client) => {
-      await client.query(statement)
-      await kill(server, client)
+  ])('that held %s does nothing for its holder, and anything for the next', async (_what, text) => {
+    const pool = poolOn(url)
+    const client = await pool.connect()
+    await client.query(text)
+    await kill(server, client)
+    for (let i = 0; i < 3; i++) {
       expect(await failure(client.query('SELECT 1'))).toMatchObject({
         outcome: 'not-sent',
         reason: 'anchored',
         condition: 'admin_shutdown',
       })
-      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
-    })
+    }
+    client.release()
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await pool.end()
   })
   it('that let go of its lock is none', async () => {
     await withThrowaway(url, async (client) => {

@@ -45,7 +45,7 @@ const byReason: { readonly [R in Reason]?: string } = {
   'replay-off': 'Run the transaction again from its start; nothing of it was kept.',
   streamed: 'Start the cursor, stream or COPY again from its beginning; these are never replayed.',
   anchored:
-    'The session held something that cannot be made again on a new connection: set it up again, then repeat the work.',
+    'The session held something that cannot be made again on a new connection, so it does nothing more for its holder: release or end it, set another one up, then repeat the work.',
   operator:
     'Somebody ended this statement after it had run for long, so it is not run again; to stop one query, prefer pg_cancel_backend.',
   repeated: 'This work lost its connection every time: look for what ends it before trying again.',

@@ -17,9 +17,9 @@ import { answerOfBroken, mayOpen, onlyEnds } from '../transaction/transaction-en
 import { type Delivering, Delivery } from './delivery.ts'
 import { IdleInquiry, type IdleInquiryOwner } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
-import { anchorError, tellLoss } from './loss-report.ts'
+import { tellLoss } from './loss-report.ts'
+import { LostAnchors } from './lost-anchors.ts'
 import { isStranger, meet } from './stranger.ts'
-import { Untold } from './untold.ts'
 
 let conversations = 0
 
@@ -40,7 +40,7 @@ export class Conversation
   /** Why a transaction that was lost was given up at a release: a COMMIT of it has to fail. */
   forsaken: Error | undefined
   readonly inquiry: IdleInquiry
-  readonly untold: Untold
+  readonly lostAnchors: LostAnchors
   readonly delivery: Delivery
   readonly #shared: Shared
   readonly #listener: Listener
@@ -51,7 +51,7 @@ export class Conversation
     this.Exchange = shared.Exchange
     this.link = new Link(this.id, shared, hosts, this)
     this.inquiry = new IdleInquiry(this.link, shared, this)
-    this.untold = new Untold(this.link, this.inquiry)
+    this.lostAnchors = new LostAnchors(this, listener)
     this.delivery = new Delivery(this, shared, listener)
   }
 
@@ -77,11 +77,11 @@ export class Conversation
     this.link.failFast = exchange.failFast
     const { transaction } = this
     const { connection } = this.link
-    const untold = this.untold.take()
-    if (untold !== undefined) process.nextTick(() => this.delivery.fail(exchange, untold))
-    else if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
+    if (transaction?.broken !== undefined) this.#answerBroken(exchange, transaction)
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
+    } else if (this.lostAnchors.bar(exchange.statement)) {
+      process.nextTick(() => this.delivery.fail(exchange, this.lostAnchors.told()))
     } else if (!connection.usable) this.rescue(exchange, connection)
     else if (isStranger(connection, exchange.statement)) this.#meet(exchange, connection)
     else this.#send(exchange, connection, this)
@@ -184,13 +184,9 @@ export class Conversation
     if (this.transaction === undefined) this.inquiry.lost()
     this.tellLoss(loss, connection, true)
     this.#shared.reaper.noticed(loss, connection)
-    const { state } = this.link
     // Nobody's: it is replaced in silence.
-    if (this.#listener.resting()) this.untold.forgive()
-    else if (state.anchor !== undefined) {
-      // Whoever holds a lock by this session must hear that it is gone, as of pg's client.
-      this.#listener.anchorLost(anchorError(loss, connection))
-    }
+    if (this.#listener.resting()) this.lostAnchors.forgive()
+    else this.lostAnchors.lostIdle(connection)
     if (this.link.state.listening) this.#listener.fellSilent()
   }
 

@@ -17,14 +17,14 @@ import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
 import { isUnheededRollback, mayOpen, onlyEnds } from '../transaction/transaction-end.ts'
 import type { IdleInquiry } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
-import type { Untold } from './untold.ts'
+import type { LostAnchors } from './lost-anchors.ts'
 
 /** The conversation whose work is delivered. */
 export interface Delivering {
   readonly settings: Settings
   readonly link: Link
   readonly inquiry: IdleInquiry
-  readonly untold: Untold
+  readonly lostAnchors: LostAnchors
   transaction: Transaction | undefined
   /** Carries work to its end whose connection is lost, or whose error is about the server. */
   rescue(exchange: Exchange, lost: Connection, known?: Loss): void
@@ -93,12 +93,12 @@ export class Delivery {
 
   /** The work is lost for good. */
   fail(exchange: Exchange, failure: Error): void {
-    const { transaction, link, inquiry, untold } = this.#conversation
+    const { transaction, link, inquiry, lostAnchors } = this.#conversation
     const { connection } = link
     if (connection.usable && connection.status !== 'I') connection.destroy()
+    inquiry.lost()
     // That nobody waits any more says nothing of a connection.
-    if ((failure as { reason?: unknown }).reason === 'timeout') inquiry.lost()
-    else untold.forgive()
+    if ((failure as { reason?: unknown }).reason !== 'timeout') lostAnchors.keep(failure)
     if (transaction !== undefined) {
       if (onlyEnds(exchange.statement)) this.#conversation.transaction = undefined
       else {

@@ -16,7 +16,7 @@ export function settle(conversation: Conversation): void {
   const { connection } = link
   link.halted = undefined
   link.failFast = false
-  conversation.untold.released()
+  conversation.lostAnchors.released()
   if (transaction !== undefined && (transaction.broken !== undefined || !connection.usable)) {
     conversation.transaction = undefined
     conversation.forsaken = transaction.broken ?? connection.socketError ?? new Error('it was lost')
@@ -53,12 +53,12 @@ export async function listenAgain(
   if (link.connection.usable || transaction?.broken !== undefined) {
     return { heard: false, again: false }
   }
-  // Its holder does without what went with the connection, or is told when he asks for anything.
-  if (transaction === undefined) conversation.untold.keep()
+  // Its holder hears what comes, and is told of what is gone whenever he asks for anything.
+  if (transaction === undefined) conversation.lostAnchors.keep()
   const failure = await mend(conversation)
   if (failure !== undefined && transaction !== undefined) transaction.broken ??= failure
   // Only the new connection could tell what else there was.
-  else if (failure !== undefined) conversation.untold.keep()
+  else if (failure !== undefined) conversation.lostAnchors.keep()
   const again = !link.connection.usable && transaction?.broken === undefined
   return { heard: failure === undefined, again }
 }

@@ -1,8 +1,9 @@
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage } from '../connection/wire.ts'
+import type { AnchorsOwner } from './lost-anchors.ts'
 
 /** What a conversation tells the session it belongs to. */
-export interface Listener {
+export interface Listener extends AnchorsOwner {
   /** The work has its answer, and its caller is about to be told. */
   answered(): void
   /**
@@ -20,8 +21,6 @@ export interface Listener {
   fellSilent(): void
   /** Whether the session lies in its pool, where nobody holds it. */
   resting(): boolean
-  /** The connection was lost while nothing was under way, and with it what nobody can make again. */
-  anchorLost(error: Error): void
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void
   /** The server gave notice of something that concerns the application. */

@@ -1,4 +1,4 @@
-import { type FromSession, type Loss, publish, surfaced } from '@reprise/core'
+import { type FromSession, type Loss, publish } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { lossAs } from '../recovery/account.ts'
 
@@ -16,13 +16,4 @@ export function tellLoss(loss: Loss, connection: Connection, scene: LossScene): 
   connection.told = true
   const { from, ...found } = scene
   publish('reprise:loss', { ...from, ...lossAs(loss, found) })
-}
-
-/** What the holder of a session hears that loses an anchor while nothing is under way. */
-export function anchorError(
-  { condition }: Loss,
-  { lastWords, lastNotice, socketError }: Connection,
-): Error {
-  const cause = lastWords ?? lastNotice ?? socketError ?? new Error('the connection was closed')
-  return surfaced({ outcome: 'not-sent', condition, reason: 'anchored', attempts: 1, cause })
 }

@@ -56,6 +56,7 @@ export class Session extends ClientFace {
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#relistening.start(),
       resting: () => this.#resting,
+      pooled: () => this.#release !== undefined,
       anchorLost: (error) => {
         if (this.listenerCount('error') > 0) this.emit('error', error)
       },
@@ -174,7 +175,7 @@ export class Session extends ClientFace {
         this.#resting = true
         const { transaction } = this.#conversation
         if (transaction !== undefined || this.#queue.owes) this.#queue.add('reset')
-        else this.#conversation.untold.released()
+        else this.#conversation.lostAnchors.released()
         release(error)
       })
   }

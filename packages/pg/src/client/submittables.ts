@@ -36,11 +36,11 @@ export class Submittables implements SubmittableOwner {
     const { transaction, link, forsaken } = conversation
     link.halted = undefined
     link.failFast = run.failFast
-    const untold = conversation.untold.take()
-    if (untold !== undefined) process.nextTick(() => this.#refuse(run, untold))
-    else if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
+    if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)
+    } else if (conversation.lostAnchors.bar(run.statement)) {
+      process.nextTick(() => this.#refuse(run, conversation.lostAnchors.told()))
     } else if (link.connection.usable) this.#send(run)
     else void this.#beginLater(run)
   }
@@ -117,8 +117,7 @@ export class Submittables implements SubmittableOwner {
     const error = failure ?? new Error('the connection was lost again')
     if (onlyEnds(run.statement)) conversation.transaction = undefined
     else if (transaction !== undefined) transaction.broken = error
-    // Its caller is told, once.
-    link.state.loseAnchors()
+    conversation.lostAnchors.keep(error)
     const behind = conversation.delivery.abandoned(run.statement)
     this.#refuse(run, error)
     behind(error)
