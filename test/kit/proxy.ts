@@ -36,7 +36,7 @@ export class Proxy {
   /** What has passed so far. */
   readonly counts: Counts = new Counts()
   readonly #listening: Listening
-  readonly #target: Target
+  #target: Target
   readonly #connections: Set<ProxyConnection> = new Set()
   // Those that were cut are no longer live, yet a peer may keep its end open.
   readonly #all: Set<ProxyConnection> = new Set()
@@ -88,6 +88,11 @@ export class Proxy {
   /** The live connections, oldest first. */
   get connections(): ProxyConnection[] {
     return [...this.#connections]
+  }
+
+  /** New connections lead to another server from now on. */
+  lead({ host, port }: { host: string; port: number }): void {
+    this.#target = { ...this.#target, host, port }
   }
 
   /** While on, new connections are reset as soon as they are made. */

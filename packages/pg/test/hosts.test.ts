@@ -319,6 +319,61 @@ describe('a silent connection', () => {
   })
 })
 
+describe('an address that led to a standby for a moment', () => {
+  /** A pool of two: one has written by that address, the other comes to the standby by it. */
+  async function misled(
+    options: RepriseOptions,
+    body: (client: pg.PoolClient) => Promise<void>,
+  ): Promise<void> {
+    await using proxy = await Proxy.start(primary)
+    const pool = new pg.Pool({
+      ...me,
+      port: proxy.port,
+      max: 2,
+      ...reprise({ ...quick, ...options }),
+    })
+    const first = await pool.connect()
+    await first.query('INSERT INTO t VALUES (100)')
+    proxy.lead(standby)
+    const second = await pool.connect()
+    expect(await portOf(second)).toBe(standby.port)
+    proxy.lead(primary)
+    try {
+      await body(second)
+    } finally {
+      first.release()
+      second.release(true)
+      await pool.end()
+    }
+  }
+
+  it('takes the write of a client that never wrote, since others wrote there', async () => {
+    await misled({}, async (client) => {
+      expect((await client.query('INSERT INTO t VALUES (101)')).rowCount).toBe(1)
+      expect(await portOf(client)).toBe(primary.port)
+    })
+    expect(await primary.sql('SELECT FROM t WHERE a = 101')).toHaveLength(1)
+  })
+  it('takes a transaction of it, what it had read before included', async () => {
+    await misled({}, async (client) => {
+      await client.query('BEGIN')
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+      await client.query('INSERT INTO t VALUES (102)')
+      await client.query('COMMIT')
+    })
+    expect(await primary.sql('SELECT FROM t WHERE a = 102')).toHaveLength(1)
+  })
+  it('is left alone where a standby is what was asked for', async () => {
+    await misled({}, async () => {
+      const pool = among([at(standby)], { target: 'standby' })
+      expect(await failure(pool.query('INSERT INTO t VALUES (103)'))).toMatchObject({
+        code: '25006',
+      })
+      await pool.end()
+    })
+  })
+})
+
 describe('when the standby is promoted', () => {
   it('sessions and new clients find it, with nothing lost and nothing done twice', async () => {
     const hosts = [at(primary), at(standby)]
@@ -351,7 +406,7 @@ describe('when the standby is promoted', () => {
     expect((await learns.query('INSERT INTO t VALUES (17)')).rowCount).toBe(1)
     await kill(standby, learns)
     expect((await learns.query('INSERT INTO t VALUES (18)')).rowCount).toBe(1)
-    const rows = await standby.sql('SELECT a FROM t WHERE a >= 10 ORDER BY a')
+    const rows = await standby.sql('SELECT a FROM t WHERE a BETWEEN 10 AND 99 ORDER BY a')
     expect(rows.map(({ a }) => a)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18])
     writer.release()
     learns.release()

@@ -83,7 +83,8 @@ export class Delivery {
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) link.hosts.budget.deposit()
     if (error === undefined) tellUnit(exchange)
-    if (typeof exchange.witness?.xid === 'string' || exchange.token !== undefined) link.wrote = true
+    if (typeof exchange.witness?.xid === 'string' || exchange.token !== undefined)
+      link.hosts.hasWritten()
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))
     if (conversation.transaction !== undefined || exchange.statement.state.length > 0) {
       exchange.trim()
@@ -155,9 +156,9 @@ export class Delivery {
     if (isCancelledByRecovery(exchange, connection)) {
       return this.#mayRepeat() ? { row: cancelled } : undefined
     }
-    return isDemoted(exchange, connection, link.wrote || link.hosts.writable)
-      ? { condition: 'read_only_sql_transaction', sqlstate: '25006' }
-      : undefined
+    if (!isDemoted(exchange, connection, link.hosts.expectWrites)) return undefined
+    link.hosts.insist()
+    return { condition: 'read_only_sql_transaction', sqlstate: '25006' }
   }
 
   /** Whether nothing stands in the way of doing again what was undone; else its error is its answer. */

@@ -30,6 +30,8 @@ export interface HostsShare {
 export interface KnownHosts {
   /** The place of the one that took writes when it was last seen. */
   primary: string | undefined
+  /** Whether anybody wrote there: one that refuses it is not what it was taken for. */
+  wrote: boolean
 }
 
 /** As whom, as a pg.Client has it from its configuration and the environment. */
@@ -42,7 +44,7 @@ export interface Identity {
 const remembered = 100
 
 /** One for all copies of this package in a process: ESM and CommonJS, or two of one version. */
-const registry = Symbol.for('reprise.servers.3')
+const registry = Symbol.for('reprise.servers.4')
 
 /**
  * Servers by name. Whoever has a session holds its server; beyond those only the last
@@ -155,6 +157,6 @@ export function sharedAmong(
       remember(server)
       return server
     }),
-    known: shares().hosts.of(list, () => ({ primary: undefined })),
+    known: shares().hosts.of(list, () => ({ primary: undefined, wrote: false })),
   }
 }

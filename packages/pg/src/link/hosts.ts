@@ -17,6 +17,7 @@ export class Hosts {
   readonly #list: HostList
   #addresses: readonly Address[]
   #share: HostsShare
+  #wrote = false
 
   /**
    * @param client is aimed at the first of them
@@ -46,19 +47,34 @@ export class Hosts {
     return this.target === 'primary' || this.target === 'read-write'
   }
 
+  /** Whether what refuses a write is not what was wanted, or not what was there before. */
+  get expectWrites(): boolean {
+    if (this.#wrote || this.writable) return true
+    return this.target === 'any' && this.#share.known.wrote
+  }
+
+  /** From now on no standby will do, where that was left open: the session wrote there. */
+  hasWritten(): void {
+    this.insist()
+    this.#share.known.wrote = true
+  }
+
+  /** The same, for one that was about to write. */
+  insist(): void {
+    this.#wrote = true
+  }
+
   /** Takes the address that the holder of a client that is not connected yet may have assigned to it. */
   heed({ host, port }: PgClient): void {
     const [first] = this.#addresses
     if (host !== first?.host || port !== first.port) this.#addresses = [{ host, port }]
   }
 
-  /**
-   * One is about to be looked for.
-   * @param wrote then it is content with no standby, where that is left open
-   */
-  wanted(wrote: boolean, client: PgClient): void {
+  /** One is about to be looked for. */
+  wanted(client: PgClient): void {
     const { target } = this.#list
-    this.target = wrote && (target === 'any' || target === 'prefer-standby') ? 'primary' : target
+    this.target =
+      this.#wrote && (target === 'any' || target === 'prefer-standby') ? 'primary' : target
     this.#share = this.#shared.hosts(this.#addresses, this.target, client)
   }
 

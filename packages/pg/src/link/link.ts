@@ -55,8 +55,6 @@ export class Link {
   halted: Halt | undefined
   /** Whether whoever waits now does not wait for a server that is down. */
   failFast = false
-  /** Whether something was written: then a server that cannot be written to will not do. */
-  wrote = false
   /** When a connection was lost last, by the clock of `performance.now()`. */
   lostAt = 0
   readonly #shared: Shared
@@ -128,7 +126,7 @@ export class Link {
   /** What a loss leaves behind: an unannounced end, a backend that may live on. */
   remember(loss: Loss, connection: Connection, wrote: boolean): void {
     this.lostAt = performance.now()
-    if (wrote) this.wrote = true
+    if (wrote) this.hosts.hasWritten()
     if (!loss.announced) this.lostSightOf(connection)
   }
 
@@ -146,7 +144,7 @@ export class Link {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
-    this.hosts.wanted(this.wrote, this.connection.client)
+    this.hosts.wanted(this.connection.client)
     const announced = announceWaiting(
       () => this.from,
       () => this.hosts.gate,
