@@ -106,9 +106,10 @@ function errorOf({ condition, cause }: Why): RepriseError {
   return surfaced({ outcome: 'not-sent', condition, reason: 'anchored', attempts: 1, cause })
 }
 
+/** It stays the cause: whoever cleans up behind it, by unlocking say, puts another error before it. */
 function ofFailure(failure: Partial<RepriseError>): Why | undefined {
-  const { condition, cause = failure } = failure
-  return condition && { condition, cause }
+  const { condition } = failure
+  return condition && { condition, cause: failure }
 }
 
 function ofIdle(connection: Connection): Why {

@@ -138,9 +138,10 @@ export class Link {
 
   /**
    * The connection, or a new one with the session's state in place.
+   * @param meetsLater whether who is at the other end is asked together with what runs there first
    * @throws Refused, GaveUp, Interrupted, StateNotRestored
    */
-  async connected(deadline: Deadline): Promise<Connection> {
+  async connected(deadline: Deadline, meetsLater = false): Promise<Connection> {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
@@ -151,7 +152,7 @@ export class Link {
       deadline,
       this.#shared.settings.log,
     )
-    const attempts = await this.#renew(deadline).finally(announced)
+    const attempts = await this.#renew(deadline, meetsLater).finally(announced)
     if (!first) {
       const duration = performance.now() - from
       publish('reprise:reconnect', { ...this.from, attempts, duration })
@@ -161,8 +162,11 @@ export class Link {
   }
 
   /** Connects until there is a server that will do; says how many rounds that took. */
-  async #renew(deadline: Deadline): Promise<number> {
+  async #renew(deadline: Deadline, meetsLater: boolean): Promise<number> {
     const first = this.#fresh
+    const { backend, direct } = this.connection
+    const known = backend !== undefined && direct && this.unfenced.size === 0
+    const unmet = first || (meetsLater && known && this.state.size === 0)
     const { gate } = this.hosts
     try {
       const { connection, attempts } = await reconnect(
@@ -174,7 +178,7 @@ export class Link {
           make: (stop) => this.#make(stop),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
-            if (!first || gate.down) {
+            if (!unmet || gate.down) {
               await this.#greet(opened, ask)
               answered()
             }

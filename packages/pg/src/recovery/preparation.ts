@@ -15,6 +15,7 @@ import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
 import type { Link } from '../link/link.ts'
+import { canFollow } from '../transaction/plan.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
@@ -55,16 +56,13 @@ export interface Case {
 }
 
 /** Everything up to the point where the work can be sent again. */
-export async function prepare(
-  session: Recoverable,
-  { work, verdict, loss, suspect }: Case,
-  deadline: Deadline,
-): Promise<Step> {
+export async function prepare(session: Recoverable, lost: Case, deadline: Deadline): Promise<Step> {
+  const { work, verdict, loss, suspect } = lost
   if (verdict.do === 'repeat') {
     if (session.link.state.anchor !== undefined) return { next: 'surface', reason: 'anchored' }
     if (!session.withdraw()) return { next: 'surface', reason: 'budget' }
   }
-  const connection = await session.link.connected(deadline)
+  const connection = await session.link.connected(deadline, canMeetLater(session, lost))
   // Only the new connection could tell.
   if (verdict.do === 'repeat' && session.link.state.anchor !== undefined) {
     return { next: 'surface', reason: 'anchored' }
@@ -102,6 +100,21 @@ export async function prepare(
   return (await replayed(session, transaction, connection, signal))
     ? { next: 'send', connection }
     : { next: 'surface', reason: 'diverged' }
+}
+
+/**
+ * Whether the work may ask who is at the other end itself, as the first of a session does: a round trip
+ * less. Nothing else needs an answer first: the backend said goodbye, its server did not crash by this,
+ * and it was lost only once, so that the server is not known to be down.
+ */
+function canMeetLater(
+  { transaction }: Recoverable,
+  { work, verdict, loss, suspect }: Case,
+): boolean {
+  if (verdict.do !== 'repeat' || verdict.guarded || verdict.unlessServerUp) return false
+  if (!loss.announced || loss.condition !== 'admin_shutdown' || suspect !== undefined) return false
+  if (work.losses > 1 || work.muted || transaction !== undefined) return false
+  return canFollow(work.statement)
 }
 
 /** Whether the server went down, and not by anybody's order, since that backend was at work. */
