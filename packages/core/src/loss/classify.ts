@@ -172,7 +172,7 @@ export function classify(evidence: Evidence): Loss {
     sqlstate: sqlstateOf(condition),
     outcome: decision?.outcome ?? 'in-doubt',
     evidence: spoken === undefined ? 'socket' : 'frame',
-    announced: spoken !== undefined && spoken === evidence.error && isGenuine(spoken),
+    announced: spoken === evidence.error && isGenuine(spoken),
     committedLocally: gaveUpReplication(evidence),
     row: decision?.row ?? 'no proof',
   }
