@@ -32,7 +32,7 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/core/src/pace',
       'backoff budget deadline gate known-servers suspension',
     ),
-    tests: inCore('waiting known-servers'),
+    tests: inCore('waiting gate suspension known-servers'),
   },
   judgement: {
     sources: under(
