@@ -76,9 +76,9 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/keep',
       'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value keep order parser tree',
     ),
-    tests: inPg('keep-parser'),
+    tests: inPg('keep-rewrite keep-scope keep-default keep-parser'),
     served: inPg(
-      'keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
+      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
     ),
   },
   link: {

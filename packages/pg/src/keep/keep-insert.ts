@@ -96,7 +96,8 @@ function isExcluded({ onConflictClause: clause }: Insert, column: Column): boole
   return some(clause, ({ ColumnRef: ref }) => {
     const names = ref === undefined ? [] : words(ref.fields)
     const at = names.indexOf('excluded')
-    return at >= 0 && (names[at + 1] ?? column.name) === column.name
+    // The whole row, with a star or without one, has the column in it.
+    return at >= 0 && ['', undefined, column.name].includes(names[at + 1])
   })
 }
 
