@@ -47,9 +47,11 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/recovery',
       'recovery resolve replay proof replication preparation catalog settlement surface account',
     ),
-    tests: inPg('wire-recovery resolve wire-autocommit wire-witness wire-transaction wire-hostile'),
+    tests: inPg(
+      'wire-recovery wire-loop resolve unwritten wire-autocommit wire-witness wire-transaction wire-hostile',
+    ),
     served: inPg(
-      'broken commit witness unrefused transaction hidden-write proof log answer failover ghost',
+      'broken commit witness unrefused transaction hidden-write proof log answer failover ghost token state-unseen causes keep-divergence keep-time',
     ),
   },
   // What is left of a session: no server, so that each mutant costs a second.

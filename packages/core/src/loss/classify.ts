@@ -37,7 +37,9 @@ export interface Decision {
 const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): boolean =>
   canCommit || commitsInside || outward
 
-const failedAtOnce = (e: Evidence): boolean => isGenuine(e.error) && e.tags === 0
+/** Whoever says that it gave up waiting for a standby has committed, whatever it says afterwards. */
+const failedAtOnce = (e: Evidence): boolean =>
+  isGenuine(e.error) && e.tags === 0 && !gaveUpReplication(e)
 
 /**
  * What a loss proves, first matching row first. Whatever no row speaks of is in doubt.
