@@ -98,7 +98,11 @@ async function runProcess(
       MUTANTS_SECONDS: String(seconds),
     },
   })
-  const stop = (): unknown => child.kill('SIGTERM')
+  const stop = (): void => {
+    child.kill('SIGTERM')
+    // What it was trying is tried again, as it was not the mutant that has ended it.
+    child.once('exit', () => process.exit(143))
+  }
   process.once('SIGTERM', stop)
   const watch = setInterval(
     () => Date.now() - lastKept(name) > silence && child.kill('SIGKILL'),

@@ -21,6 +21,7 @@ const part = process.env.MUTANTS_PART as string
 const files = (process.env.MUTANTS_TESTS as string).split(' ')
 const chosen = (process.env.MUTANTS_FILES as string).split(' ')
 const isChosen = ({ file }: Mutant): boolean => chosen[0] === '' || chosen.includes(file)
+const isTried = ({ name }: Mutant): boolean => ledger.verdicts[name] !== undefined
 const { performance } = globalThis
 const end = performance.now() + Number(process.env.MUTANTS_SECONDS) * 1000
 const ledger = readLedger(part)
@@ -31,14 +32,26 @@ test(part, async () => {
   for (const file of files) suites.push(await load(file))
   const { sources = [], cached = false } = parts[part] ?? {}
   const { mutants, texts } = await instrument(root, sources)
-  ledger.mutants = mutants
   ledger.pending ??= mutants.filter(isChosen).map(({ name }) => name)
+  // What has come since, in files that were tried.
+  const tried = new Set(ledger.mutants.filter(isTried).map(({ file }) => file))
+  const isNew = (mutant: Mutant): boolean =>
+    tried.has(mutant.file) && !isTried(mutant) && !ledger.pending?.includes(mutant.name)
+  ledger.pending.push(
+    ...mutants
+      .filter(isChosen)
+      .filter(isNew)
+      .map(({ name }) => name),
+  )
+  ledger.mutants = mutants
   const alive = (): void => writeLedger(part, ledger)
   const known = mark(files, texts)
   const reach = readReach(part, known) ?? (await reachOf(suites, alive))
   writeReach(part, known, reach)
   const trials = trialsOf(suites, reach)
-  if (stryker().mutantCoverage === undefined) throw new Error('the sources hold no mutants')
+  if (reach.every(({ hits }) => Object.keys(hits).length === 0)) {
+    throw new Error('no test comes by a mutant')
+  }
   const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
   const pending = mutants
     .filter(({ name }) => ledger.pending?.includes(name))
