@@ -6,7 +6,6 @@ import { killerOf, reachOf, trialsOf } from './killer.ts'
 import { readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
 import { mark, readReach, writeReach } from './reach.ts'
-import { stryker } from './stryker.ts'
 import type { Suite } from './suite.ts'
 import { around, failureOf, load } from './trial.ts'
 

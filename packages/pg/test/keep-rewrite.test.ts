@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Catalog } from '../src/keep/keep-catalog.ts'
+import { Catalog } from '../src/keep/keep-catalog.ts'
 import {
   answered,
   catalogOf,
@@ -167,6 +167,38 @@ const inserts: readonly Row[] = [
     true,
   ],
   [
+    'all columns of an answer, and nothing in the place of a default that is always the same',
+    'INSERT INTO item DEFAULT VALUES RETURNING *',
+    [id, ['name', 1, 2], ['at', 1, 3], token, ['day', 1, 5], ['hits', 1, 6], ['made', 1, 7]],
+    [['7', null, 't', 'u', 'd', '1', 'm']],
+    `INSERT INTO item (id, at, token, day, made) VALUES ('7', T, 'u', ${day}, 'm') RETURNING *`,
+    true,
+  ],
+  [
+    'a column that is called like the row that was there',
+    "INSERT INTO mixed (code) VALUES ('a') RETURNING old",
+    [['old', 6, 2]],
+    [['7']],
+    "INSERT INTO mixed (code, old) VALUES ('a', '7') RETURNING old",
+    true,
+  ],
+  [
+    'a number beside a column of which a part is assigned',
+    "INSERT INTO item (name[1], at, day) VALUES ('a', '1', '1') RETURNING id",
+    [id],
+    [['7']],
+    "INSERT INTO item (name [1], at, day, id) VALUES ('a', '1', '1', '7') RETURNING id",
+    true,
+  ],
+  [
+    'the row of a SELECT from somewhere',
+    'INSERT INTO item (name, at, day) SELECT a, b, c FROM t LIMIT 1 RETURNING id',
+    [id],
+    [['7']],
+    "INSERT INTO item (name, at, day, id) SELECT a, b, c, '7'::int FROM t LIMIT 1 RETURNING id",
+    true,
+  ],
+  [
     'an identity that is always generated',
     "INSERT INTO always (name) VALUES ('a') RETURNING id",
     [['id', 2, 1]],
@@ -244,6 +276,63 @@ const unkept: readonly Row[] = [
     [['7']],
     undefined,
   ],
+  [
+    'columns among which is a star',
+    'INSERT INTO item SELECT 1, t.* FROM t RETURNING id',
+    [id],
+    [['7']],
+    undefined,
+  ],
+  [
+    'a part of a column that is left to its default',
+    "INSERT INTO item (id[1], name, at, day) VALUES (DEFAULT, 'a', '1', '1') RETURNING id",
+    [id],
+    [['{1}']],
+    undefined,
+  ],
+  [
+    'a default of the user’s own',
+    "INSERT INTO mixed (code, old) VALUES ('a', 1) RETURNING counted",
+    [['counted', 6, 3]],
+    [['7']],
+    undefined,
+  ],
+  [
+    'a default of the user’s own by its name',
+    "INSERT INTO mixed (code, old, counted) VALUES ('a', 1, DEFAULT) RETURNING counted",
+    [['counted', 6, 3]],
+    [['7']],
+    undefined,
+  ],
+  ...(
+    [
+      'SELECT DISTINCT $1 UNION ALL SELECT $2',
+      'SELECT $1 FROM t UNION ALL SELECT $2',
+      'SELECT $1 UNION ALL SELECT $2 FROM t',
+      'SELECT $1 GROUP BY () UNION ALL SELECT $2',
+      'SELECT $1 HAVING $3 UNION ALL SELECT $2',
+      '(SELECT $1 LIMIT 0) UNION ALL SELECT $2',
+      '(SELECT $1 OFFSET 1) UNION ALL SELECT $2',
+      '(SELECT $1 FOR UPDATE) UNION ALL SELECT $2',
+      '(SELECT $1 ORDER BY 1) UNION ALL SELECT $2',
+      'SELECT $1 UNION ALL SELECT $2 ORDER BY 1',
+      'SELECT $1 WINDOW w AS () UNION ALL SELECT $2',
+      '(WITH w AS (SELECT 1) SELECT $1) UNION ALL SELECT $2',
+      'SELECT $1 UNION ALL VALUES ($2)',
+      'SELECT $1 EXCEPT ALL SELECT $2',
+      'SELECT $1 INTERSECT ALL SELECT $2',
+      'SELECT $1 UNION SELECT $2',
+      '(SELECT $1 EXCEPT ALL SELECT $2) UNION ALL SELECT $3',
+    ] as const
+  ).map(
+    (select): Row => [
+      `rows that may be others than their SELECTs: ${select}`,
+      `INSERT INTO always (name) ${select} RETURNING id`,
+      [['id', 2, 1]],
+      [['7'], ['8']],
+      undefined,
+    ],
+  ),
   [
     'a leg with a star',
     'INSERT INTO item SELECT 1, t.* FROM t UNION ALL SELECT 1, t.* FROM t RETURNING id',
@@ -336,6 +425,18 @@ describe('an INSERT that is executed again is given', () => {
     expect(sent).toMatchObject({ serial, timed: /\bT\b/.test(String(becomes)) })
     expect(sent.tree).toEqual(expect.anything())
   })
+})
+
+it('a value that was made of the time and of chance is kept as it was seen, and shows the time', async () => {
+  const insert = answered(
+    'INSERT INTO mixed (old) VALUES (1) RETURNING code',
+    [['code', 6, 1]],
+    ['x'],
+  )
+  const { text, timed } = await rewritten(insert)
+  expect(short(text)).toBe("INSERT INTO mixed (old, code) VALUES (1, 'x') RETURNING code")
+  expect(timed).toBe(true)
+  expect((await rewritten(insert, { at: null })).text).toBeUndefined()
 })
 
 describe('and is not given', () => {
@@ -431,11 +532,15 @@ describe('the time at which the transaction began takes the place of', () => {
     'UPDATE item SET at[1] = DEFAULT',
     'UPDATE item SET hits = DEFAULT, nothing = DEFAULT',
     'UPDATE elsewhere SET at = DEFAULT',
+    "UPDATE item SET at = '2000-01-01'",
+    'UPDATE mixed SET code = DEFAULT',
   ])('and not of anything in %s', async (text) => {
     expect(await rewritten(text)).toMatchObject({ text: undefined, timed: false })
   })
-  it('nor where a name would be lost by which it is known', async () => {
-    const text = 'SELECT XMLELEMENT(name a, now())'
+  it.each([
+    ['a name would be lost by which it is known', 'SELECT XMLELEMENT(name a, now())'],
+    ['it cannot be written', "SELECT now() AS a FROM json_table('{}', '$' COLUMNS (b int)) t"],
+  ])('nor where %s', async (_where, text) => {
     expect(await rewritten(text)).toEqual({
       tree: parser.read(text),
       text: undefined,
@@ -545,6 +650,29 @@ describe('the table of an INSERT', () => {
 })
 
 describe('a catalog', () => {
+  const row = ['7000', '1', '1.5', '1000.5', 'f']
+  it.each<[string, (string | null)[][], string?]>([
+    ['refuses to tell', [[...row, '[]']], '42501'],
+    ['tells nothing', []],
+    ['tells something else', [[...row, 'no JSON']]],
+  ])('is none where the server %s', async (_what, rows, code) => {
+    expect(await Catalog.read([], parser, async () => ({ rows, code }))).toBeUndefined()
+  })
+  it('has no tables where none has such columns', async () => {
+    const rows = [[...row, null]]
+    const catalog = await Catalog.read([], parser, async () => ({ rows, code: undefined }))
+    expect(catalog?.byOid(1)).toBeUndefined()
+    expect(catalog?.isTimed('item')).toBe(false)
+    expect(catalog?.incarnation).toMatchObject({ system: '7000', postmaster: '1000.5' })
+  })
+  it('is asked of the tables that answers came from', async () => {
+    const asked: unknown[] = []
+    await Catalog.read([7, 8], parser, async (_text, values) => {
+      asked.push(values?.[0])
+      return { rows: [], code: undefined }
+    })
+    expect(asked).toEqual(['{7,8}'])
+  })
   it.each([
     ['f', false],
     ['t', true],

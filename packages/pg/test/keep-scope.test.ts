@@ -78,6 +78,8 @@ describe('a table may be another after', () => {
       'CALL p()',
       'COPY t FROM STDIN',
       'IMPORT FOREIGN SCHEMA a FROM SERVER b INTO c',
+      'REINDEX TABLE t',
+      'SOMETHING NEW',
       'SELECT 1; CREATE TABLE t (a int)',
       'SELECT 1; DO $$BEGIN END$$',
       'SELECT 1; CALL p()',
@@ -208,7 +210,7 @@ describe('when a transaction began is learnt', () => {
     ['other.now()', [time], undefined],
     ['now(1)', [time], undefined],
     ["'now', 1", [time, '1'], undefined],
-    ['*, now()', [time, '1', time], undefined],
+    ['*, now()', ['1', '2020-01-01 00:00:00+00', time], undefined],
   ])('from SELECT %s that answered %j: %s', (list, row, expected) => {
     expect(learnt([answered(`SELECT ${list}`, [], row)], parser)).toBe(expected)
   })
@@ -249,7 +251,7 @@ describe('a value that would mean a time of today', () => {
       '2020-01-01',
     ],
   )
-  it.each([undefined, null, 7, ['now']])('is none but a text: %s', (value) => {
+  it.each([undefined, null, 7, { now: 'now' }])('is none but a text: %s', (value) => {
     expect(speaks(value)).toBe(false)
   })
   it.each([

@@ -63,6 +63,15 @@ export const tables: readonly TableLine[] = [
       ['name', 'text'],
     ],
   },
+  {
+    oid: 6,
+    name: 'mixed',
+    columns: [
+      ['code', 'text', '((now())::text || (gen_random_uuid())::text)'],
+      ['old', 'integer', "nextval('s'::regclass)"],
+      ['counted', 'integer', 'draw()'],
+    ],
+  },
   { oid: 4, name: 'item', schema: 'other', visible: false, columns: [['id', 'integer']] },
 ]
 

@@ -141,15 +141,11 @@ export function keepAssignments(
   targets: readonly Node[],
   table: Table,
   timed: Known['timed'],
-): boolean {
-  let changed = false
+): void {
   for (const { ResTarget: target } of targets) {
     if (target?.val?.SetToDefault === undefined || target.indirection !== undefined) continue
     const column = table.columns.find(({ name }) => name === target.name)
     const node = column?.source === 'clock' ? timed(column) : undefined
-    if (node === undefined) continue
-    ;(target as Target).val = node
-    changed = true
+    if (node !== undefined) (target as Target).val = node
   }
-  return changed
 }
