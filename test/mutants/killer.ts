@@ -85,14 +85,14 @@ export async function killerOf(mutant: Mutant, how: Trying): Promise<Found> {
     const isStatic = stryker().mutantCoverage?.static[mutant.id] !== undefined
     if (!cached && !isStatic) return { verdict: 'uncovered' }
     // What runs when its file is loaded concerns the tests that come by anything else in the file, and
-    // those beside them that may only look at its data. What is answered from a cache reaches nothing,
-    // in a run of all tests.
+    // those that may only look at its data. What is answered from a cache reaches nothing, in a run of
+    // all tests.
     const beside = mutants.filter(({ file }) => file === mutant.file)
     const isNear = ({ reached }: Trial): boolean => beside.some(({ id }) => reached.hits[id])
     const files = new Set(trials.filter(isNear).map(({ reached }) => reached.file))
-    const near = trials.filter(
-      (trial) => files.has(trial.reached.file) && (trial.reached.cost < cheap || isNear(trial)),
-    )
+    const looks = ({ suite, reached }: Trial): boolean =>
+      reached.cost < cheap && (files.has(reached.file) || suite.first.length === 0)
+    const near = trials.filter((trial) => isNear(trial) || looks(trial))
     const all = new Set([...reaching, ...(cached || near.length === 0 ? trials : near)])
     return { verdict: (await failsAnew(mutant, [...all], alive)) ? 'killed' : 'survived' }
   }
