@@ -1,18 +1,18 @@
 import { vi } from 'vitest'
 import type { Mutant } from './instrument.ts'
 import type { Verdict } from './ledger.ts'
+import type { Reached } from './reach.ts'
 import { stryker } from './stryker.ts'
 import type { Suite, Test } from './suite.ts'
-import { around, failureOf, load } from './trial.ts'
+import { around, failureOf, load, open } from './trial.ts'
 
 /** A test that passes without a mutant. */
 export interface Trial {
-  readonly id: string
-  readonly file: string
+  readonly suite: Suite
   readonly test: Test
+  readonly reached: Reached
   /** How long it may take, in milliseconds. */
   readonly limit: number
-  readonly cost: number
 }
 
 /** What trying a mutant has shown. */
@@ -22,47 +22,88 @@ export interface Found {
   readonly killer?: Trial
 }
 
-/** The tests that pass without a mutant, the cheapest first; from now on it is known what they reach. */
-export async function sound(suites: readonly Suite[], alive: () => void): Promise<Trial[]> {
-  const trials: Trial[] = []
-  for (const { file, tests } of suites) {
-    for (const [i, test] of tests.entries()) {
-      alive()
-      const id = `${file} ${i}`
-      const from = performance.now()
-      stryker().currentTestId = id
-      const failure = await failureOf(test, 60_000)
-      stryker().currentTestId = undefined
-      const cost = performance.now() - from
-      const limit = Math.min(20_000, Math.max(2_500, cost * 8))
-      if (failure === undefined) trials.push({ id, file, test, limit, cost })
-      else console.log(`fails without a mutant: ${test.name}: ${failure}`)
-    }
-  }
-  return trials.sort((a, b) => a.cost - b.cost)
+/** How the mutants of a part are tried. */
+export interface Trying {
+  /** The cheapest first. */
+  readonly trials: readonly Trial[]
+  readonly mutants: readonly Mutant[]
+  /** Answers are kept, so everything is loaded anew for each mutant. */
+  readonly cached: boolean
+  /** The names of the tests that have killed mutants, by the mutants' names. */
+  readonly killers: Readonly<Record<string, string>>
+  /** Says that it goes on. */
+  readonly alive: () => void
 }
 
-/** Tries a mutant on the tests that reach it. `cached`: answers are kept, so everything is loaded anew. */
-export async function killerOf(
-  mutant: Mutant,
-  trials: readonly Trial[],
-  mutants: readonly Mutant[],
-  cached: boolean,
-): Promise<Found> {
-  const { static: once = {}, perTest = {} } = stryker().mutantCoverage ?? {}
-  const reaching = trials.filter(({ id }) => perTest[id]?.[mutant.id] !== undefined)
-  if (cached || reaching.length === 0) {
-    if (!cached && once[mutant.id] === undefined) return { verdict: 'uncovered' }
-    // What runs when its file is loaded concerns the tests that reach anything else in the file. What
-    // is answered from a cache reaches nothing, in a run of all tests.
-    const beside = mutants.filter(({ file }) => file === mutant.file)
-    const near = trials.filter(({ id }) => beside.some((other) => perTest[id]?.[other.id]))
-    const all = new Set([...reaching, ...(cached || near.length === 0 ? trials : near)])
-    return { verdict: (await failsAnew(mutant, [...all])) ? 'killed' : 'survived' }
+/** How long the tests that one mutant meets may take in all, in milliseconds: the most telling come first. */
+const patience = 60_000
+
+/** A test of less than so many milliseconds is not worth leaving out. */
+const cheap = 20
+
+/** Runs every test without a mutant, and sees what each comes by. */
+export async function reachOf(suites: readonly Suite[], alive: () => void): Promise<Reached[]> {
+  const found: Reached[] = []
+  for (const suite of suites) {
+    const why = await open(suite)
+    if (why !== undefined) console.log(`${suite.file} cannot begin: ${why}`)
+    for (const { name, ...test } of suite.tests) {
+      alive()
+      const from = performance.now()
+      stryker().currentTestId = name
+      const failure = await failureOf({ name, ...test }, 60_000)
+      stryker().currentTestId = undefined
+      const cost = performance.now() - from
+      const hits = stryker().mutantCoverage?.perTest[name] ?? {}
+      if (failure === undefined) found.push({ name, file: suite.file, cost, hits })
+      else console.log(`fails without a mutant: ${name}: ${failure}`)
+    }
   }
-  for (const trial of reaching) {
+  return found
+}
+
+/** The tests that pass without a mutant, the cheapest first. */
+export function trialsOf(suites: readonly Suite[], reach: readonly Reached[]): Trial[] {
+  const known = new Map(reach.map((reached) => [reached.name, reached]))
+  const trials: Trial[] = []
+  for (const suite of suites) {
+    for (const test of suite.tests) {
+      const reached = known.get(test.name)
+      if (reached === undefined) continue
+      const limit = Math.min(20_000, Math.max(2_500, reached.cost * 8))
+      trials.push({ suite, test, reached, limit })
+    }
+  }
+  return trials.sort((a, b) => a.reached.cost - b.reached.cost)
+}
+
+/** Tries a mutant on the tests that come by it. */
+export async function killerOf(mutant: Mutant, how: Trying): Promise<Found> {
+  const { trials, mutants, cached, alive } = how
+  const reaching = trials.filter(({ reached }) => reached.hits[mutant.id] !== undefined)
+  if (cached || reaching.length === 0) {
+    const isStatic = stryker().mutantCoverage?.static[mutant.id] !== undefined
+    if (!cached && !isStatic) return { verdict: 'uncovered' }
+    // What runs when its file is loaded concerns the tests that come by anything else in the file, and
+    // those that may only look at its data. What is answered from a cache reaches nothing, in a run of
+    // all tests.
+    const beside = mutants.filter(({ file }) => file === mutant.file)
+    const isNear = ({ reached }: Trial): boolean => beside.some(({ id }) => reached.hits[id])
+    const files = new Set(trials.filter(isNear).map(({ reached }) => reached.file))
+    const looks = ({ suite, reached }: Trial): boolean =>
+      reached.cost < cheap && (files.has(reached.file) || suite.first.length === 0)
+    const near = trials.filter((trial) => isNear(trial) || looks(trial))
+    const all = new Set([...reaching, ...(cached || near.length === 0 ? trials : near)])
+    return { verdict: (await failsAnew(mutant, [...all], alive)) ? 'killed' : 'survived' }
+  }
+  let left = patience
+  for (const trial of mostTelling(reaching, mutant, how)) {
+    left -= trial.reached.cost
+    if (left < 0) break
+    alive()
+    await open(trial.suite)
     stryker().hitCount = 0
-    stryker().hitLimit = Math.max(10_000, (perTest[trial.id]?.[mutant.id] ?? 0) * 100)
+    stryker().hitLimit = Math.max(10_000, (trial.reached.hits[mutant.id] ?? 0) * 100)
     stryker().activeMutant = mutant.id
     const failure = await failureOf(trial.test, trial.limit)
     stryker().activeMutant = undefined
@@ -71,8 +112,23 @@ export async function killerOf(
   return { verdict: 'survived' }
 }
 
+/** Those that have killed most of the mutants of the same file come first, and then the cheapest. */
+function mostTelling(trials: readonly Trial[], { file }: Mutant, { killers }: Trying): Trial[] {
+  const kills = new Map<string, number>()
+  for (const [mutant, test] of Object.entries(killers)) {
+    if (mutant.startsWith(`${file} `)) kills.set(test, (kills.get(test) ?? 0) + 1)
+  }
+  const worth = ({ test, reached }: Trial): number =>
+    ((kills.get(test.name) ?? 0) + 0.1) / Math.max(20, reached.cost)
+  return [...trials].sort((a, b) => worth(b) - worth(a))
+}
+
 /** Whether one of the tests fails when everything is loaded with the mutant. */
-async function failsAnew(mutant: Mutant, trials: readonly Trial[]): Promise<boolean> {
+async function failsAnew(
+  mutant: Mutant,
+  trials: readonly Trial[],
+  alive: () => void,
+): Promise<boolean> {
   const limits = new Map(trials.map(({ test, limit }) => [test.name, limit]))
   const order = [...limits.keys()]
   vi.resetModules()
@@ -80,13 +136,15 @@ async function failsAnew(mutant: Mutant, trials: readonly Trial[]): Promise<bool
   stryker().hitCount = 0
   stryker().hitLimit = 1_000_000
   try {
-    for (const file of new Set(trials.map(({ file }) => file))) {
+    for (const file of new Set(trials.map(({ reached }) => reached.file))) {
+      alive()
       const suite = await load(file)
       let failed = (await around(suite.first)) !== undefined
       const cost = ({ name }: Test): number => order.indexOf(name)
       for (const test of suite.tests.sort((a, b) => cost(a) - cost(b))) {
         const limit = limits.get(test.name)
         if (failed || limit === undefined) continue
+        alive()
         failed = (await failureOf(test, limit)) !== undefined
       }
       await around(suite.last)

@@ -20,6 +20,8 @@ export interface Ledger {
   pending: string[] | undefined
   /** The one that is being tried. */
   trying: string | undefined
+  /** Which of the part's kinds of tests they meet: 0 for the quick ones, 1 for those on real servers. */
+  readonly stage?: number
 }
 
 const pathOf = (part: string): string =>

@@ -5,19 +5,21 @@ import { parseArgs } from 'node:util'
 import type { Mutant } from './instrument.ts'
 import { type Ledger, lastKept, readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
-import { report } from './report.ts'
+import { report, scoresOf } from './report.ts'
+import { keepScores, printScores } from './scores.ts'
 
 /** How long one process goes on, and how long a mutant may keep it silent. */
-const seconds = 150
+const seconds = 240
 const silence = 150_000
 
 /**
  * Changes the sources in small ways, one at a time, and sees whether the tests notice.
  *
  * `pnpm mutants [part …] [file …]`: the named parts, all of them by default; a file narrows its part
- * down, and test files (`….test.ts`) say which of the part's tests to run. `--survivors` tries those
- * that survived the last time, `--resume` goes on where it was stopped, `--once` stops after a few
- * minutes. What was found is kept in report/mutants.
+ * down, and test files (`….test.ts`) say which of the part's tests to run. What the quick tests let live
+ * goes on to those on real servers, unless `--quick`. `--survivors` tries those that survived the last
+ * time, `--resume` goes on where it was stopped, `--once` stops after a few minutes, `--scores` only
+ * prints what is known. What was found is kept in report/mutants, the scores in scores.json.
  */
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -26,36 +28,55 @@ async function main(): Promise<void> {
       survivors: { type: 'boolean' },
       resume: { type: 'boolean' },
       once: { type: 'boolean' },
+      quick: { type: 'boolean' },
+      scores: { type: 'boolean' },
     },
   })
+  if (values.scores) return printScores()
   const tests = positionals.filter((arg) => arg.endsWith('.test.ts'))
   const files = positionals.filter((arg) => !(arg in parts || tests.includes(arg)))
   const owners = files.map(ownerOf)
   const named = [...positionals.filter((arg) => arg in parts), ...owners]
   for (const [name, part] of Object.entries(parts)) {
     if (positionals.length > tests.length && !named.includes(name)) continue
-    const chosen = part.tests.filter((test) => tests.length === 0 || tests.includes(test))
-    begin(name, values)
-    do {
-      await runProcess(name, chosen, files)
-      if (values.once) break
-    } while (readLedger(name).pending?.length !== 0)
+    const stages = [part.tests, values.quick ? [] : (part.served ?? [])]
+      .map((stage) => stage.filter((test) => tests.length === 0 || tests.includes(test)))
+      .filter((stage) => stage.length > 0)
+    if (!values.resume) begin(name, values.survivors === true)
+    await inStages(name, stages, files, values.once === true)
     report(readLedger(name))
+    if (tests.length === 0) keepScores(scoresOf(readLedger(name)))
+  }
+}
+
+/** What one stage lets live goes on to the next. */
+async function inStages(
+  name: string,
+  stages: readonly (readonly string[])[],
+  files: readonly string[],
+  once: boolean,
+): Promise<void> {
+  let { stage = 0 } = readLedger(name)
+  for (; ; stage++) {
+    const tests = stages[stage]
+    if (tests === undefined) return
+    do {
+      await runProcess(name, tests, files)
+      if (once) return
+    } while (readLedger(name).pending?.length !== 0)
+    if (stage + 1 < stages.length) begin(name, true, stage + 1, files)
   }
 }
 
 /** Leaves in the ledger what is to be tried. */
-function begin(
-  name: string,
-  { survivors, resume }: { survivors?: boolean; resume?: boolean },
-): void {
-  if (resume) return
+function begin(name: string, survivors: boolean, stage = 0, files: readonly string[] = []): void {
   const known: Partial<Ledger> = survivors ? readLedger(name) : {}
   const { mutants = [], verdicts = {}, killers = {} } = known
-  const isLeft = ({ name }: Mutant): boolean =>
-    known.pending?.includes(name) || !['killed', undefined].includes(verdicts[name])
+  const isLeft = ({ name, file }: Mutant): boolean =>
+    (files.length === 0 || files.includes(file)) &&
+    (known.pending?.includes(name) || !['killed', undefined].includes(verdicts[name]))
   const pending = survivors ? mutants.filter(isLeft).map(({ name }) => name) : undefined
-  writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined })
+  writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined, stage })
 }
 
 async function runProcess(
@@ -77,7 +98,11 @@ async function runProcess(
       MUTANTS_SECONDS: String(seconds),
     },
   })
-  const stop = (): unknown => child.kill('SIGTERM')
+  const stop = (): void => {
+    child.kill('SIGTERM')
+    // What it was trying is tried again, as it was not the mutant that has ended it.
+    child.once('exit', () => process.exit(143))
+  }
   process.once('SIGTERM', stop)
   const watch = setInterval(
     () => Date.now() - lastKept(name) > silence && child.kill('SIGKILL'),

@@ -2,10 +2,10 @@
 export interface Part {
   /** The sources, by their path from the root. */
   readonly sources: readonly string[]
-  /** The test files. */
+  /** The test files that want no real server. */
   readonly tests: readonly string[]
-  /** Whether the tests want the shared server. */
-  readonly served: boolean
+  /** Those that do: only what the others have let live meets them. */
+  readonly served?: readonly string[]
   /** Whether the sources' answers are kept for longer than a test. */
   readonly cached?: boolean
 }
@@ -15,25 +15,31 @@ const under = (folder: string, names: string): string[] =>
 const tests = (folder: string, names: string): string[] =>
   under(folder, names).map((file) => file.replace(/\.ts$/, '.test.ts'))
 
-const wire = tests(
-  'packages/pg/test',
-  'wire-autocommit wire-witness wire-transaction wire-hostile broken commit witness unrefused',
-)
+const inCore = (names: string): string[] => tests('packages/core/test', names)
+const inPg = (names: string): string[] => tests('packages/pg/test', names)
 
 /** The parts by the names that `pnpm mutants` takes. */
 export const parts: Readonly<Record<string, Part>> = {
   loss: {
-    sources: under('packages/core/src/loss', 'classify policy sqlstate evidence outcome'),
-    tests: tests('packages/core/test', 'classify policy sqlstate errors'),
-    served: false,
+    sources: under(
+      'packages/core/src/loss',
+      'classify policy sqlstate evidence outcome errors chain diagnose advice',
+    ),
+    tests: inCore('classify policy sqlstate errors diagnose surfaced'),
+  },
+  pace: {
+    sources: under(
+      'packages/core/src/pace',
+      'backoff budget deadline gate known-servers suspension',
+    ),
+    tests: inCore('waiting gate suspension known-servers'),
   },
   judgement: {
     sources: under(
       'packages/core/src/sql',
       'judge judgement statement state source definition calls',
     ),
-    tests: tests('packages/core/test', 'judge statement source forms policy'),
-    served: false,
+    tests: inCore('judge statement source forms policy'),
     cached: true,
   },
   recovery: {
@@ -41,15 +47,12 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/recovery',
       'recovery resolve replay proof replication preparation catalog settlement surface account',
     ),
-    tests: [
-      ...tests('packages/pg/test', 'wire-recovery resolve'),
-      ...wire,
-      ...tests(
-        'packages/pg/test',
-        'transaction hidden-write proof keep-divergence keep-returning keep-sight keep-time',
-      ),
-    ],
-    served: true,
+    tests: inPg(
+      'wire-recovery wire-loop resolve unwritten wire-autocommit wire-witness wire-transaction wire-hostile',
+    ),
+    served: inPg(
+      'broken commit witness unrefused transaction hidden-write proof log answer failover ghost token state-unseen causes keep-divergence keep-time',
+    ),
   },
   // What is left of a session: no server, so that each mutant costs a second.
   books: {
@@ -57,11 +60,7 @@ export const parts: Readonly<Record<string, Part>> = {
       'packages/pg/src/transaction',
       'state state-log pending anchors change setting transaction-end server-errors plan transaction-after session-inquiry session-facts transaction',
     ),
-    tests: tests(
-      'packages/pg/test',
-      'session-state state-log pending setting server-errors plan session-inquiry',
-    ),
-    served: false,
+    tests: inPg('session-state state-log pending setting server-errors plan session-inquiry'),
   },
   catalog: {
     sources: [
@@ -71,29 +70,21 @@ export const parts: Readonly<Record<string, Part>> = {
       ),
       ...under('packages/pg/src/transaction', 'session-inquiry unjudged'),
     ],
-    tests: tests(
-      'packages/pg/test',
-      'catalog reach-names session-inquiry reach unrefused proof definition state-unseen hidden-write',
-    ),
-    served: true,
+    tests: inPg('catalog reach-names session-inquiry'),
+    served: inPg('reach unrefused proof definition state-unseen hidden-write'),
   },
   keep: {
     sources: under(
       'packages/pg/src/keep',
       'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value keep order parser tree',
     ),
-    tests: tests(
-      'packages/pg/test',
-      'keep-divergence keep-number keep-parser keep-returning keep-schemas keep-sight keep-time',
+    tests: inPg('keep-rewrite keep-scope keep-default keep-parser'),
+    served: inPg(
+      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
     ),
-    served: true,
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),
-    tests: tests(
-      'packages/pg/test',
-      'wire-probe watch reconnect wire-patience wire-connect wire-recovery',
-    ),
-    served: false,
+    tests: inPg('wire-probe watch reconnect wire-patience wire-connect wire-recovery'),
   },
 }

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'vitest'
 import { instrument, type Mutant } from './instrument.ts'
-import { killerOf, sound } from './killer.ts'
+import { killerOf, reachOf, trialsOf } from './killer.ts'
 import { readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
-import { stryker } from './stryker.ts'
+import { mark, readReach, writeReach } from './reach.ts'
 import type { Suite } from './suite.ts'
 import { around, failureOf, load } from './trial.ts'
 
@@ -20,6 +20,7 @@ const part = process.env.MUTANTS_PART as string
 const files = (process.env.MUTANTS_TESTS as string).split(' ')
 const chosen = (process.env.MUTANTS_FILES as string).split(' ')
 const isChosen = ({ file }: Mutant): boolean => chosen[0] === '' || chosen.includes(file)
+const isTried = ({ name }: Mutant): boolean => ledger.verdicts[name] !== undefined
 const { performance } = globalThis
 const end = performance.now() + Number(process.env.MUTANTS_SECONDS) * 1000
 const ledger = readLedger(part)
@@ -28,17 +29,28 @@ const ledger = readLedger(part)
 test(part, async () => {
   const suites: Suite[] = []
   for (const file of files) suites.push(await load(file))
-  for (const { file, first } of suites) {
-    const failure = await around(first)
-    if (failure !== undefined) console.log(`${file} cannot begin: ${failure}`)
-  }
   const { sources = [], cached = false } = parts[part] ?? {}
-  const { mutants } = await instrument(root, sources)
-  ledger.mutants = mutants
+  const { mutants, texts } = await instrument(root, sources)
   ledger.pending ??= mutants.filter(isChosen).map(({ name }) => name)
+  // What has come since, in files that were tried.
+  const tried = new Set(ledger.mutants.filter(isTried).map(({ file }) => file))
+  const isNew = (mutant: Mutant): boolean =>
+    tried.has(mutant.file) && !isTried(mutant) && !ledger.pending?.includes(mutant.name)
+  ledger.pending.push(
+    ...mutants
+      .filter(isChosen)
+      .filter(isNew)
+      .map(({ name }) => name),
+  )
+  ledger.mutants = mutants
   const alive = (): void => writeLedger(part, ledger)
-  const trials = await sound(suites, alive)
-  if (stryker().mutantCoverage === undefined) throw new Error('the sources hold no mutants')
+  const known = mark(files, texts)
+  const reach = readReach(part, known) ?? (await reachOf(suites, alive))
+  writeReach(part, known, reach)
+  const trials = trialsOf(suites, reach)
+  if (reach.every(({ hits }) => Object.keys(hits).length === 0)) {
+    throw new Error('no test comes by a mutant')
+  }
   const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
   const pending = mutants
     .filter(({ name }) => ledger.pending?.includes(name))
@@ -47,16 +59,25 @@ test(part, async () => {
     if (performance.now() > end) break
     ledger.trying = mutant.name
     alive()
-    const found = await killerOf(mutant, trials, mutants, cached)
+    const found = await killerOf(mutant, {
+      trials,
+      mutants,
+      cached,
+      killers: ledger.killers,
+      alive,
+    })
     ledger.trying = undefined
     const { killer } = found
     const broken = killer && (await failureOf(killer.test, killer.limit * 2)) !== undefined
-    ledger.verdicts[mutant.name] = broken && i > 0 ? 'suspect' : found.verdict
+    const { verdict } = found
+    // What other tests came by, and let live, is not uncovered.
+    const lived = verdict === 'uncovered' && ledger.verdicts[mutant.name] === 'survived'
+    ledger.verdicts[mutant.name] = broken && i > 0 ? 'suspect' : lived ? 'survived' : verdict
     if (killer) ledger.killers[mutant.name] = killer.test.name
     if (broken && i > 0) break
     ledger.pending = ledger.pending?.filter((name) => name !== mutant.name)
     if (broken) break
   }
   alive()
-  for (const { last } of suites) await around(last)
+  for (const { opened, last } of suites) if (opened) await around(last)
 })

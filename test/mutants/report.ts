@@ -1,22 +1,30 @@
+import { whyNot } from './explained.ts'
 import type { Mutant } from './instrument.ts'
 import type { Ledger } from './ledger.ts'
+import { type Score, words } from './scores.ts'
 
-/** Prints the survivors, and the score of each file. */
-export function report({ mutants, verdicts, pending = [] }: Ledger): void {
-  const files = new Map<string, Mutant[]>()
-  for (const mutant of mutants) {
-    if (verdicts[mutant.name] === undefined || pending.includes(mutant.name)) continue
-    const found = files.get(mutant.file)
-    if (found) found.push(mutant)
-    else files.set(mutant.file, [mutant])
-  }
-  for (const [file, all] of files) {
+/** What became of the mutants of each file that all have been tried. */
+export function scoresOf({ mutants, verdicts, pending = [] }: Ledger): Map<string, Score> {
+  const scores = new Map<string, Score>()
+  for (const file of new Set(mutants.map((mutant) => mutant.file))) {
+    const all = mutants.filter((mutant) => mutant.file === file)
+    if (all.some(({ name }) => verdicts[name] === undefined || pending.includes(name))) continue
     const left = all.filter(({ name }) => verdicts[name] !== 'killed')
-    for (const { name, line, kind, was, is } of left) {
-      console.log(`${verdicts[name]} ${file}:${line} ${kind}: ${was}  =>  ${is}`)
-    }
-    const percent = (100 * (all.length - left.length)) / all.length
-    console.log(`${file}: ${percent.toFixed(1)} % of ${all.length} killed\n`)
+    const explained = left.filter((mutant) => whyNot(mutant) !== undefined).length
+    scores.set(file, { mutants: all.length, killed: all.length - left.length, explained })
   }
+  return scores
+}
+
+/** Prints the survivors that nothing explains, and the score of each file. */
+export function report(ledger: Ledger): void {
+  const { mutants, verdicts, pending = [] } = ledger
+  const lives = ({ name }: Mutant): boolean => !['killed', undefined].includes(verdicts[name])
+  for (const mutant of mutants.filter(lives)) {
+    if (whyNot(mutant) !== undefined) continue
+    const { name, file, line, kind, was, is } = mutant
+    console.log(`${verdicts[name]} ${file}:${line} ${kind}: ${was}  =>  ${is}`)
+  }
+  for (const [file, score] of scoresOf(ledger)) console.log(`${file}: ${words(score)}`)
   if (pending.length > 0) console.log(`${pending.length} are to be tried still: --resume`)
 }

@@ -13,6 +13,7 @@ export type Body = (...values: never[]) => unknown
 
 /** A test of a suite. */
 export interface Test {
+  /** Unlike that of any other test. */
   readonly name: string
   readonly body: Body
   readonly before: readonly Body[]
@@ -25,6 +26,8 @@ export interface Suite {
   readonly tests: Test[]
   readonly first: Body[]
   readonly last: Body[]
+  /** What has come of its first hooks: why they failed, if they did. */
+  opened?: Promise<string | undefined>
 }
 
 let suite: Suite = { file: '', tests: [], first: [], last: [] }
@@ -77,9 +80,11 @@ export const describe = withEach((name, ...rest) => {
   path = outside.path
 })
 
-function register(name: string | Body, ...rest: unknown[]): void {
+function register(title: string | Body, ...rest: unknown[]): void {
+  const words = [suite.file, ...path, String(title)].join(' > ')
+  const twins = suite.tests.filter(({ name }) => name.split(' #')[0] === words).length
   suite.tests.push({
-    name: [suite.file, ...path, String(name)].join(' > '),
+    name: twins === 0 ? words : `${words} #${twins}`,
     body: bodyIn(rest),
     before,
     after,

@@ -30,6 +30,12 @@ export async function failureOf(test: Test, limit: number): Promise<string | und
   return failure
 }
 
+/** Runs what comes before all tests of a suite, once. @returns why it failed, if it did */
+export function open(suite: Suite): Promise<string | undefined> {
+  suite.opened ??= around(suite.first)
+  return suite.opened
+}
+
 /** Runs what belongs around all tests of a file. */
 export async function around(bodies: readonly Body[]): Promise<string | undefined> {
   return failing(120_000, bodies)

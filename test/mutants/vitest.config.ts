@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, '../..')
 const part = parts[process.env.MUTANTS_PART ?? '']
 if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnpm mutants')
 const { texts } = await instrument(root, part.sources)
+const wantsServer = part.served?.some((file) => process.env.MUTANTS_TESTS?.includes(file))
 const suite = join(import.meta.dirname, 'suite.ts')
 const conditions = ['@reprise/source', 'node', 'development|production']
 
@@ -36,7 +37,7 @@ export default defineConfig({
     fsModuleCache: false,
     testTimeout: 2 ** 31 - 1,
     hookTimeout: 120_000,
-    globalSetup: part.served ? ['test/shared-server.ts'] : [],
+    globalSetup: wantsServer ? ['test/shared-server.ts'] : [],
     disableConsoleIntercept: true,
     dangerouslyIgnoreUnhandledErrors: true,
     reporters: [['default', { summary: false }]],

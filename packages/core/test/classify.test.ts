@@ -264,6 +264,22 @@ describe('the decision table', () => {
       'in-doubt',
     ],
     [
+      'a COMMIT given up in the wait for its standby is not undone by what its backend says later',
+      commit({
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+        error: fatal,
+      }),
+      'in-doubt',
+    ],
+    [
+      'nor is a write',
+      evidence(insert, {
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+        error: fatal,
+      }),
+      'in-doubt',
+    ],
+    [
       'an immediate stop leaves a COMMIT in doubt',
       evidence('COMMIT', {
         status: 'T',

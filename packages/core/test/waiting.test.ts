@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { fullJitter, untilNextTry } from '../src/pace/backoff.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { Deadline } from '../src/pace/deadline.ts'
-import { Gate, type Pass } from '../src/pace/gate.ts'
 
-const never = new AbortController().signal
+/** How many timers keep this process alive. */
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
 
 describe('full jitter', () => {
   it('draws from nothing up to a ceiling that doubles, and is capped', () => {
@@ -67,6 +68,22 @@ describe('the retry budget', () => {
     now += 100
     expect(budget.withdraw()).toBe(true)
   })
+  it('earns by the second, whenever it is looked at, and loses nothing to a clock that goes back', () => {
+    let now = 5000
+    const budget = new Budget({ capacity: 10, deposit: 0, perSecond: 10 }, () => now)
+    for (let i = 0; i < 10; i++) budget.withdraw()
+    expect(budget.balance).toBe(0)
+    now += 250
+    expect(budget.balance).toBeCloseTo(2.5)
+    now -= 2000
+    expect(budget.balance).toBeCloseTo(2.5)
+    now += 100
+    expect(budget.balance).toBeCloseTo(3.5)
+  })
+  it('ends on the clock of its process, too', () => {
+    const budget = new Budget({ capacity: 1, deposit: 0, perSecond: 1e-9 })
+    expect([budget.withdraw(), budget.withdraw()]).toEqual([true, false])
+  })
 })
 
 describe('a deadline', () => {
@@ -76,6 +93,13 @@ describe('a deadline', () => {
     deadline.end('timeout')
     expect(deadline.signal.reason).toBe('closed')
     expect(deadline.remaining).toBe(0)
+  })
+  it.each(['end', 'dispose'] as const)('keeps no process alive after %s', (how) => {
+    const before = timers()
+    const deadline = new Deadline(1e6)
+    expect(timers()).toBe(before + 1)
+    deadline[how]('closed')
+    expect(timers()).toBe(before)
   })
   it('does not come closer while its process is suspended', async () => {
     const deadline = new Deadline(3000)
@@ -91,164 +115,5 @@ describe('a deadline', () => {
     const deadline = new Deadline(1)
     await new Promise((resolve) => deadline.signal.addEventListener('abort', resolve))
     expect(deadline.signal.reason).toBe('deadline')
-  })
-})
-
-describe('the gate of a server', () => {
-  const slow = { base: 1, cap: 1 }
-
-  async function admitted(gate: Gate, count: number): Promise<Pass[]> {
-    const passes: Pass[] = []
-    for (let i = 0; i < count; i++) void gate.enter(never).then((pass) => passes.push(pass))
-    await new Promise((resolve) => setImmediate(resolve))
-    return passes
-  }
-
-  it('admits a bounded number at once while the server answers', async () => {
-    const passes = await admitted(new Gate({ concurrency: 3 }), 10)
-    expect(passes).toHaveLength(3)
-    passes[0]?.succeeded()
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(passes).toHaveLength(4)
-  })
-  it('admits one prober while the server is down', async () => {
-    const gate = new Gate({ concurrency: 3 }, slow)
-    const [first, second, third] = await admitted(gate, 3)
-    first?.failed()
-    second?.failed()
-    third?.failed()
-    expect(gate.down).toBe(true)
-    const prober = await gate.enter(never)
-    const others = await admitted(gate, 5)
-    expect(others).toHaveLength(0)
-    prober.succeeded()
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(others).toHaveLength(3)
-    expect(gate.down).toBe(false)
-  })
-  it('admits the others as soon as its prober has an answer, and not only when it is done', async () => {
-    const gate = new Gate({ concurrency: 3 }, slow)
-    ;(await gate.enter(never)).failed()
-    const prober = await gate.enter(never)
-    const others = await admitted(gate, 5)
-    expect(others).toHaveLength(0)
-    prober.answered()
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(others).toHaveLength(2)
-    prober.succeeded()
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(others).toHaveLength(3)
-  })
-  it('is down again when what answered has failed after all', async () => {
-    const gate = new Gate({}, slow)
-    ;(await gate.enter(never)).failed()
-    const prober = await gate.enter(never)
-    prober.answered()
-    expect(gate.down).toBe(false)
-    prober.failed()
-    expect(gate.down).toBe(true)
-  })
-  it('lets the next probe when a prober found the server still down', async () => {
-    const gate = new Gate({}, slow)
-    ;(await gate.enter(never)).failed()
-    ;(await gate.enter(never)).failed()
-    const prober = await gate.enter(never)
-    prober.succeeded()
-    expect(gate.down).toBe(false)
-  })
-  it('passes the turn on when a prober leaves without a verdict', async () => {
-    const gate = new Gate({}, slow)
-    ;(await gate.enter(never)).failed()
-    ;(await gate.enter(never)).abandoned()
-    expect(gate.down).toBe(true)
-    ;(await gate.enter(never)).succeeded()
-  })
-  it.each([
-    ['unanswered', undefined, 250],
-    ['unanswered', 40, 40],
-    ['failed', undefined, 1000],
-    ['failed', 40, 40],
-  ] as const)(
-    'has a prober that %s wait at the most, with a cap of %s, %s ms',
-    async (end, cap, most) => {
-      vi.useFakeTimers()
-      const random = vi.spyOn(Math, 'random').mockReturnValue(1)
-      try {
-        const gate = new Gate({}, { cap })
-        for (let failures = 1; failures <= 10; failures++) {
-          const entered = gate.enter(never)
-          await vi.advanceTimersByTimeAsync(1000)
-          ;(await entered)[end]()
-        }
-        let admitted = false
-        const next = gate.enter(never).then((pass) => {
-          admitted = true
-          pass.abandoned()
-        })
-        await vi.advanceTimersByTimeAsync(most - 1)
-        expect(admitted).toBe(false)
-        await vi.advanceTimersByTimeAsync(1)
-        await next
-      } finally {
-        random.mockRestore()
-        vi.useRealTimers()
-      }
-    },
-  )
-  it('lets nobody wait past their deadline', async () => {
-    const gate = new Gate({ concurrency: 1 })
-    const inside = await gate.enter(never)
-    const deadline = new Deadline(1e6)
-    const waiting = gate.enter(deadline.signal)
-    deadline.end('closed')
-    await expect(waiting).rejects.toBe('closed')
-    inside.succeeded()
-    ;(await gate.enter(never)).succeeded()
-  })
-})
-
-describe('a gate to one server of several', () => {
-  const slow = { base: 2 ** 30, cap: 2 ** 30 }
-
-  it('lets in as the others do while the server is up', async () => {
-    const gate = new Gate({ concurrency: 1 }, slow)
-    const first = await gate.enterUnlessDown(never)
-    const second = gate.enterUnlessDown(never)
-    first?.succeeded()
-    ;(await second)?.succeeded()
-    expect(await second).toBeDefined()
-  })
-  it('dismisses those who have another as soon as it is known to be down, and nobody else', async () => {
-    const gate = new Gate({ concurrency: 1 }, slow)
-    const prober = (await gate.enter(never)) as Pass
-    const leave = new AbortController()
-    const patient = gate.enter(leave.signal).catch((reason) => reason)
-    const others = [gate.enterUnlessDown(never), gate.enterUnlessDown(never)]
-    prober.failed(new Error('down'))
-    expect(await Promise.all(others)).toEqual([undefined, undefined])
-    expect(await gate.enterUnlessDown(never)).toBeUndefined()
-    leave.abort('enough')
-    expect(await patient).toBe('enough')
-  })
-  it('lets one of them look whether it still is, when it is time', async () => {
-    const gate = new Gate({ concurrency: 8 }, { base: 1, cap: 1 })
-    ;((await gate.enter(never)) as Pass).failed()
-    let looks: Pass | undefined
-    while (looks === undefined) {
-      looks = await gate.enterUnlessDown(never)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    expect(await gate.enterUnlessDown(never)).toBeUndefined()
-    looks.succeeded()
-  })
-  it('is left when its signal is aborted', async () => {
-    const gate = new Gate({ concurrency: 1 }, slow)
-    const inside = (await gate.enter(never)) as Pass
-    const leave = new AbortController()
-    const waits = gate.enterUnlessDown(leave.signal).catch((reason) => reason)
-    leave.abort('enough')
-    expect(await waits).toBe('enough')
-    inside.succeeded()
-    expect(await gate.enterUnlessDown(never)).toBeDefined()
   })
 })

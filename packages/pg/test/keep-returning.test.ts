@@ -94,6 +94,21 @@ describe('a replayed INSERT … RETURNING answers as before', () => {
     const after = await keep.admin.query('SELECT hits > id AS drawn FROM item WHERE id = $1', [id])
     expect(after.rows).toEqual([{ drawn: true }])
   })
+  it.each([
+    ['all', 'excluded.*'],
+    ['the row', 'excluded'],
+  ])('with ON CONFLICT DO UPDATE that reads %s of what was proposed', async (_of, row) => {
+    const name = fresh()
+    await keep.admin.query('INSERT INTO item (name) VALUES ($1)', [name])
+    const [result] = await keep.survive(
+      `INSERT INTO item (name) VALUES ('${name}') ON CONFLICT (name) DO UPDATE SET status = to_jsonb(${row}) ->> 'id' RETURNING id`,
+    )
+    const after = await keep.admin.query(
+      'SELECT id, status::int > id AS drawn FROM item WHERE name = $1',
+      [name],
+    )
+    expect(after.rows).toEqual([{ id: result!.rows[0].id, drawn: true }])
+  })
   it('and children refer to the row that is there', async () => {
     await withClient(keep.url, async (client) => {
       await client.query('BEGIN')

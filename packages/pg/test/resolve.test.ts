@@ -147,13 +147,16 @@ describe('what is committed has reached its standby', () => {
   const replicated = async (
     waits: (string | null)[],
     otherwise: boolean,
-    how: { code?: string; given?: boolean; refused?: string; unseen?: boolean } = {},
+    how: { code?: string; given?: boolean; refused?: string; unseen?: boolean | 'unsaid' } = {},
   ): Promise<{ reached: boolean; commits: string[] }> => {
     const at = connection() as Connection
     at.replicationGivenUp = true
     const commits: string[] = []
     const ask = (async (text: string) => {
-      if (text.includes('pg_proc')) return { rows: [[how.unseen ? 't' : 'f']], code: undefined }
+      if (text.includes('pg_proc')) {
+        const rows = how.unseen === 'unsaid' ? [] : [[how.unseen ? 't' : 'f']]
+        return { rows, code: undefined }
+      }
       if (!text.includes('pg_logical_emit_message')) return { rows: [waits], code: how.code }
       commits.push(text)
       if (how.given) at.replicationGivenUp = true
@@ -172,7 +175,8 @@ describe('what is committed has reached its standby', () => {
     for (const session of ['off', 'local']) {
       expect(await replicated(['s1', session], false)).toEqual({ reached: true, commits: [] })
       const trigger = await replicated(['s1', session], false, { unseen: true })
-      for (const { commits } of [await replicated(['s1', session], true), trigger]) {
+      const unsaid = await replicated(['s1', session], false, { unseen: 'unsaid' })
+      for (const { commits } of [await replicated(['s1', session], true), trigger, unsaid]) {
         expect(commits).toHaveLength(1)
         expect(commits[0]).toContain('SET LOCAL synchronous_commit = remote_apply')
       }
@@ -187,6 +191,9 @@ describe('what is committed has reached its standby', () => {
   it('not where that gave up, or was refused', async () => {
     expect((await replicated(['s1', 'on'], false, { given: true })).reached).toBe(false)
     expect((await replicated(['s1', 'on'], false, { refused: '42883' })).reached).toBe(false)
+  })
+  it('at once where there is no such setting, since that is no PostgreSQL', async () => {
+    expect(await replicated([], true, { code: '42704' })).toEqual({ reached: true, commits: [] })
   })
   it('is not known where the server does not say whether it waits', async () => {
     const { commits } = await replicated(['', 'off'], false, { code: '42501' })

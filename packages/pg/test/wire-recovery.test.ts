@@ -232,6 +232,7 @@ describe('what was lost, and cannot be carried on', () => {
     await client.query('SELECT pg_advisory_lock(1)')
     expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
     expect(backend.sent('SELECT 1')).toBe(1)
+    expect(backend.fake.connections).toBe(1)
     client.release()
     await pool.end()
   })
@@ -532,6 +533,7 @@ describe('what became of a COMMIT', () => {
     )
     expect(await commits(backend.url, {}, 'COMMIT', ['SELECT 1'])).toMatchObject({
       outcome: 'in-doubt',
+      reason: 'in-doubt',
     })
     expect(backend.lives[1]).not.toContain('SELECT 1')
   })

@@ -24,7 +24,7 @@ export function nodesOf(error: unknown): ErrorNode[] {
   const seen = new Set<unknown>()
   const nodes: ErrorNode[] = []
   let level: unknown[] = [error]
-  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+  for (let depth = 0; depth < deepest; depth++) {
     const next: unknown[] = []
     for (const value of level) {
       if (typeof value !== 'object' || value === null || seen.has(value)) continue

@@ -37,7 +37,9 @@ export interface Decision {
 const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): boolean =>
   canCommit || commitsInside || outward
 
-const failedAtOnce = (e: Evidence): boolean => isGenuine(e.error) && e.tags === 0
+/** Whoever says that it gave up waiting for a standby has committed, whatever it says afterwards. */
+const failedAtOnce = (e: Evidence): boolean =>
+  isGenuine(e.error) && e.tags === 0 && !gaveUpReplication(e)
 
 /**
  * What a loss proves, first matching row first. Whatever no row speaks of is in doubt.
@@ -172,7 +174,7 @@ export function classify(evidence: Evidence): Loss {
     sqlstate: sqlstateOf(condition),
     outcome: decision?.outcome ?? 'in-doubt',
     evidence: spoken === undefined ? 'socket' : 'frame',
-    announced: spoken !== undefined && spoken === evidence.error && isGenuine(spoken),
+    announced: spoken === evidence.error && isGenuine(spoken),
     committedLocally: gaveUpReplication(evidence),
     row: decision?.row ?? 'no proof',
   }

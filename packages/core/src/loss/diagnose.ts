@@ -100,25 +100,20 @@ function evidenceOf(
  */
 function stockOutcome(code: string | undefined, socket: ErrorNode | undefined): Outcome {
   if (code === '57P03' || code === '53300') return 'not-sent'
-  const refused = socketCode(socket)
+  const refused = socket && socketCode(socket)
   return code === undefined && (refused === 'ECONNREFUSED' || refused === 'EHOSTUNREACH')
     ? 'not-sent'
     : 'in-doubt'
 }
 
-function lossCode(node: ErrorNode | undefined): string | undefined {
-  const code = text(node?.code) ?? ''
-  for (const candidate of [code, text(node?.originalCode) ?? '', text(node?.sqlState) ?? '']) {
-    if (endsConnection(candidate) || isPassing(candidate)) return candidate
-  }
-  return undefined
+function lossCode(node: ErrorNode): string | undefined {
+  const codes = [node.code, node.originalCode, node.sqlState].flatMap((code) => text(code) ?? [])
+  return codes.find((code) => endsConnection(code) || isPassing(code))
 }
 
-function socketCode(node: ErrorNode | undefined): string | undefined {
-  for (const candidate of [text(node?.code), text(node?.originalCode)]) {
-    if (candidate !== undefined && isPassingSocketError(candidate)) return candidate
-  }
-  return kinds[text(node?.kind) ?? '']
+function socketCode(node: ErrorNode): string | undefined {
+  const codes = [node.code, node.originalCode].flatMap((code) => text(code) ?? [])
+  return codes.find(isPassingSocketError) ?? kinds[String(node.kind)]
 }
 
 /** What Prisma's driver adapters call the ends of a socket, having thrown its own code away. */
@@ -128,9 +123,8 @@ const kinds: Readonly<Record<string, string>> = {
   SocketTimeout: 'ETIMEDOUT',
 }
 
-function conditionNamed(value: unknown): Condition | undefined {
-  const name = text(value)
-  return name === undefined ? undefined : conditionOf(sqlstateOf(name as Condition) ?? '')
+function conditionNamed(name: unknown): Condition | undefined {
+  return conditions.find((condition) => condition === name)
 }
 
 function text(value: unknown): string | undefined {

@@ -77,6 +77,5 @@ export function isRecoveryConflict(
   report: Report | undefined,
   standby: boolean | undefined,
 ): boolean {
-  const file = conflicts[report?.code ?? '']
-  return standby === true && isGenuine(report) && file !== undefined && file === report?.file
+  return standby === true && isGenuine(report) && conflicts[report?.code ?? ''] === report?.file
 }

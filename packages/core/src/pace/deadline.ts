@@ -30,7 +30,7 @@ export class Deadline {
   /** Ends the wait now. The first reason stays. */
   end(reason: string): void {
     clearTimeout(this.#timer)
-    if (!this.#controller.signal.aborted) this.#controller.abort(reason)
+    this.#controller.abort(reason)
   }
 
   /** Lets go of the timer, once what was waited for has happened. */

@@ -102,12 +102,11 @@ export class Gate {
         ? { admit: settle, dismiss: () => settle(undefined) }
         : { admit: settle }
       const leave = (): void => {
-        const place = this.#waiting.indexOf(waiter)
-        if (place >= 0) this.#waiting.splice(place, 1)
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
         reject(signal.reason)
         this.#pump()
       }
-      signal.addEventListener('abort', leave, { once: true })
+      signal.addEventListener('abort', leave)
       this.#waiting.push(waiter)
       this.#pump()
     })

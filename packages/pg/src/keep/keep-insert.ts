@@ -96,7 +96,8 @@ function isExcluded({ onConflictClause: clause }: Insert, column: Column): boole
   return some(clause, ({ ColumnRef: ref }) => {
     const names = ref === undefined ? [] : words(ref.fields)
     const at = names.indexOf('excluded')
-    return at >= 0 && (names[at + 1] ?? column.name) === column.name
+    // The whole row, with a star or without one, has the column in it.
+    return at >= 0 && ['', undefined, column.name].includes(names[at + 1])
   })
 }
 
@@ -140,15 +141,11 @@ export function keepAssignments(
   targets: readonly Node[],
   table: Table,
   timed: Known['timed'],
-): boolean {
-  let changed = false
+): void {
   for (const { ResTarget: target } of targets) {
     if (target?.val?.SetToDefault === undefined || target.indirection !== undefined) continue
     const column = table.columns.find(({ name }) => name === target.name)
     const node = column?.source === 'clock' ? timed(column) : undefined
-    if (node === undefined) continue
-    ;(target as Target).val = node
-    changed = true
+    if (node !== undefined) (target as Target).val = node
   }
-  return changed
 }

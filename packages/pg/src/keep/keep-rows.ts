@@ -3,18 +3,16 @@ import { typed } from './keep-value.ts'
 import type { Parser } from './parser.ts'
 import type { Insert, Node, Select, Target } from './tree.ts'
 
-/** The clauses with which a SELECT may give anything but one row. */
+/** The clauses with which a SELECT of a list may give anything but one row. */
 const clauses = [
   'distinctClause',
   'fromClause',
   'groupClause',
   'havingClause',
-  'intoClause',
   'limitCount',
   'limitOffset',
   'lockingClause',
   'sortClause',
-  'valuesLists',
   'whereClause',
   'windowClause',
   'withClause',
@@ -119,12 +117,9 @@ function isCut(select: Select): boolean {
  * how many rows it gave, the answer tells.
  */
 function listsOf(select: Select): Node[][] | undefined {
-  const { op, valuesLists, intoClause, targetList } = select
+  const { op, targetList } = select
   if (op !== 'SETOP_NONE') return legsOf(select)
-  if (targetList === undefined || valuesLists !== undefined || intoClause !== undefined) {
-    return undefined
-  }
-  return targetList.some(isStar) ? undefined : [targetList]
+  return targetList === undefined || targetList.some(isStar) ? undefined : [targetList]
 }
 
 function legsOf(select: Select): Node[][] | undefined {
@@ -135,7 +130,8 @@ function legsOf(select: Select): Node[][] | undefined {
     const right = legsOf(rarg)
     return left && right && [...left, ...right]
   }
-  return op !== 'SETOP_NONE' || targetList?.some(isStar) !== false ? undefined : [targetList]
+  // A VALUES has no such list, nor has another set operation; and without FROM there is no star.
+  return targetList && [targetList]
 }
 
 /** Whether an element of a select list is a star. */

@@ -36,7 +36,7 @@ function isConstant(node: Node): boolean {
 /** A value as the server wrote it, of no type yet: it takes that of the column it is put into. */
 export function literal(value: string | null): Node {
   if (value === null) return { A_Const: { isnull: true } }
-  return { A_Const: { sval: value === '' ? {} : { sval: value } } }
+  return { A_Const: { sval: { sval: value } } }
 }
 
 /** A value with its type. */

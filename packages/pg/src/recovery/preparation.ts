@@ -184,7 +184,7 @@ async function replayed(
 ): Promise<boolean> {
   const from = performance.now()
   const next = new Transaction(session.settings.maxTapeBytes, transaction.pending)
-  let same = false
+  let same: boolean
   try {
     same = await replay(transaction, next, connection, session.settings, signal)
   } catch (error) {

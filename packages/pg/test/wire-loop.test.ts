@@ -1,0 +1,275 @@
+import { failFast } from '@reprise/core'
+import { describe, expect, it, vi } from 'vitest'
+import { commandComplete, fatal, type Peer, until } from '../../../test/kit/index.ts'
+import {
+  type Answers,
+  Backend,
+  behind,
+  type Fault,
+  greeting,
+  instead,
+  terminated,
+} from './backend.ts'
+import { failure, listen, poolOn } from './support.ts'
+import { bare, insert, replicating } from './wire-row.ts'
+
+vi.setConfig({ testTimeout: 20_000 })
+
+const direct = { direct: true }
+const starting = { '': greeting(fatal('57P03', 'ProcessStartupPacket')) }
+
+/** How many timers keep this process alive. */
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+
+interface Wired {
+  readonly connection: {
+    readonly stream: { readonly bytesRead: number; readonly destroyed: boolean }
+  }
+}
+const streamOf = (client: unknown): Wired['connection']['stream'] =>
+  (client as Wired).connection.stream
+
+/** A transaction of these statements, whose COMMIT loses its connection. */
+async function commits(
+  faults: Record<string, Fault>,
+  answers: Partial<Answers>,
+  texts: readonly string[],
+  options = {},
+): Promise<{ readonly answer: unknown; readonly backend: Backend }> {
+  await using backend = await Backend.start([faults], { ...direct, ...answers })
+  const pool = poolOn(backend.url, options)
+  const client = await pool.connect()
+  for (const text of texts) await client.query(text)
+  const answer = await client.query('COMMIT').catch((error) => error)
+  await client.query('ROLLBACK').catch(() => undefined)
+  client.release(true)
+  await pool.end()
+  return { answer, backend }
+}
+const lost = { COMMIT: instead() }
+
+describe('what became of a COMMIT is known', () => {
+  it('although the session held a lock that no other connection can be given', async () => {
+    const texts = ['SELECT pg_advisory_lock(1)', 'BEGIN', insert]
+    const { answer, backend } = await commits(lost, { statuses: ['committed'] }, texts)
+    expect(answer).toMatchObject({ command: 'COMMIT' })
+    expect(backend.asked('pg_xact_status')).toBe(1)
+  })
+  it('although no retry is left in the budget', async () => {
+    const budget = { capacity: 1e-9, deposit: 1e-9, perSecond: 1e-9 }
+    const answers = { statuses: ['committed'] }
+    const { answer } = await commits(lost, answers, ['BEGIN', insert], { budget })
+    expect(answer).toMatchObject({ command: 'COMMIT' })
+  })
+  it('by an id that had to be drawn and was not: nothing can have been written', async () => {
+    const { answer, backend } = await commits(lost, { xid: null }, ['BEGIN', 'SELECT f()'])
+    expect(answer).toMatchObject({ command: 'COMMIT' })
+    // The catalog is asked once, of what the function leaves in its session.
+    expect(backend.asked('WITH builtin')).toBe(1)
+    expect(backend.sent('SELECT f()')).toBe(1)
+  })
+  it('by the id that came before it was sent, of what only seemed to read', async () => {
+    const answers = { statuses: ['committed'] }
+    const texts = ['BEGIN', 'SELECT 1']
+    const { answer, backend } = await commits(lost, answers, texts, { exactlyOnce: true })
+    expect(answer).toMatchObject({ command: 'COMMIT' })
+    expect(backend.asked('pg_xact_status')).toBe(1)
+  })
+  it('but not by an id that nobody had to draw: whether it only read is proved', async () => {
+    const texts = ['BEGIN', 'SELECT 1']
+    const { answer, backend } = await commits(lost, { xid: null }, texts, { exactlyOnce: true })
+    expect(answer).toMatchObject({ command: 'COMMIT' })
+    expect(backend.lives[1]).toContain('SET TRANSACTION READ ONLY')
+  })
+  it('where its answer came before the client was closed', async () => {
+    const silent: Fault = async (peer) => {
+      await peer.send(commandComplete('COMMIT'))
+      await peer.hang()
+    }
+    await using backend = await Backend.start([{ COMMIT: silent }], direct)
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query(insert)
+    const stream = streamOf(client)
+    const before = stream.bytesRead
+    const answer = client.query('COMMIT').catch((error) => error)
+    await until(() => stream.bytesRead > before)
+    client.release(true)
+    expect(await answer).toMatchObject({ command: 'COMMIT' })
+    await pool.end()
+    expect(backend.fake.connections).toBe(1)
+  })
+})
+
+describe('what became of a COMMIT is not known', () => {
+  it('by a wait for a standby that was given up, where the server says no more of itself', async () => {
+    const { answer } = await commits(
+      { COMMIT: instead(replicating, terminated) },
+      { statuses: ['committed'] },
+      ['BEGIN', insert],
+      { witness: 'off' },
+    )
+    expect(answer).toMatchObject({ outcome: 'in-doubt', reason: 'unresolved' })
+  })
+  it('where another statement stood in one message with it: no id can tell of both', async () => {
+    const text = `${insert}; COMMIT; ${insert}`
+    await using backend = await Backend.start([{ [text]: instead() }], {
+      ...direct,
+      statuses: ['committed'],
+    })
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query(insert)
+    expect(await failure(client.query(text))).toMatchObject({
+      outcome: 'in-doubt',
+      reason: 'in-doubt',
+    })
+    expect(backend.asked('pg_xact_status')).toBe(0)
+    expect(backend.sent(text)).toBe(1)
+    client.release(true)
+    await pool.end()
+  })
+})
+
+it('a write outside a transaction is known by the token that it left', async () => {
+  await using backend = await Backend.start([{ [insert]: instead() }], direct)
+  const pool = poolOn(backend.url, { witness: { token: 'tokens' } })
+  expect(await failure(pool.query(insert))).toMatchObject({
+    outcome: 'committed',
+    reason: 'result-unknown',
+  })
+  expect(backend.sent(insert)).toBe(1)
+  await pool.end()
+})
+
+describe('a function that nobody knows, and that loses its connection each time,', () => {
+  const ended = { 'SELECT f()': instead(terminated) }
+  it('is executed four times', async () => {
+    await using backend = await Backend.start(Array.from({ length: 9 }, () => ended))
+    const pool = poolOn(backend.url)
+    expect(await failure(pool.query('SELECT f()'))).toMatchObject({ reason: 'repeated' })
+    expect(backend.sent('SELECT f()')).toBe(4)
+    await pool.end()
+  })
+  it('and not once less where the first connection was lost before it was sent', async () => {
+    const idle = { 'SELECT 1': behind(terminated) }
+    await using backend = await Backend.start([idle, ended, ended, ended])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('SELECT 1')
+    expect((await client.query('SELECT f()')).rows).toEqual([{ a: '1' }])
+    expect(backend.sent('SELECT f()')).toBe(4)
+    client.release()
+    await pool.end()
+  })
+})
+
+describe('a replay may be what crashes the server', () => {
+  const life = (number: number): string[] => ['7000', '00000001', `${number}.5`, '1000.5']
+  it.each<[string, Fault]>([
+    ['where its backend says that another crashed', instead(fatal('57P02', 'quickdie'))],
+    ['where somebody, but no backend, says that it was ended', instead(bare)],
+  ])('%s', async (_where, end) => {
+    const again = { 'SELECT 1': end }
+    await using backend = await Backend.start([{ 'SELECT 2': instead() }, again, again, again], {
+      ...direct,
+      incarnation: life,
+    })
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT 1')
+    expect(await failure(client.query('SELECT 2'))).toMatchObject({ reason: 'repeated' })
+    expect(backend.sent('SELECT 1')).toBe(2)
+    client.release(true)
+    await pool.end()
+  })
+})
+
+describe('a recovery', () => {
+  it('leaves no timer behind, whatever comes of it', async () => {
+    const before = timers()
+    const call = { 'CALL p()': instead() }
+    const faults = [{ 'SELECT 1': instead(terminated) }, { ...call, 'SELECT 3': instead() }]
+    await using backend = await Backend.start([...faults, call], direct)
+    const pool = poolOn(backend.url, { probeAfter: 1e6 }, { idleTimeoutMillis: 0 })
+    const client = await pool.connect()
+    await client.query('SELECT 1')
+    expect(await failure(client.query('CALL p()'))).toMatchObject({ outcome: 'in-doubt' })
+    client.release(true)
+    await pool.end()
+    await until(() => timers() <= before)
+  })
+  it('does not wait where the caller does not', async () => {
+    const down = Array.from({ length: 9 }, () => starting)
+    await using backend = await Backend.start([{ [insert]: instead(terminated) }, ...down])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    expect(await failure(failFast(() => client.query(insert)))).toMatchObject({
+      reason: 'down',
+      outcome: 'rolled-back',
+    })
+    client.release(true)
+    await pool.end()
+  })
+  it('does not take for a statement that ran for long what its own process was stopped in', async () => {
+    // Nothing of this process runs meanwhile, as after SIGSTOP.
+    const stopped: Fault = async (peer: Peer) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500)
+      await peer.send(terminated)
+    }
+    const lose = { 'SELECT 0': instead(terminated) }
+    await using backend = await Backend.start([lose, { 'SELECT 1': stopped }], { restarted: false })
+    const pool = poolOn(backend.url, { operatorAfter: 3000 })
+    await pool.query('SELECT 0')
+    expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    await pool.end()
+  })
+})
+
+describe('what is told of a transaction', () => {
+  it('whose connection was lost while it was idle is that it was rolled back', async () => {
+    using recoveries = listen('reprise:recovery')
+    await using backend = await Backend.start([{ [insert]: behind(terminated) }])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    const stream = streamOf(client)
+    await client.query(insert)
+    await until(() => stream.destroyed)
+    await client.query('COMMIT')
+    expect(recoveries.seen).toMatchObject([
+      { outcome: 'rolled-back', inTransaction: true, idle: true, by: 'replay', statements: 2 },
+    ])
+    client.release()
+    await pool.end()
+  })
+  it('and of a statement alone, that it was not sent', async () => {
+    using recoveries = listen('reprise:recovery')
+    await using backend = await Backend.start([{ 'SELECT 1': behind(terminated) }])
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    const stream = streamOf(client)
+    await client.query('SELECT 1')
+    await until(() => stream.destroyed)
+    await client.query(insert)
+    expect(recoveries.seen).toMatchObject([
+      { outcome: 'not-sent', inTransaction: false, idle: true, by: 'reconnect', statements: 0 },
+    ])
+    client.release()
+    await pool.end()
+  })
+  it('that its COMMIT is in doubt, and not that it was undone', async () => {
+    using recoveries = listen('reprise:recovery')
+    await commits(lost, { statuses: ['committed'] }, ['BEGIN', insert])
+    expect(recoveries.seen[0]).toMatchObject({
+      outcome: 'in-doubt',
+      inTransaction: true,
+      idle: false,
+      by: 'answer',
+    })
+  })
+})
