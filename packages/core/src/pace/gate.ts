@@ -16,9 +16,13 @@ export interface Pass {
   failed(error?: unknown): void
   /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
   unanswered(error?: unknown): void
+  /** It is down, and another gate that was entered as well says when it is tried again. */
+  referred(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
+
+type Failing = 'failed' | 'unanswered' | 'referred'
 
 interface Waiter {
   readonly admit: (pass: Pass) => void
@@ -146,8 +150,8 @@ export class Gate {
       this.#inside -= 1
       this.#pump()
     }
-    const fail = (error: unknown, nobody: boolean): void => {
-      this.#fail(error, known, from, nobody)
+    const fail = (error: unknown, how: Failing): void => {
+      this.#fail(error, known, from, how)
       leave()
     }
     return {
@@ -160,8 +164,9 @@ export class Gate {
         this.#up()
         leave()
       },
-      failed: (error) => fail(error, false),
-      unanswered: (error) => fail(error, true),
+      failed: (error) => fail(error, 'failed'),
+      unanswered: (error) => fail(error, 'unanswered'),
+      referred: (error) => fail(error, 'referred'),
       abandoned: leave,
     }
   }
@@ -172,7 +177,7 @@ export class Gate {
     this.#lastFailure = undefined
   }
 
-  #fail(error: unknown, known: number, from: number, nobody: boolean): void {
+  #fail(error: unknown, known: number, from: number, how: Failing): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
@@ -183,8 +188,8 @@ export class Gate {
       failures: this.#failures,
       lasted: now - this.#downSince,
       tryTook: now - from,
-      nobody,
+      nobody: how === 'unanswered',
     }
-    this.#notBefore = now + untilNextTry(outage, this.#backoff)
+    this.#notBefore = how === 'referred' ? now : now + untilNextTry(outage, this.#backoff)
   }
 }

@@ -95,14 +95,19 @@ export function isPassingName(error: unknown, host: string): boolean {
   return code === 'ENOTFOUND' ? resolved.has(host) : isPassingSocketError(String(code))
 }
 
+/**
+ * What poolers say of all that is wrong: PgBouncer the first, pgpool-II and Supavisor the second. They name
+ * no routine, as PostgreSQL does (elog.c); pgpool-II names a file.
+ */
+const ofPoolers: ReadonlySet<string> = new Set(['08P01', 'XX000'])
+
 /** Whether a failure to connect may be gone in a moment. */
 function isPassingFailure(error: unknown, connection: Connection, proven: boolean): boolean {
   const code = (error as { code?: unknown } | null)?.code
   const { errorFrame } = connection
   if (error === errorFrame) {
-    // A pooler, which names no file, says this of all that is wrong: a server that is down, where there
-    // was one before, or else a database that it does not know.
-    const pooler = code === '08P01' && errorFrame?.file === undefined
+    // A server that is down, where there was one before, or else a database that it does not know.
+    const pooler = ofPoolers.has(String(code)) && errorFrame?.routine === undefined
     return pooler ? proven : isPassing(String(code))
   }
   if (typeof code === 'string') return isPassingName(error, connection.client.host)

@@ -74,6 +74,7 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
     })
     if (round.tried === 'missed') {
       if (round.unheard) pass.abandoned()
+      else if (round.paced) pass.referred(round.error)
       else if (round.nobody) pass.unanswered(round.error)
       else pass.failed(round.error)
     } else if (round.tried === 'given up') {
@@ -92,6 +93,8 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
 
 interface Round extends Outcome {
   readonly connection?: Connection
+  /** Whether the gate of the only server says when that is tried again: to wait here as well would add up. */
+  readonly paced?: boolean
 }
 
 /**
@@ -109,6 +112,7 @@ async function goRound(
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
   let nobody = true
+  let paced = false
   let heard = 0
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
@@ -129,11 +133,12 @@ async function goRound(
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
     nobody &&= found.nobody === true
+    paced = found.paced === true
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
   if (unknown) return { tried: 'refused', error: whyNot(failures) }
-  return { tried: 'missed', error: whyNot(failures), nobody, unheard: heard === 0 }
+  return { tried: 'missed', error: whyNot(failures), nobody, paced, unheard: heard === 0 }
 }
 
 /** The time for one try. */
@@ -175,11 +180,12 @@ async function visit(
 ): Promise<Round> {
   const { gate, make, settle, takesNo = false, failFast = false } = search
   const own = stop.gate
+  const waits = !shared && !failFast
   let pass: Pass | undefined
   if (own !== undefined) {
     try {
       const { signal } = deadline
-      pass = await (shared || failFast ? own.enterUnlessDown(signal) : own.enter(signal))
+      pass = await (waits ? own.enter(signal) : own.enterUnlessDown(signal))
     } catch {
       return { tried: 'given up' }
     }
@@ -205,5 +211,5 @@ async function visit(
     else pass?.failed(found.error)
   } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
   else pass?.succeeded()
-  return { ...found, connection }
+  return { ...found, connection, paced: own !== undefined && waits && found.tried === 'missed' }
 }
