@@ -1,4 +1,4 @@
-import { type BackoffOptions, untilNextTry } from './backoff.ts'
+import { type BackoffOptions, type Refuser, untilNextTry } from './backoff.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -16,13 +16,13 @@ export interface Pass {
   failed(error?: unknown): void
   /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
   unanswered(error?: unknown): void
+  /** There are others, which are up and not what is wanted. */
+  unsuited(error?: unknown): void
   /** It is down, and another gate that was entered as well says when it is tried again. */
   referred(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
-
-type Failing = 'failed' | 'unanswered' | 'referred'
 
 interface Waiter {
   readonly admit: (pass: Pass) => void
@@ -150,8 +150,8 @@ export class Gate {
       this.#inside -= 1
       this.#pump()
     }
-    const fail = (error: unknown, how: Failing): void => {
-      this.#fail(error, known, from, how)
+    const fail = (error: unknown, said?: Refuser): void => {
+      this.#fail(error, known, from, said)
       leave()
     }
     return {
@@ -164,9 +164,10 @@ export class Gate {
         this.#up()
         leave()
       },
-      failed: (error) => fail(error, 'failed'),
-      unanswered: (error) => fail(error, 'unanswered'),
-      referred: (error) => fail(error, 'referred'),
+      failed: (error) => fail(error, 'server'),
+      unanswered: (error) => fail(error, 'nobody'),
+      unsuited: (error) => fail(error, 'another'),
+      referred: (error) => fail(error),
       abandoned: leave,
     }
   }
@@ -177,19 +178,16 @@ export class Gate {
     this.#lastFailure = undefined
   }
 
-  #fail(error: unknown, known: number, from: number, how: Failing): void {
+  #fail(error: unknown, known: number, from: number, said?: Refuser): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
     const now = performance.now()
     if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
-    const outage = {
-      failures: this.#failures,
-      lasted: now - this.#downSince,
-      tryTook: now - from,
-      nobody: how === 'unanswered',
-    }
-    this.#notBefore = how === 'referred' ? now : now + untilNextTry(outage, this.#backoff)
+    const tryTook = now - from
+    const outage = { failures: this.#failures, lasted: now - this.#downSince, tryTook }
+    this.#notBefore =
+      said === undefined ? now : now + untilNextTry({ ...outage, said }, this.#backoff)
   }
 }

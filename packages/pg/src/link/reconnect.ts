@@ -74,9 +74,7 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
     })
     if (round.tried === 'missed') {
       if (round.unheard) pass.abandoned()
-      else if (round.paced) pass.referred(round.error)
-      else if (round.nobody) pass.unanswered(round.error)
-      else pass.failed(round.error)
+      else pass[round.end ?? 'failed'](round.error)
     } else if (round.tried === 'given up') {
       pass.abandoned()
       throw gaveUp(String(deadline.signal.reason))
@@ -93,9 +91,11 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
 
 interface Round extends Outcome {
   readonly connection?: Connection
-  /** Whether the gate of the only server says when that is tried again: to wait here as well would add up. */
-  readonly paced?: boolean
+  /** What the gate of whatever is looked for is told of a round that missed. */
+  readonly end?: MissedEnd
 }
+
+type MissedEnd = 'failed' | 'unsuited' | 'unanswered' | 'referred'
 
 /**
  * Tries each server once, until one decides. All are missed where none did: `unheard` where there was no
@@ -111,8 +111,8 @@ async function goRound(
   const stops = await unlessAborted(search.stops(), deadline.signal)
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
-  let nobody = true
-  let paced = false
+  // Each of several has a gate of its own to say when it is tried again: to go round costs nothing.
+  let end: MissedEnd = 'unanswered'
   let heard = 0
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
@@ -121,7 +121,7 @@ async function goRound(
       if (!isPassingName(unresolved, address.host)) lasting += 1
       heard += 1
       failures.set(place, { address, error: unresolved })
-      nobody = false
+      end = 'failed'
       continue
     }
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
@@ -132,13 +132,13 @@ async function goRound(
     if (silent ? !failures.has(place) : !over) failures.set(place, { address, error: found.error })
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
-    nobody &&= found.nobody === true
-    paced = found.paced === true
+    if (stops.length === 1) end = found.end ?? 'failed'
+    else if (found.end === 'unsuited' && end !== 'failed') end = 'unsuited'
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
   if (unknown) return { tried: 'refused', error: whyNot(failures) }
-  return { tried: 'missed', error: whyNot(failures), nobody, paced, unheard: heard === 0 }
+  return { tried: 'missed', error: whyNot(failures), end, unheard: heard === 0 }
 }
 
 /** The time for one try. */
@@ -211,5 +211,12 @@ async function visit(
     else pass?.failed(found.error)
   } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
   else pass?.succeeded()
-  return { ...found, connection, paced: own !== undefined && waits && found.tried === 'missed' }
+  return { ...found, connection, end: endOf(found, own !== undefined && waits) }
+}
+
+/** To wait at two gates for one server would add up. */
+function endOf({ tried, nobody }: Outcome, waited: boolean): MissedEnd {
+  if (tried === 'unsuited') return 'unsuited'
+  if (waited) return 'referred'
+  return nobody ? 'unanswered' : 'failed'
 }
