@@ -1,6 +1,7 @@
 import { Budget, Gate, type KnownServer, remember, type Settings, type Target } from '@reprise/core'
 import { Database } from '../catalog/database.ts'
 import { type Address, placeOf } from '../connection/address.ts'
+import type { Backend } from '../connection/incarnation.ts'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
 
@@ -30,6 +31,23 @@ export interface HostsShare {
 export interface KnownHosts {
   /** The place of the one that took writes when it was last seen. */
   primary: string | undefined
+  /** The places of those that say nothing since another has taken their place. */
+  readonly replaced: Set<string>
+  /** Who looks for another in the place of one that says nothing, by the place of that. */
+  readonly lookouts: Map<string, SharedResource<Lookout>>
+}
+
+/** Who looks at servers in the place of others. */
+export interface Lookout {
+  /** Undefined when it is stopped before there is one. */
+  readonly found: Promise<Successor | undefined>
+  stop(): void
+}
+
+/** The server that takes writes now, and who answered there. */
+export interface Successor {
+  readonly place: string
+  readonly backend: Backend | undefined
 }
 
 /** As whom, as a pg.Client has it from its configuration and the environment. */
@@ -155,6 +173,10 @@ export function sharedAmong(
       remember(server)
       return server
     }),
-    known: shares().hosts.of(list, () => ({ primary: undefined })),
+    known: shares().hosts.of(list, () => ({
+      primary: undefined,
+      replaced: new Set(),
+      lookouts: new Map(),
+    })),
   }
 }

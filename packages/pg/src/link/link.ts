@@ -11,8 +11,8 @@ import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
 import { fenceWholly, identify, isElsewhere } from '../witness/backend.ts'
 import { Hosts } from './hosts.ts'
-import { probe } from './probe.ts'
 import { reconnect } from './reconnect.ts'
+import { listenTo } from './silence.ts'
 import type { Stop } from './stops.ts'
 import { announceWaiting } from './waiting.ts'
 import { watch } from './watch.ts'
@@ -174,6 +174,8 @@ export class Link {
           failFast: this.failFast || this.#shared.settings.failFast,
           stops: () => this.hosts.stops([...this.unfenced.values()], this.connection.client),
           make: (stop) => this.#make(stop),
+          elsewhere: (silent, signal) =>
+            this.hosts.elsewhere(silent, this.connection.client, signal),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
             if (!first || gate.down) {
@@ -237,8 +239,9 @@ export class Link {
   }
 
   async #probe(connection: Connection): Promise<void> {
-    const found = await probe(connection, this.#shared, this.#config)
+    const found = await listenTo(connection, this.hosts, this.#shared, this.#config)
     if (found !== 'alive' && connection.awaitsAnswer) {
+      connection.unreachable = found === 'unreachable'
       const error = new Error('the connection is half-open')
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
     }

@@ -1,5 +1,5 @@
 import type { Deadline, Gate, Pass } from '@reprise/core'
-import { placeOf } from '../connection/address.ts'
+import { type Address, placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
 import { type Attempt, attempt, isPassingName, type Outcome } from './attempt.ts'
 import type { Stop } from './stops.ts'
@@ -38,6 +38,8 @@ export interface Search extends Pick<Attempt, 'tryFor'> {
   readonly failFast?: boolean
   /** Whether any word of refusal by a server ends it: it need not be waited for. */
   readonly takesNo?: boolean
+  /** Waits until another server than that takes writes: see {@link Attempt.elsewhere}. */
+  elsewhere?(silent: Address, signal: AbortSignal): Promise<boolean>
   /** The servers to try in a round. */
   stops(): Promise<readonly Stop[]>
   /** Makes an unconnected connection. */
@@ -202,6 +204,9 @@ async function visit(
     tryFor,
     takesNo,
     proven: (own ?? gate).proven,
+    elsewhere: shared
+      ? async (signal) => !!(await search.elsewhere?.(stop.address, signal))
+      : undefined,
     // Of several it is not known yet whether this one will do.
     settle: (opened) => settle(opened, stop, () => (own === undefined ? outer : pass)?.answered()),
   })
