@@ -139,7 +139,7 @@ export function modelled(manner: Manner, clients: number): Herd {
                 failures,
                 lasted: now - downSince,
                 tryTook: now - from,
-                nobody: false,
+                said: 'server' as const,
               }
               notBefore = now + untilNextTry(outage, {}, random)
             }

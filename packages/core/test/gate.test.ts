@@ -80,6 +80,8 @@ describe('the gate of a server', () => {
   it.each([
     ['unanswered', undefined, 250],
     ['unanswered', 40, 40],
+    ['unsuited', undefined, 500],
+    ['unsuited', 40, 40],
     ['failed', undefined, 1000],
     ['failed', 40, 40],
   ] as const)(
@@ -109,6 +111,15 @@ describe('the gate of a server', () => {
       }
     },
   )
+  it('is down without a wait of its own where another gate says when it is tried again', async () => {
+    const gate = new Gate({ concurrency: 1 }, { base: 2 ** 30, cap: 2 ** 30 })
+    ;(await gate.enter(never)).referred(new Error('down'))
+    expect(gate.down).toBe(true)
+    expect(gate.lastFailure).toEqual(new Error('down'))
+    const prober = gate.enterAtOnce()
+    expect(prober).toBeDefined()
+    expect(gate.enterAtOnce()).toBeUndefined()
+  })
   it('lets nobody wait past their deadline', async () => {
     const gate = new Gate({ concurrency: 1 })
     const inside = await gate.enter(never)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fullJitter, untilNextTry } from '../src/pace/backoff.ts'
+import { fullJitter, type Outage, untilNextTry } from '../src/pace/backoff.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { Deadline } from '../src/pace/deadline.ts'
 
@@ -17,20 +17,21 @@ describe('full jitter', () => {
 })
 
 describe('the wait for a server that is down', () => {
-  const outage = { failures: 1, lasted: 0, tryTook: 0, nobody: false }
-  const most = (how: Partial<typeof outage>, options = {}): number =>
+  const outage: Outage = { failures: 1, lasted: 0, tryTook: 0, said: 'server' }
+  const most = (how: Partial<Outage>, options = {}): number =>
     untilNextTry({ ...outage, ...how }, options, () => 1)
 
   it('adds at most a quarter to an outage', () => {
     for (const lasted of [10, 100, 700]) {
       expect(most({ lasted })).toBeCloseTo(lasted / 4)
-      expect(most({ lasted, nobody: true })).toBeCloseTo(lasted / 4)
+      expect(most({ lasted, said: 'nobody' })).toBeCloseTo(lasted / 4)
     }
   })
-  it('is capped, and sooner while nobody takes the socket', () => {
+  it('is capped, and sooner while nobody takes the socket, or others do', () => {
     expect(most({ lasted: 1e6 })).toBe(1000)
-    expect(most({ lasted: 1e6, nobody: true })).toBe(250)
-    expect(most({ lasted: 1e6, nobody: true }, { cap: 40 })).toBe(40)
+    expect(most({ lasted: 1e6, said: 'nobody' })).toBe(250)
+    expect(most({ lasted: 1e6, said: 'another' })).toBe(500)
+    expect(most({ lasted: 1e6, said: 'nobody' }, { cap: 40 })).toBe(40)
   })
   it('is longer for a server that takes long to refuse', () => {
     expect(most({ tryTook: 50 })).toBe(100)

@@ -419,7 +419,7 @@ const unkept: readonly Row[] = [
 ]
 
 describe('an INSERT that is executed again is given', () => {
-  it.each(inserts)('%s', async (_what, text, fields, rows, becomes, serial = false) => {
+  it.each(inserts)('%s', async (...[, text, fields, rows, becomes, serial = false]: Row) => {
     const sent = await rewritten(answered(text, fields, ...rows))
     expect(short(sent.text)).toBe(becomes)
     expect(sent).toMatchObject({ serial, timed: /\bT\b/.test(String(becomes)) })
@@ -440,7 +440,7 @@ it('a value that was made of the time and of chance is kept as it was seen, and 
 })
 
 describe('and is not given', () => {
-  it.each(unkept)('%s', async (_what, text, fields, rows) => {
+  it.each(unkept)('%s', async (...[, text, fields, rows]: Row) => {
     const sent = await rewritten(answered(text, fields, ...rows))
     expect(sent).toEqual({ tree: parser.read(text), text: undefined, timed: false, serial: false })
   })

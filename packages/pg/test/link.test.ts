@@ -197,9 +197,15 @@ describe('a server that is down', () => {
   })
 })
 
-describe('a pooler that cannot reach its server (08P01)', () => {
-  const refusal = fatal('08P01', '', { without: ['F', 'L', 'R', 'V'] })
-
+describe.each([
+  ['PgBouncer', '08P01', fatal('08P01', '', { without: ['F', 'L', 'R', 'V'] })],
+  [
+    'pgpool-II',
+    'XX000',
+    fatal('XX000', '', { file: 'pool_connection_pool.c', without: ['R', 'V'] }),
+  ],
+  ['Supavisor', 'XX000', fatal('XX000', '', { without: ['F', 'L', 'R'] })],
+])('a pooler that cannot reach its server, as %s says it (%s),', (_name, code, refusal) => {
   it('is waited for where it could before', async () => {
     await using backend = await Backend.start([
       { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) },
@@ -214,8 +220,22 @@ describe('a pooler that cannot reach its server (08P01)', () => {
   it('refuses at once where it never did: it may be a name that it does not know', async () => {
     await using backend = await Backend.start([{ '': greeting(refusal) }])
     const pool = poolOn(backend.url)
-    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ code: '08P01' })
+    expect(await failure(pool.query('SELECT 1'))).toMatchObject({ code })
     expect(backend.fake.connections).toBe(1)
+    await pool.end()
+  })
+})
+
+describe('a server that refuses by the codes of poolers, and names its routine,', () => {
+  it.each(['08P01', 'XX000'])('is not waited for (%s)', async (code) => {
+    await using backend = await Backend.start([
+      { 'SELECT 1': instead(fatal('57P01', 'ProcessInterrupts')) },
+      { '': greeting(fatal(code, 'InitPostgres', { file: 'postinit.c' })) },
+    ])
+    const pool = poolOn(backend.url)
+    const error = await failure(pool.query('SELECT 1'))
+    expect(error).toMatchObject({ reason: 'refused', cause: { code } })
+    expect(backend.fake.connections).toBe(2)
     await pool.end()
   })
 })

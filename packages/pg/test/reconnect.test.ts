@@ -1,6 +1,11 @@
-import { Deadline, settingsOf } from '@reprise/core'
+import { Deadline, Gate, settingsOf } from '@reprise/core'
+import pg from 'pg'
 import { describe, expect, it, vi } from 'vitest'
+import { freePort } from '../../../test/kit/free-port.ts'
+import { Connection } from '../src/connection/connection.ts'
+import type { PgClientClass } from '../src/connection/wire.ts'
 import { sharedWith } from '../src/exchange/servers.ts'
+import { reconnect } from '../src/link/reconnect.ts'
 import { unreached } from '../src/link/unreached.ts'
 import { announceWaiting } from '../src/link/waiting.ts'
 import { listen } from './support.ts'
@@ -16,6 +21,39 @@ describe('which server was not reached', () => {
     ['closed', undefined, undefined],
   ])('is told of %s, %o: %s', (reason, cause, told) => {
     expect(unreached(reason, at, cause)).toBe(told)
+  })
+})
+
+describe('a server that is looked for through a gate of its own and one for what is wanted of it', () => {
+  const never = { base: 2 ** 30, cap: 2 ** 30 }
+
+  it.each([
+    [1, true],
+    [2, false],
+  ])('makes one of them wait and not both, where there are no others (%s)', async (hosts, both) => {
+    const outer = new Gate({}, never)
+    const stops = await Promise.all(
+      Array.from({ length: hosts }, async () => ({
+        address: { host: '127.0.0.1', port: await freePort() },
+        target: 'primary' as const,
+        gate: new Gate({}, never),
+      })),
+    )
+    const deadline = new Deadline(200)
+    const search = {
+      gate: outer,
+      tryFor: 0,
+      stops: async () => stops,
+      make: ({ address }: (typeof stops)[number]) =>
+        new Connection(pg.Client as unknown as PgClientClass, address, {
+          connectionEnded: () => undefined,
+        }),
+      settle: async () => undefined,
+    }
+    await expect(reconnect(search, deadline)).rejects.toThrow('deadline')
+    expect(outer.down).toBe(true)
+    expect(outer.enterAtOnce() !== undefined).toBe(both)
+    for (const { gate } of stops) expect(gate.down).toBe(true)
   })
 })
 

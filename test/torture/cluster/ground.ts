@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import type { RepriseOptions } from '@reprise/core'
 import { Bouncer, type Tokens } from '../../kit/index.ts'
 import type { Ground } from '../../lanes/experiment.ts'
 import type { DeadServer } from './dead-server.ts'
 import type { Mode, PatroniCluster } from './patroni-cluster.ts'
 
 /** What clients connect to. */
-export const doors = ['haproxy', 'pgbouncer', 'pgbouncer-transaction'] as const
+export const doors = ['haproxy', 'pgbouncer', 'pgbouncer-transaction', 'hosts'] as const
 
 export type Door = (typeof doors)[number]
 
@@ -15,8 +16,10 @@ const none: Tokens = new Set()
 export class ClusterGround implements Ground {
   readonly host = '127.0.0.1'
   readonly running = true
-  /** Where its clients connect. */
+  /** Where its clients connect, unless they are told otherwise by {@link options}. */
   readonly port: number
+  /** What clients with Reprise are told of the way in. */
+  readonly options: RepriseOptions
   /** How often the fault makes the cluster fail over. */
   planned = 0
   /** What is left of the primary that died. */
@@ -24,6 +27,7 @@ export class ClusterGround implements Ground {
   readonly #cluster: PatroniCluster
   readonly #mode: Mode
   readonly #bouncer: Bouncer | undefined
+  readonly #places: readonly number[]
   readonly #databases: string[] = []
   readonly #began: number
   #failovers: Promise<number> | undefined
@@ -31,6 +35,7 @@ export class ClusterGround implements Ground {
   private constructor(
     cluster: PatroniCluster,
     mode: Mode,
+    door: Door,
     bouncer: Bouncer | undefined,
     began: number,
   ) {
@@ -38,6 +43,12 @@ export class ClusterGround implements Ground {
     this.#mode = mode
     this.#bouncer = bouncer
     this.#began = began
+    this.#places =
+      door === 'hosts'
+        ? cluster.members.map(({ front }) => front.port)
+        : [bouncer?.port ?? cluster.port]
+    const hosts = this.#places.map((port) => `${this.host}:${port}`)
+    this.options = door === 'hosts' ? { hosts, target: 'primary' } : {}
     this.port = bouncer?.port ?? cluster.port
   }
 
@@ -45,8 +56,18 @@ export class ClusterGround implements Ground {
     const target = { host: '127.0.0.1', port: cluster.port }
     const pool_mode = door === 'pgbouncer-transaction' ? 'transaction' : 'session'
     const settings = { default_pool_size: 20, server_login_retry: 1, pool_mode }
-    const bouncer = door === 'haproxy' ? undefined : await Bouncer.start(target, settings)
-    return new ClusterGround(cluster, mode, bouncer, await cluster.timeline())
+    const bounced = door === 'pgbouncer' || door === 'pgbouncer-transaction'
+    const bouncer = bounced ? await Bouncer.start(target, settings) : undefined
+    return new ClusterGround(cluster, mode, door, bouncer, await cluster.timeline())
+  }
+
+  /** Every way to that database, one of which leads to the primary. */
+  ways(database: string): readonly string[] {
+    return this.#places.map((port) => {
+      const url = new URL(database)
+      url.port = String(port)
+      return url.href
+    })
   }
 
   async createDatabase(): Promise<string> {

@@ -13,7 +13,8 @@ export const clusterFlags = {
   mode: { value: 'A,B', help: 'with --cluster: async, sync or both (the default)' },
   through: {
     value: 'A',
-    help: 'with --cluster: haproxy (the default), pgbouncer before it, or pgbouncer-transaction',
+    help: `with --cluster: haproxy (the default), pgbouncer before it, pgbouncer-transaction, or hosts:
+                   no proxy, but the list of members`,
   },
 } as const
 

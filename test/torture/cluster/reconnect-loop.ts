@@ -8,24 +8,24 @@ const steadyMs = 1500
 
 /**
  * What recovery is measured against: plain node-postgres that does nothing but connect, write a row and disconnect,
- * again and again, without any regard for the server.
+ * again and again, without any regard for the server. Where several servers may be the primary, one for each of them.
  */
 export class ReconnectLoop {
   /** When it succeeded, in order. */
   readonly successes: number[] = []
-  readonly #url: string
+  readonly #urls: readonly string[]
   readonly #clock: () => number
   #stopped = false
-  #done: Promise<void> = Promise.resolve()
+  #done: Promise<unknown> = Promise.resolve()
 
-  /** @param url a database that has a table `probe (id int)` */
-  constructor(url: string, clock: () => number) {
-    this.#url = url
+  /** @param urls the ways to a database that has a table `probe (id int)` */
+  constructor(urls: readonly string[], clock: () => number) {
+    this.#urls = urls
     this.#clock = clock
   }
 
   start(): void {
-    this.#done = this.#run()
+    this.#done = Promise.all(this.#urls.map((url) => this.#run(url)))
   }
 
   /** Waits until it goes smoothly, and has since `from`. */
@@ -42,16 +42,16 @@ export class ReconnectLoop {
     await this.#done
   }
 
-  async #run(): Promise<void> {
+  async #run(url: string): Promise<void> {
     while (!this.#stopped) {
-      if (await this.#once()) this.successes.push(this.#clock())
+      if (await this.#once(url)) this.successes.push(this.#clock())
       await sleep(pauseMs)
     }
   }
 
-  async #once(): Promise<boolean> {
+  async #once(url: string): Promise<boolean> {
     const client = new pg.Client({
-      connectionString: this.#url,
+      connectionString: url,
       connectionTimeoutMillis: patienceMs,
       query_timeout: patienceMs,
     })

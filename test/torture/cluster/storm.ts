@@ -43,9 +43,9 @@ export async function storm(
   const ground = await ClusterGround.on(cluster, mode, through)
   ground.planned = failoversIn[fault]
   const url = await probed(ground)
-  const setup = { entries: entriesOf(options), workload: workloadOf(options), seed }
+  const setup = { entries: entriesOf(options, ground), workload: workloadOf(options), seed }
   const experiment = await Experiment.on(ground, setup, signal)
-  const loop = new ReconnectLoop(url, () => experiment.now)
+  const loop = new ReconnectLoop(ground.ways(url), () => experiment.now)
   try {
     watcher.watch(experiment)
     experiment.go()
@@ -78,9 +78,13 @@ async function probed(ground: ClusterGround): Promise<string> {
   return url
 }
 
-function entriesOf({ subjects, control, exactlyOnce }: ClusterOptions): Entry[] {
+function entriesOf(
+  { subjects, control, exactlyOnce }: ClusterOptions,
+  ground: ClusterGround,
+): Entry[] {
+  const reprise = { exactlyOnce, ...ground.options }
   return subjects.map((subject) =>
-    control ? { subject, reprise: false, naiveRetry: true } : { subject, reprise: { exactlyOnce } },
+    control ? { subject, reprise: false, naiveRetry: true } : { subject, reprise },
   )
 }
 

@@ -7,7 +7,7 @@ export interface BackoffOptions {
   readonly base?: number | undefined
   /**
    * The last ceiling, in milliseconds. Default 1000, and never more than 250 while nobody takes the
-   * socket or it ends before a byte has come.
+   * socket or it ends before a byte has come, or 500 while servers are up and none is what is wanted.
    */
   readonly cap?: number | undefined
 }
@@ -28,7 +28,14 @@ export function fullJitter(
   return random() * Math.min(cap, base * 2 ** Math.max(0, failures - 1))
 }
 
-/** Who said that a server is down: itself, or nobody. */
+/**
+ * Who said that there is no server: it itself, which is starting or full and spends a process on each
+ * try; another, which is up and not what is wanted, a standby say; or nobody: whoever refuses a socket (a
+ * kernel, a balancer without a primary) is not the server, and a try costs it next to nothing.
+ */
+export type Refuser = 'server' | 'another' | 'nobody'
+
+/** How long a server has been down, and who said so. */
 export interface Outage {
   /** How many tries have failed, from 1. */
   readonly failures: number
@@ -36,15 +43,15 @@ export interface Outage {
   readonly lasted: number
   /** How long the last try took, in milliseconds. */
   readonly tryTook: number
-  /**
-   * Whether there was nobody: whoever refuses a socket (a kernel, a balancer without a primary) is not
-   * the server, and a try costs it next to nothing; one that is starting or full spends a process on each.
-   */
-  readonly nobody: boolean
+  readonly said: Refuser
 }
 
-/** The last ceiling of the waits for a server that is not there, in milliseconds. */
-const nobodyCap = 250
+/** The last ceiling of the waits, in milliseconds, unless a lower one is set. */
+const caps: Readonly<Record<Refuser, number>> = {
+  server: Number.POSITIVE_INFINITY,
+  another: 500,
+  nobody: 250,
+}
 
 /**
  * How long to wait before a server that is down is tried again, with full jitter. Unless a base is given,
@@ -54,11 +61,11 @@ const nobodyCap = 250
  * @returns milliseconds
  */
 export function untilNextTry(
-  { failures, lasted, tryTook, nobody }: Outage,
+  { failures, lasted, tryTook, said }: Outage,
   { base, cap = 1000 }: BackoffOptions = {},
   random: () => number = Math.random,
 ): number {
-  const most = nobody ? Math.min(cap, nobodyCap) : cap
+  const most = Math.min(cap, caps[said])
   if (base !== undefined) return fullJitter(failures, { base, cap: most }, random)
   return random() * Math.min(most, Math.max(2, 2 * tryTook, lasted / 4))
 }

@@ -1,4 +1,4 @@
-import { type BackoffOptions, untilNextTry } from './backoff.ts'
+import { type BackoffOptions, type Refuser, untilNextTry } from './backoff.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -16,6 +16,10 @@ export interface Pass {
   failed(error?: unknown): void
   /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
   unanswered(error?: unknown): void
+  /** There are others, which are up and not what is wanted. */
+  unsuited(error?: unknown): void
+  /** It is down, and another gate that was entered as well says when it is tried again. */
+  referred(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
   abandoned(): void
 }
@@ -145,8 +149,8 @@ export class Gate {
       this.#inside -= 1
       this.#pump()
     }
-    const fail = (error: unknown, nobody: boolean): void => {
-      this.#fail(error, known, from, nobody)
+    const fail = (error: unknown, said?: Refuser): void => {
+      this.#fail(error, known, from, said)
       leave()
     }
     return {
@@ -159,8 +163,10 @@ export class Gate {
         this.#up()
         leave()
       },
-      failed: (error) => fail(error, false),
-      unanswered: (error) => fail(error, true),
+      failed: (error) => fail(error, 'server'),
+      unanswered: (error) => fail(error, 'nobody'),
+      unsuited: (error) => fail(error, 'another'),
+      referred: (error) => fail(error),
       abandoned: leave,
     }
   }
@@ -171,19 +177,16 @@ export class Gate {
     this.#lastFailure = undefined
   }
 
-  #fail(error: unknown, known: number, from: number, nobody: boolean): void {
+  #fail(error: unknown, known: number, from: number, said?: Refuser): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
     const now = performance.now()
     if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
-    const outage = {
-      failures: this.#failures,
-      lasted: now - this.#downSince,
-      tryTook: now - from,
-      nobody,
-    }
-    this.#notBefore = now + untilNextTry(outage, this.#backoff)
+    const tryTook = now - from
+    const outage = { failures: this.#failures, lasted: now - this.#downSince, tryTook }
+    this.#notBefore =
+      said === undefined ? now : now + untilNextTry({ ...outage, said }, this.#backoff)
   }
 }

@@ -68,6 +68,8 @@ export class Connection {
   lastNotice: ReportMessage | undefined
   /** Whether its loss was told of. */
   told = false
+  /** Whether it was given up because its server had said nothing for the whole deadline. */
+  unreachable = false
   /** How the socket ended, in Node's words. */
   socketError: Error | undefined
   /** The last ErrorResponse: the one way to tell a frame from an error pg made up. */

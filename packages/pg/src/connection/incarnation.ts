@@ -85,3 +85,13 @@ export function sameHistory(a: Incarnation, b: Incarnation): boolean {
 export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return sameHistory(a, b) && a.crash !== null && a.crash === b.crash
 }
+
+/** Whether a server was promoted in the place of the one where a backend was: the same system, on a later timeline. */
+export function isPromoted(now: Backend | undefined, then: Backend): boolean {
+  const { system, timeline } = then.incarnation
+  const later = now?.incarnation.timeline ?? null
+  if (system === null || timeline === null || later === null) return false
+  return (
+    now?.incarnation.system === system && Number.parseInt(later, 16) > Number.parseInt(timeline, 16)
+  )
+}

@@ -1,6 +1,7 @@
 import { Budget, Gate, type KnownServer, remember, type Settings, type Target } from '@reprise/core'
 import { Database } from '../catalog/database.ts'
 import { type Address, placeOf } from '../connection/address.ts'
+import type { Backend } from '../connection/incarnation.ts'
 import type { ProbeConnection } from './probe-connection.ts'
 import { SharedResource } from './shared-resource.ts'
 
@@ -32,6 +33,23 @@ export interface KnownHosts {
   primary: string | undefined
   /** Whether anybody wrote there: one that refuses it is not what it was taken for. */
   wrote: boolean
+  /** The places of those that say nothing since another has taken their place. */
+  readonly replaced: Set<string>
+  /** Who looks for another in the place of one that says nothing, by the place of that. */
+  readonly lookouts: Map<string, SharedResource<Lookout>>
+}
+
+/** Who looks at servers in the place of others. */
+export interface Lookout {
+  /** Undefined when it is stopped before there is one. */
+  readonly found: Promise<Successor | undefined>
+  stop(): void
+}
+
+/** The server that takes writes now, and who answered there. */
+export interface Successor {
+  readonly place: string
+  readonly backend: Backend | undefined
 }
 
 /** As whom, as a pg.Client has it from its configuration and the environment. */
@@ -157,6 +175,11 @@ export function sharedAmong(
       remember(server)
       return server
     }),
-    known: shares().hosts.of(list, () => ({ primary: undefined, wrote: false })),
+    known: shares().hosts.of(list, () => ({
+      primary: undefined,
+      wrote: false,
+      replaced: new Set(),
+      lookouts: new Map(),
+    })),
   }
 }

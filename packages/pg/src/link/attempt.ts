@@ -6,6 +6,9 @@ import { Unsuited } from './target.ts'
 /** How long it may take to get a socket where the caller set no connectionTimeoutMillis, in milliseconds. */
 const longestTry = 10_000
 
+/** How long a server may say nothing before it is looked whether another has taken its place, in milliseconds. */
+export const quiet = 1000
+
 /** How one try to reach a server goes. */
 export interface Attempt {
   /** How long it may take, in milliseconds; 0 where nobody has set a limit. */
@@ -14,6 +17,8 @@ export interface Attempt {
   readonly takesNo: boolean
   /** Whether the server has ever taken a connection. */
   readonly proven: boolean
+  /** Waits until another is found that will do, where there are others: then a silent one is given up. */
+  readonly elsewhere?: ((signal: AbortSignal) => Promise<boolean>) | undefined
   /**
    * Whatever has to be asked and done before the connection may be used. A login that was accepted does
    * not prove that the server is up, since a pooler accepts logins without it; an answer does.
@@ -47,11 +52,16 @@ export interface Outcome {
 export async function attempt(
   connection: Connection,
   deadline: Deadline,
-  { tryFor, takesNo, proven, settle }: Attempt,
+  { tryFor, takesNo, proven, elsewhere, settle }: Attempt,
 ): Promise<Outcome> {
   const limit = new AbortController()
   const giveUp = (): void => limit.abort(new Error('timeout expired'))
   const timer = setTimeout(giveUp, tryFor || longestTry)
+  const over = new AbortController()
+  const lookAround = setTimeout(async () => {
+    const silent = (): boolean => connection.bytesRead === 0
+    if (silent() && (await elsewhere?.(over.signal)) && silent()) giveUp()
+  }, quiet)
   // Once there is a socket, a slow login may take as long as the deadline allows.
   if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
   let opened = false
@@ -75,6 +85,8 @@ export async function attempt(
     const nobody = wasNobody(error, connection)
     return { tried: 'missed', error, nobody, unheard: limit.signal.aborted }
   } finally {
+    over.abort()
+    clearTimeout(lookAround)
     clearTimeout(timer)
   }
 }
@@ -95,14 +107,19 @@ export function isPassingName(error: unknown, host: string): boolean {
   return code === 'ENOTFOUND' ? resolved.has(host) : isPassingSocketError(String(code))
 }
 
+/**
+ * What poolers say of all that is wrong: PgBouncer the first, pgpool-II and Supavisor the second. They name
+ * no routine, as PostgreSQL does (elog.c); pgpool-II names a file.
+ */
+const ofPoolers: ReadonlySet<string> = new Set(['08P01', 'XX000'])
+
 /** Whether a failure to connect may be gone in a moment. */
 function isPassingFailure(error: unknown, connection: Connection, proven: boolean): boolean {
   const code = (error as { code?: unknown } | null)?.code
   const { errorFrame } = connection
   if (error === errorFrame) {
-    // A pooler, which names no file, says this of all that is wrong: a server that is down, where there
-    // was one before, or else a database that it does not know.
-    const pooler = code === '08P01' && errorFrame?.file === undefined
+    // A server that is down, where there was one before, or else a database that it does not know.
+    const pooler = ofPoolers.has(String(code)) && errorFrame?.routine === undefined
     return pooler ? proven : isPassing(String(code))
   }
   if (typeof code === 'string') return isPassingName(error, connection.client.host)

@@ -2,10 +2,13 @@ import type { Budget, Gate, Target } from '@reprise/core'
 import { type Address, addressOf, aim, placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { HostList } from '../connection/host-list.ts'
+import { isPromoted } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { PgClient } from '../connection/wire.ts'
-import type { HostsShare } from '../exchange/servers.ts'
+import type { HostsShare, Lookout, Successor } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
+import { SharedResource } from '../exchange/shared-resource.ts'
+import { Watchman } from './lookout.ts'
 import { type Stop, stopsOf } from './stops.ts'
 import { requireTarget } from './target.ts'
 
@@ -93,10 +96,55 @@ export class Hosts {
       shuffled,
       // Whoever makes his own sockets may have names that nobody else knows.
       resolves: !streams && (several || target !== 'any'),
-      first: [...first.map(placeOf), last],
+      first: [
+        ...first.map(placeOf).filter((place) => !this.#share.known.replaced.has(place)),
+        last,
+      ],
+      last: this.#share.known.replaced,
       gate: (address) =>
         several || this.target !== 'any' ? this.#shared.server(address, client).gate : undefined,
     })
+  }
+
+  /**
+   * Waits until another has taken the place of the server of a silent connection: the same system on a
+   * later timeline, so that it was promoted since.
+   * @returns false when none was found, or it is not known to be that
+   */
+  async replaced({ backend, client }: Connection, signal: AbortSignal): Promise<boolean> {
+    const silent = addressOf(client)
+    if (backend === undefined) return false
+    const found = await this.#successor(silent, client, signal)
+    if (found === undefined || !isPromoted(found.backend, backend)) return false
+    this.#share.known.replaced.add(placeOf(silent))
+    return true
+  }
+
+  /** Waits until another takes writes while one does not answer: as long as there is none, it may only be slow. */
+  async elsewhere(silent: Address, client: PgClient, signal: AbortSignal): Promise<boolean> {
+    return (await this.#successor(silent, client, signal)) !== undefined
+  }
+
+  /** One session looks for all that wait. */
+  async #successor(
+    silent: Address,
+    client: PgClient,
+    signal: AbortSignal,
+  ): Promise<Successor | undefined> {
+    if (!this.writable || this.#addresses.length < 2) return undefined
+    const { known } = this.#share
+    const place = placeOf(silent)
+    const others = async (): Promise<readonly Stop[]> =>
+      (await this.stops([], client)).filter(({ address }) => placeOf(address) !== place)
+    const lookout = known.lookouts.get(place) ?? new SharedResource<Lookout>()
+    known.lookouts.set(place, lookout)
+    const found = await lookout.use(
+      async () => new Watchman(others, this.#shared, this.#list.config),
+      (open) => open.stop(),
+      (open) => Promise.race([open.found, aborted(signal)]),
+    )
+    if (found !== undefined) known.primary = found.place
+    return found
   }
 
   /**
@@ -108,8 +156,16 @@ export class Hosts {
     const place = placeOf(addressOf(connection.client))
     await requireTarget(connection, target, ask).finally(() => {
       const { standby } = connection.reported
+      known.replaced.delete(place)
       if (standby === false) known.primary = place
       else if (standby && known.primary === place) known.primary = undefined
     })
   }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
 }

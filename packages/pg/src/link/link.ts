@@ -11,8 +11,8 @@ import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
 import { fenceWholly, identify, isElsewhere } from '../witness/backend.ts'
 import { Hosts } from './hosts.ts'
-import { probe } from './probe.ts'
 import { reconnect } from './reconnect.ts'
+import { listenTo } from './silence.ts'
 import type { Stop } from './stops.ts'
 import { announceWaiting } from './waiting.ts'
 import { watch } from './watch.ts'
@@ -164,9 +164,6 @@ export class Link {
   /** Connects until there is a server that will do; says how many rounds that took. */
   async #renew(deadline: Deadline, meetsLater: boolean): Promise<number> {
     const first = this.#fresh
-    const { backend, direct } = this.connection
-    const known = backend !== undefined && direct && this.unfenced.size === 0
-    const unmet = first || (meetsLater && known && this.state.size === 0)
     const { gate } = this.hosts
     try {
       const { connection, attempts } = await reconnect(
@@ -176,9 +173,11 @@ export class Link {
           failFast: this.failFast || this.#shared.settings.failFast,
           stops: () => this.hosts.stops([...this.unfenced.values()], this.connection.client),
           make: (stop) => this.#make(stop),
+          elsewhere: (silent, signal) =>
+            this.hosts.elsewhere(silent, this.connection.client, signal),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
-            if (!unmet || gate.down) {
+            if (!(first || meetsLater) || gate.down) {
               await this.#greet(opened, ask)
               answered()
             }
@@ -239,8 +238,9 @@ export class Link {
   }
 
   async #probe(connection: Connection): Promise<void> {
-    const found = await probe(connection, this.#shared, this.#config)
+    const found = await listenTo(connection, this.hosts, this.#shared, this.#config)
     if (found !== 'alive' && connection.awaitsAnswer) {
+      connection.unreachable = found === 'unreachable'
       const error = new Error('the connection is half-open')
       connection.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
     }

@@ -1,5 +1,5 @@
 import type { Deadline, Gate, Pass } from '@reprise/core'
-import { placeOf } from '../connection/address.ts'
+import { type Address, placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
 import { type Attempt, attempt, isPassingName, type Outcome } from './attempt.ts'
 import type { Stop } from './stops.ts'
@@ -38,6 +38,8 @@ export interface Search extends Pick<Attempt, 'tryFor'> {
   readonly failFast?: boolean
   /** Whether any word of refusal by a server ends it: it need not be waited for. */
   readonly takesNo?: boolean
+  /** Waits until another server than that takes writes: see {@link Attempt.elsewhere}. */
+  elsewhere?(silent: Address, signal: AbortSignal): Promise<boolean>
   /** The servers to try in a round. */
   stops(): Promise<readonly Stop[]>
   /** Makes an unconnected connection. */
@@ -74,8 +76,7 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
     })
     if (round.tried === 'missed') {
       if (round.unheard) pass.abandoned()
-      else if (round.nobody) pass.unanswered(round.error)
-      else pass.failed(round.error)
+      else pass[round.end ?? 'failed'](round.error)
     } else if (round.tried === 'given up') {
       pass.abandoned()
       throw gaveUp(String(deadline.signal.reason))
@@ -92,7 +93,11 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
 
 interface Round extends Outcome {
   readonly connection?: Connection
+  /** What the gate of whatever is looked for is told of a round that missed. */
+  readonly end?: MissedEnd
 }
+
+type MissedEnd = 'failed' | 'unsuited' | 'unanswered' | 'referred'
 
 /**
  * Tries each server once, until one decides. All are missed where none did: `unheard` where there was no
@@ -108,7 +113,8 @@ async function goRound(
   const stops = await unlessAborted(search.stops(), deadline.signal)
   if (stops === undefined) return { tried: 'given up' }
   let lasting = 0
-  let nobody = true
+  // Each of several has a gate of its own to say when it is tried again: to go round costs nothing.
+  let end: MissedEnd = 'unanswered'
   let heard = 0
   for (const [at, stop] of stops.entries()) {
     const { address, unresolved } = stop
@@ -117,7 +123,7 @@ async function goRound(
       if (!isPassingName(unresolved, address.host)) lasting += 1
       heard += 1
       failures.set(place, { address, error: unresolved })
-      nobody = false
+      end = 'failed'
       continue
     }
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
@@ -128,12 +134,13 @@ async function goRound(
     if (silent ? !failures.has(place) : !over) failures.set(place, { address, error: found.error })
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
-    nobody &&= found.nobody === true
+    if (stops.length === 1) end = found.end ?? 'failed'
+    else if (found.end === 'unsuited' && end !== 'failed') end = 'unsuited'
   }
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
   if (unknown) return { tried: 'refused', error: whyNot(failures) }
-  return { tried: 'missed', error: whyNot(failures), nobody, unheard: heard === 0 }
+  return { tried: 'missed', error: whyNot(failures), end, unheard: heard === 0 }
 }
 
 /** The time for one try. */
@@ -175,11 +182,12 @@ async function visit(
 ): Promise<Round> {
   const { gate, make, settle, takesNo = false, failFast = false } = search
   const own = stop.gate
+  const waits = !shared && !failFast
   let pass: Pass | undefined
   if (own !== undefined) {
     try {
       const { signal } = deadline
-      pass = await (shared || failFast ? own.enterUnlessDown(signal) : own.enter(signal))
+      pass = await (waits ? own.enter(signal) : own.enterUnlessDown(signal))
     } catch {
       return { tried: 'given up' }
     }
@@ -196,6 +204,9 @@ async function visit(
     tryFor,
     takesNo,
     proven: (own ?? gate).proven,
+    elsewhere: shared
+      ? async (signal) => !!(await search.elsewhere?.(stop.address, signal))
+      : undefined,
     // Of several it is not known yet whether this one will do.
     settle: (opened) => settle(opened, stop, () => (own === undefined ? outer : pass)?.answered()),
   })
@@ -205,5 +216,12 @@ async function visit(
     else pass?.failed(found.error)
   } else if (found.tried === 'refused' || found.tried === 'given up') pass?.abandoned()
   else pass?.succeeded()
-  return { ...found, connection }
+  return { ...found, connection, end: endOf(found, own !== undefined && waits) }
+}
+
+/** To wait at two gates for one server would add up. */
+function endOf({ tried, nobody }: Outcome, waited: boolean): MissedEnd {
+  if (tried === 'unsuited') return 'unsuited'
+  if (waited) return 'referred'
+  return nobody ? 'unanswered' : 'failed'
 }

@@ -23,6 +23,8 @@ export interface Route {
   readonly resolves: boolean
   /** Places that come before all others. */
   readonly first: readonly (string | undefined)[]
+  /** Places that come after all others. */
+  readonly last: ReadonlySet<string>
   gate(address: Address): Gate | undefined
 }
 
@@ -32,7 +34,7 @@ export interface Route {
  * name with its addresses; for `prefer-standby` the standbys first, then again whatever there is.
  */
 export async function stopsOf(route: Route): Promise<readonly Stop[]> {
-  const { addresses, target, shuffled, resolves, first, gate } = route
+  const { addresses, target, shuffled, resolves, first, last, gate } = route
   const order = (list: readonly Address[]): readonly Address[] => (shuffled ? mixed(list) : list)
   const found = await Promise.all(
     order(addresses).map(async (address) => {
@@ -45,8 +47,10 @@ export async function stopsOf(route: Route): Promise<readonly Stop[]> {
     }),
   )
   const rank = ({ address }: Stop): number => {
-    const at = first.indexOf(placeOf(address))
-    return at < 0 ? first.length : at
+    const place = placeOf(address)
+    const at = first.indexOf(place)
+    if (at >= 0) return at
+    return first.length + Number(last.has(place))
   }
   const stops = found.flat().sort((a, b) => rank(a) - rank(b))
   if (target !== 'prefer-standby') return stops

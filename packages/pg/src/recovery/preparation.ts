@@ -104,13 +104,15 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
 
 /**
  * Whether the work may ask who is at the other end itself, as the first of a session does: a round trip
- * less. Nothing else needs an answer first: the backend said goodbye, its server did not crash by this,
- * and it was lost only once, so that the server is not known to be down.
+ * less. Nothing else needs an answer first: the backend was the server's own and said goodbye, nothing
+ * has to be ended or made again, and it was lost only once, so that the server is not known to be down.
  */
 function canMeetLater(
-  { transaction }: Recoverable,
+  { transaction, link }: Recoverable,
   { work, verdict, loss, suspect }: Case,
 ): boolean {
+  const { backend, direct } = link.connection
+  if (backend === undefined || !direct || link.unfenced.size + link.state.size > 0) return false
   if (verdict.do !== 'repeat' || verdict.guarded || verdict.unlessServerUp) return false
   if (!loss.announced || loss.condition !== 'admin_shutdown' || suspect !== undefined) return false
   if (work.losses > 1 || work.muted || transaction !== undefined) return false

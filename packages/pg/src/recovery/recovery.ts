@@ -37,7 +37,7 @@ export async function recover(
   let work = first
   let loss = known
   let cause: unknown = causeOf(work, lost)
-  let left = session.settings.deadline
+  let left = timeFor(session, lost)
   let suspect = count(work, loss, lost)
   let ranFor = ran(work)
   for (;;) {
@@ -92,8 +92,16 @@ export async function recover(
     suspect = count(work, loss, step.connection)
     ranFor = ran(work)
     // It may have run for long; what never began has only been waited for.
-    if (work.submitted) left = session.settings.deadline
+    if (work.submitted) left = timeFor(session, step.connection)
   }
+}
+
+/** What is left of the deadline where it was waited for already, in milliseconds: time for one more try. */
+const oneMore = 3000
+
+/** How long the work may wait for a server. */
+function timeFor({ settings }: Recoverable, { unreachable }: Connection): number {
+  return unreachable ? Math.min(oneMore, settings.deadline) : settings.deadline
 }
 
 /**
