@@ -2,6 +2,7 @@ import type { ForkOptions, TransactionOptions } from '@mikro-orm/core'
 import type { EntityManager } from '@mikro-orm/postgresql'
 import { Budget, currentUnit, inParts, isRerunnable, rerun, type Settings } from '@reprise/core'
 import { canIsolate, holdsNothing, isolated } from './isolation.ts'
+import { lossIn } from './losses.ts'
 import { Memory } from './memory.ts'
 import { tellTheWhole } from './several.ts'
 
@@ -77,6 +78,13 @@ export class Guard {
         await super.commit().catch((error) => {
           throw memory.lost(em, error, cleared)
         })
+      }
+
+      override async rollback(): Promise<void> {
+        const em = this.getContext(false)
+        const loss = lossIn(em.getTransactionContext())
+        await super.rollback()
+        if (loss !== undefined) memory.lost(em, loss, cleared)
       }
 
       override async transactional<T>(

@@ -7,11 +7,12 @@ import {
 } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Proxy as FaultProxy } from '../../../test/kit/index.ts'
-import { diagnose, reprise } from '../src/index.ts'
+import { diagnose, type PostgresOptions, reprise } from '../src/index.ts'
 import { Database } from './database.ts'
 
 interface Leaf {
   id: number
+  gone?: Date
 }
 
 const leaf = new EntitySchema<Leaf>({
@@ -42,14 +43,14 @@ beforeAll(async () => {
   const url = inject('serverUrl')
   database = await Database.create(url)
   proxy = await FaultProxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
-  const options = {
+  const options: PostgresOptions = {
     type: 'postgres',
     url: proxy.url(database.url),
     poolSize: 1,
     entities: [leaf],
     migrations: [FillTwice1700000000001],
     migrationsTransactionMode: 'none',
-  } as const
+  }
   source = new DataSource(reprise(options, { deadline: 100, backoff: { base: 1, cap: 5 } }))
   await source.initialize()
   await source.synchronize()
