@@ -66,5 +66,14 @@ export type {
   Statement,
 } from './sql/statement.ts'
 export { failFast, failsFast } from './unit/fail-fast.ts'
+export { inParts } from './unit/parts.ts'
 export { rerun } from './unit/rerun.ts'
-export { currentUnit, inUnit, isRerunnable, rerunnable, type Unit } from './unit/unit.ts'
+export {
+  currentUnit,
+  inUnit,
+  isRerunnable,
+  keptIn,
+  rerunnable,
+  type Unit,
+  unitToTell,
+} from './unit/unit.ts'

@@ -3,6 +3,7 @@ import { type RepriseOptions, reprisePool } from '@reprise/pg'
 import type { Dialect, Pool } from './dialect.ts'
 import { isKnexConnection, withKnexSessions } from './knex.ts'
 import { LeasingDriver } from './leasing-driver.ts'
+import { noteLosses } from './losses.ts'
 
 interface PoolOverrides {
   readonly onPoolCreated?: (pool: Pool) => unknown
@@ -13,6 +14,7 @@ interface PoolOverrides {
  * comes to make one.
  */
 export function withSessions(connection: PostgreSqlConnection, options: RepriseOptions): void {
+  noteLosses(connection)
   if (isKnexConnection(connection)) {
     withKnexSessions(connection, options)
     return

@@ -1,8 +1,10 @@
 import type { ForkOptions, TransactionOptions } from '@mikro-orm/core'
 import type { EntityManager } from '@mikro-orm/postgresql'
-import { Budget, currentUnit, isRerunnable, rerun, type Settings } from '@reprise/core'
+import { Budget, currentUnit, inParts, isRerunnable, rerun, type Settings } from '@reprise/core'
 import { canIsolate, holdsNothing, isolated } from './isolation.ts'
+import { lossIn } from './losses.ts'
 import { Memory } from './memory.ts'
+import { tellTheWhole } from './several.ts'
 
 const cleared = 'Before this EntityManager is used again'
 const notRerun =
@@ -59,7 +61,8 @@ export class Guard {
       override async flush(): Promise<void> {
         const em = this.getContext(false)
         memory.check(em)
-        await super.flush().catch((error) => {
+        const whole = em.isInTransaction() || guard.#flushesWhole(this, em)
+        await (whole ? super.flush() : inParts(() => super.flush())).catch((error) => {
           throw memory.lost(em, error, cleared)
         })
       }
@@ -77,6 +80,13 @@ export class Guard {
         })
       }
 
+      override async rollback(): Promise<void> {
+        const em = this.getContext(false)
+        const loss = lossIn(em.getTransactionContext())
+        await super.rollback()
+        if (loss !== undefined) memory.lost(em, loss, cleared)
+      }
+
       override async transactional<T>(
         callback: (em: this) => T | Promise<T>,
         options: TransactionOptions = {},
@@ -89,7 +99,8 @@ export class Guard {
         if (!options.clear) memory.check(em)
         try {
           if (!owns || !(clean || (options.clear && canIsolate()))) {
-            return await super.transactional(callback, options)
+            const run = (): Promise<T> => super.transactional(callback, options)
+            return await (guard.#opensNone(this) ? inParts(run) : run())
           }
           return await guard.#rerun(callback, async (once) => {
             if (!clean) return isolated(em, once, options)
@@ -105,6 +116,7 @@ export class Guard {
         }
       }
     }
+    tellTheWhole(Guarded.prototype, (em, error) => memory.lost(em, error, undefined))
     // fork() makes its copies by it, and containers look managers up by it.
     Object.defineProperty(Guarded.prototype, 'constructor', { value: Base })
     return Guarded.prototype
@@ -132,6 +144,15 @@ export class Guard {
     if (this.#opensNone(called) || this.#opensNone(em)) return false
     if (propagation === 'requires_new') return true
     return openers.has(propagation) && !em.isInTransaction()
+  }
+
+  /** Whether all that a flush does outside a transaction is one of its own. */
+  #flushesWhole(called: EntityManager, em: EntityManager): boolean {
+    return (
+      em.config.get('implicitTransactions') !== false &&
+      !this.#opensNone(called) &&
+      !this.#opensNone(em)
+    )
   }
 
   #opensNone(em: EntityManager): boolean {

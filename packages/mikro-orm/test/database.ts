@@ -6,9 +6,9 @@ import {
 } from '../../../test/kit/index.ts'
 
 /** What is done to a connection at a chosen statement. */
-export type Fault = 'kill' | 'cut'
+export type Fault = 'kill' | 'cut' | 'down'
 
-/** Both kinds of fault. */
+/** The faults that a session mends. */
 export const faults: readonly Fault[] = ['kill', 'cut']
 
 /**
@@ -55,7 +55,8 @@ export class Database implements AsyncDisposable {
 
   /**
    * Begins to count statements, and has the connection end at one of them: its backend is terminated
-   * before it arrives, or the network is cut once it was answered, the answer lost.
+   * before it arrives, or the network is cut once it was answered, the answer lost. `down` is a kill
+   * behind which nobody can connect until {@link refuse} says so.
    */
   listen(place?: number, fault: Fault = 'kill'): void {
     this.statements = []
@@ -102,6 +103,7 @@ export class Database implements AsyncDisposable {
     if (this.#done || this.statements.length - 1 !== this.#at?.place) return 'pass'
     this.#done = true
     if (this.#at.fault === 'cut') return 'swallow'
+    if (this.#at.fault === 'down') this.#proxy.refuse(true)
     const killed = this.#inside.kill(Number(this.#backends.get(connection)))
     this.#striking = killed
     return killed.then(() => 'pass')

@@ -138,3 +138,25 @@ test('a commit that is lost can be rolled back, and the error is not masked', as
   expect(em.isInTransaction()).toBe(false)
   await expect(em.flush()).rejects.toThrow(/em\.clear\(\)/)
 })
+
+test('a loss that a query met before em.rollback() is not forgotten', async () => {
+  const em = orm.em.fork()
+  await em.begin()
+  const transfer = em.create(Transfer, { token: randomUUID(), amount: 1 })
+  await em.flush()
+  await database.killAll()
+  await expect(em.count(Transfer)).rejects.toMatchObject({ outcome: 'rolled-back' })
+  await em.rollback()
+  transfer.amount = 2
+  await expect(em.flush()).rejects.toThrow(/em\.clear\(\)/)
+  em.clear()
+  await em.flush()
+})
+
+test('em.rollback() after an error that is no loss refuses nothing', async () => {
+  const em = orm.em.fork()
+  await em.begin()
+  await expect(em.execute('select 1 / 0')).rejects.toMatchObject({ code: '22012' })
+  await em.rollback()
+  await em.flush()
+})

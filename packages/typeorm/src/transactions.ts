@@ -1,5 +1,6 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
+import { tellTheWhole, tellTheWholeOfMigrations } from './parts.ts'
 import { warn } from './report.ts'
 import { fenceRollback } from './rollback.ts'
 
@@ -30,9 +31,11 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
       return rerun(callback, run, settings, budget)
     }
     manager.transaction = runAgain as EntityManager['transaction']
+    tellTheWhole(manager)
     return manager
   }
   prepare(dataSource.manager)
+  tellTheWholeOfMigrations(dataSource)
   const create = dataSource.createEntityManager
   dataSource.createEntityManager = (queryRunner) => {
     if (queryRunner !== undefined) fenceRollback(queryRunner)

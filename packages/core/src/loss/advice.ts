@@ -6,6 +6,7 @@ export type Reason =
   | 'in-doubt'
   | 'not-held'
   | 'unresolved'
+  | 'in-parts'
   | 'result-unknown'
   | 'diverged'
   | 'not-replayable'
@@ -34,6 +35,8 @@ const byReason: { readonly [R in Reason]?: string } = {
     'Look up whether the work is there before doing it again; a statement of this kind cannot be held until its outcome is sure.',
   unresolved:
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
+  'in-parts':
+    'Look up which part of this call is there before doing the rest: without a transaction its statements commit one by one.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
   diverged:

@@ -6,7 +6,7 @@ import type { Settings } from '../options.ts'
 import { fullJitter } from '../pace/backoff.ts'
 import type { Budget } from '../pace/budget.ts'
 import { publish } from '../publish.ts'
-import { currentUnit, inUnit, isRerunnable, type Unit } from './unit.ts'
+import { currentUnit, inUnit, isRerunnable, newUnit, type Unit } from './unit.ts'
 
 /** More runs than this do not end a conflict that the first ones did not. */
 const mostRuns = 10
@@ -43,14 +43,13 @@ export async function rerun<T>(
   const outer = currentUnit()
   const declared = isRerunnable(callback)
   if (outer !== undefined || (callback !== undefined && !declared)) {
-    return run(outer ?? unitOf(1, false))
+    return run(outer ?? newUnit(1, false))
   }
   const from = performance.now()
   for (let attempt = 1; ; attempt++) {
-    const unit = unitOf(attempt, declared)
+    const unit = newUnit(attempt, declared)
     try {
-      // Awaited inside, so that even a lazy promise does its work in the unit.
-      const result = await inUnit(unit, async () => await run(unit))
+      const result = await inUnit(unit, () => run(unit))
       if (unit.declared) budget.deposit()
       return result
     } catch (error) {
@@ -62,10 +61,6 @@ export async function rerun<T>(
       await pause(fullJitter(attempt, settings.backoff))
     }
   }
-}
-
-function unitOf(attempt: number, declared: boolean): Unit {
-  return { attempt, committed: false, declared, expecting: false, begun: undefined }
 }
 
 /** What an error says when it proves that nothing of its transaction was kept, and a re-run helps. */

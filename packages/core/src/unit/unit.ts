@@ -19,6 +19,12 @@ export interface Unit {
    * committed.
    */
   begun: Telling | undefined
+  /** The unit it runs in, if any: what is committed here is committed there, too. */
+  readonly outer: Unit | undefined
+  /** Whether it is one call of an ORM's, of which somebody wants to know whether a part was kept. */
+  readonly call: boolean
+  /** Whether it has ended: what it left behind may run on for ever. */
+  over: boolean
 }
 
 const marked = new WeakSet<object>()
@@ -53,13 +59,44 @@ export function isRerunnable(callback: unknown): boolean {
   return typeof callback === 'function' && marked.has(callback)
 }
 
-/** The unit this code runs in, if any: only the outermost one owns re-runs. */
+/** The unit this code runs in that can be run again, if any: only the outermost one owns re-runs. */
 export function currentUnit(): Unit | undefined {
-  const unit = current.getStore()
-  return unit?.declared ? unit : undefined
+  let unit = current.getStore()
+  while (unit !== undefined && !unit.declared) unit = unit.outer
+  return unit
 }
 
-/** Runs one attempt of a unit. */
-export function inUnit<T>(unit: Unit, body: () => T): T {
-  return current.run(unit, body)
+/** The unit, of either kind, that is to be told what was kept of the work that is asked for here. */
+export function unitToTell(): Unit | undefined {
+  return told(current.getStore())
+}
+
+function told(unit: Unit | undefined): Unit | undefined {
+  let at = unit
+  while (at !== undefined && !at.declared && !at.call) at = at.outer
+  return at
+}
+
+/** Something of a unit was committed, or may have been, and so of all that it runs in. */
+export function keptIn(unit: Unit | undefined): void {
+  for (let at = unit; at !== undefined; at = at.outer) at.committed = true
+}
+
+/** A unit of which nothing has been done yet, within the one that this code runs in. */
+export function newUnit(attempt: number, declared: boolean, call = false): Unit {
+  let outer = unitToTell()
+  // Or what starts anew in what it left behind, again and again, would keep all that came before.
+  while (outer?.over) outer = told(outer.outer)
+  const begun = undefined
+  return { attempt, committed: false, declared, expecting: false, begun, outer, call, over: false }
+}
+
+/** Runs one attempt of a unit, to its end. */
+export async function inUnit<T>(unit: Unit, body: () => PromiseLike<T>): Promise<T> {
+  try {
+    // Awaited inside, so that even a lazy promise does its work in the unit.
+    return await current.run(unit, async () => await body())
+  } finally {
+    unit.over = true
+  }
 }

@@ -1,4 +1,11 @@
-import { classify, type Loss, RolledBackError, type Settings, type Statement } from '@reprise/core'
+import {
+  classify,
+  keptIn,
+  type Loss,
+  RolledBackError,
+  type Settings,
+  type Statement,
+} from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
@@ -107,7 +114,7 @@ export class Delivery {
         transaction.stopTaping('not-replayable')
       }
     }
-    if (exchange.unit !== undefined && !isUndone(failure)) exchange.unit.committed = true
+    if (!isUndone(failure)) keptIn(exchange.unit)
     const behind = this.abandoned(exchange.statement)
     this.deliver(exchange, failure)
     behind(failure)

@@ -1,10 +1,10 @@
 import {
-  currentUnit,
   type Evidence,
   failsFast,
   type Statement,
   type TransactionStatus,
   type Unit,
+  unitToTell,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
@@ -53,7 +53,7 @@ export class SubmittableRun {
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
     this.awaitsAnswer = typeof submittable.requiresPreparation === 'function'
     this.submittable = submittable
-    this.unit = statement.passing || statement.reads ? undefined : currentUnit()
+    this.unit = statement.passing || statement.reads ? undefined : unitToTell()
     this.statement = statement
     this.#owner = owner
   }

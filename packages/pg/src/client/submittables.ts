@@ -1,6 +1,7 @@
 import {
   classify,
   endsConnection,
+  keptIn,
   type Outcome,
   type Reason,
   RolledBackError,
@@ -93,9 +94,7 @@ export class Submittables implements SubmittableOwner {
     const answered = { statement, tags, before, after, failed, values, row: undefined }
     const pending = transaction?.pending ?? new Pending()
     pending.follow(answered, link.state)
-    if (unit !== undefined && !failed && (tags.includes('COMMIT') || before === 'I')) {
-      unit.committed = true
-    }
+    if (!failed && (tags.includes('COMMIT') || before === 'I')) keptIn(unit)
     if (after === 'I') conversation.transaction = undefined
     else if (transaction === undefined || endsTransaction(answered)) {
       conversation.transaction = opaque(settings, pending)

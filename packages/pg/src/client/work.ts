@@ -1,4 +1,4 @@
-import { analyze, currentUnit, failsFast } from '@reprise/core'
+import { analyze, currentUnit, failsFast, unitToTell } from '@reprise/core'
 import type { Submittable } from '../connection/wire.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
@@ -63,7 +63,7 @@ export function ready(
     const unit = currentUnit()
     if (unit !== undefined) unit.begun = telling
   }
-  if ((!passing && !reads) || commits) exchange.unit = currentUnit()
+  if ((!passing && !reads) || commits) exchange.unit = unitToTell()
   if (!Array.isArray(exchange.values)) return undefined
   try {
     exchange.values = frozen(exchange.values, mapper, once)

@@ -1,4 +1,4 @@
-import type { Settings, TransactionStatus } from '@reprise/core'
+import { keptIn, type Settings, type TransactionStatus } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
@@ -57,5 +57,5 @@ export function tellUnit({ unit, statement, tag, before }: Exchange): void {
   if (unit === undefined) return
   const { commits, passing, reads, commitsInside } = statement
   const kept = before === 'I' ? !passing && !reads : commitsInside
-  if (commits ? tag === 'COMMIT' : kept) unit.committed = true
+  if (commits ? tag === 'COMMIT' : kept) keptIn(unit)
 }

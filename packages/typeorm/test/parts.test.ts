@@ -1,0 +1,135 @@
+import {
+  DataSource,
+  EntitySchema,
+  type MigrationInterface,
+  QueryFailedError,
+  type QueryRunner,
+} from 'typeorm'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { Proxy as FaultProxy } from '../../../test/kit/index.ts'
+import { diagnose, type PostgresOptions, reprise } from '../src/index.ts'
+import { Database } from './database.ts'
+
+interface Leaf {
+  id: number
+  gone?: Date
+}
+
+const leaf = new EntitySchema<Leaf>({
+  name: 'leaf',
+  columns: { id: { type: 'int', primary: true }, gone: { type: 'timestamptz', deleteDate: true } },
+})
+
+class FillTwice1700000000001 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('insert into leaf values (1)')
+    await runner.query('insert into leaf values (2)')
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('delete from leaf where id = 1')
+    await runner.query('delete from leaf where id = 2')
+  }
+}
+
+let database: Database
+let proxy: FaultProxy
+let source: DataSource
+/** At which write the server goes down; of all writes, if at none. */
+let at = 0
+let writes = 0
+
+beforeAll(async () => {
+  const url = inject('serverUrl')
+  database = await Database.create(url)
+  proxy = await FaultProxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  const options: PostgresOptions = {
+    type: 'postgres',
+    url: proxy.url(database.url),
+    poolSize: 1,
+    entities: [leaf],
+    migrations: [FillTwice1700000000001],
+    migrationsTransactionMode: 'none',
+  }
+  source = new DataSource(reprise(options, { deadline: 100, backoff: { base: 1, cap: 5 } }))
+  await source.initialize()
+  await source.synchronize()
+  await source.undoLastMigration()
+  proxy.onFrame(({ from, type, text }) => {
+    if (from !== 'client' || (type !== 'Q' && type !== 'P')) return 'pass'
+    if (!/^(insert|update|delete)/i.test(text)) return 'pass'
+    if (++writes !== at) return 'pass'
+    proxy.refuse(true)
+    return database.killAll().then(() => 'pass' as const)
+  })
+})
+
+afterAll(async () => {
+  await source.destroy()
+  await proxy.close()
+  await database.close()
+})
+
+const leaves: Leaf[] = [{ id: 1 }, { id: 2 }, { id: 3 }]
+const alone = { transaction: false, chunk: 1 }
+const rows = (list: string) => database.sql(`truncate leaf; insert into leaf values ${list}`)
+const contents = async (): Promise<string> =>
+  JSON.stringify([
+    await database.sql('select * from leaf order by id'),
+    await database.sql('select name from migrations'),
+  ])
+
+const three = (): Promise<unknown> => rows('(1), (2), (3)')
+const none = (): Promise<unknown> => database.sql('truncate leaf, migrations')
+const done = (): Promise<unknown> =>
+  database.sql(`truncate leaf, migrations; insert into leaf values (1), (2);
+    insert into migrations (timestamp, name) values (1700000000001, 'FillTwice1700000000001')`)
+
+const calls: Readonly<Record<string, [() => Promise<unknown>, () => Promise<unknown>]>> = {
+  'save()': [none, () => source.manager.save(leaf, leaves, alone)],
+  'save() of a repository': [none, () => source.getRepository(leaf).save(leaves, alone)],
+  'remove()': [three, async () => source.manager.remove(leaf, await found(), alone)],
+  'softRemove()': [three, async () => source.manager.softRemove(leaf, await found(), alone)],
+  'runMigrations()': [none, () => source.runMigrations()],
+  'undoLastMigration()': [done, () => source.undoLastMigration({ transaction: 'none' })],
+}
+
+const found = (): Promise<Leaf[]> => source.manager.find(leaf)
+
+describe.each(Object.entries(calls))('%s without a transaction', (_, [begin, call]) => {
+  test('says what became of all of it', async () => {
+    at = 0
+    await begin()
+    writes = 0
+    const before = await contents()
+    await call()
+    const all = writes
+    expect(all).toBeGreaterThan(1)
+    for (let place = 1; place <= all; place++) {
+      at = 0
+      await begin()
+      writes = 0
+      at = place
+      const error = await call().catch((failure: unknown) => failure)
+      proxy.refuse(false)
+      expect(error).toBeInstanceOf(QueryFailedError)
+      expect(writes).toBe(place)
+      const nothingKept = (await contents()) === before
+      expect(nothingKept).toBe(place === 1)
+      expect(diagnose(error)?.outcome).toBe(nothingKept ? 'rolled-back' : 'in-doubt')
+      if (!nothingKept) expect(error).toMatchObject({ code: '08007', reason: 'in-parts' })
+    }
+  })
+})
+
+test('in a transaction, the outcome is that of the transaction', async () => {
+  at = 0
+  await none()
+  const before = await contents()
+  writes = 0
+  at = 3
+  const work = source.transaction((manager) => manager.save(leaf, leaves, alone))
+  await expect(work).rejects.toMatchObject({ outcome: 'rolled-back' })
+  proxy.refuse(false)
+  expect(await contents()).toBe(before)
+})
