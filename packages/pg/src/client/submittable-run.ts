@@ -7,6 +7,7 @@ import {
   unitToTell,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
+import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
@@ -96,6 +97,7 @@ export class SubmittableRun {
         if (error === refusal) this.ready(connection)
       }
     }
+    typed(submittable, connection.client)
     try {
       connection.run(this, submittable)
     } catch (error) {

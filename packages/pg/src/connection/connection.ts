@@ -5,7 +5,6 @@ import { handshake } from './handshake.ts'
 import type { Backend, Marked } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
 import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
-import { typed } from './typed.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */
@@ -198,7 +197,6 @@ export class Connection {
   run(work: InFlight, query: PgQuery | Submittable): void {
     this.active = work
     const { client } = this
-    typed(query, client)
     this.#queue.push(query)
     client._pulseQueryQueue()
   }

@@ -52,7 +52,7 @@ export interface Exchange extends PgQuery, InFlight {
   notices: ReportMessage[] | undefined
   /** Those that the application heard of earlier runs of the same work. */
   heard: readonly ReportMessage[] | undefined
-  /** Whether it is the session's own: the application hears nothing of it. */
+  /** Whether it is the session's own: the application hears nothing of it, and its parsers see nothing. */
   muted: boolean
   submitted: boolean
   /** Whether its caller does not wait for a server that is down. */

@@ -8,6 +8,7 @@ import {
 } from '@reprise/core'
 import type { FieldDef } from 'pg'
 import type { Connection } from '../connection/connection.ts'
+import { typed } from '../connection/typed.ts'
 import {
   configOf,
   type PgQueryClass,
@@ -63,6 +64,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
       this.join(connection)
       this.before = connection.status
       if (this.tapeLimit > 0) this.taped = []
+      if (!this.muted) typed(this, connection.client)
       try {
         connection.run(this, this)
       } catch (error) {
@@ -87,7 +89,8 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
 
     override handleRowDescription(message: { fields: FieldDef[] }): void {
       this.shape = this.shape === undefined ? message.fields : this.shape.concat(message.fields)
-      super.handleRowDescription(message)
+      // The application's parsers are for its own results.
+      if (!this.muted) super.handleRowDescription(message)
     }
 
     override handleDataRow(message: { readonly fields: Raw[] }): void {
@@ -96,7 +99,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         return
       }
       if (this.taped !== undefined) tapeRow(this, message.fields)
-      super.handleDataRow(message)
+      if (!this.muted) super.handleDataRow(message)
     }
 
     override handleCommandComplete(message: { readonly text: string }, wire: Wire): void {
