@@ -35,6 +35,9 @@ type Row = readonly [
   serial?: boolean,
 ]
 
+/** Each row behind its name. */
+const named = (rows: readonly Row[]): [string, Row][] => rows.map((row) => [row[0], row])
+
 const inserts: readonly Row[] = [
   [
     'a serial and the clock’s defaults, where columns are left out',
@@ -419,7 +422,7 @@ const unkept: readonly Row[] = [
 ]
 
 describe('an INSERT that is executed again is given', () => {
-  it.each(inserts)('%s', async (...[, text, fields, rows, becomes, serial = false]: Row) => {
+  it.each(named(inserts))('%s', async (_what, [, text, fields, rows, becomes, serial = false]) => {
     const sent = await rewritten(answered(text, fields, ...rows))
     expect(short(sent.text)).toBe(becomes)
     expect(sent).toMatchObject({ serial, timed: /\bT\b/.test(String(becomes)) })
@@ -440,7 +443,7 @@ it('a value that was made of the time and of chance is kept as it was seen, and 
 })
 
 describe('and is not given', () => {
-  it.each(unkept)('%s', async (...[, text, fields, rows]: Row) => {
+  it.each(named(unkept))('%s', async (_what, [, text, fields, rows]) => {
     const sent = await rewritten(answered(text, fields, ...rows))
     expect(sent).toEqual({ tree: parser.read(text), text: undefined, timed: false, serial: false })
   })
