@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Frame, outcomeOf, Server, until } from '../../../test/kit/index.ts'
-import { proxied, withThrowaway } from './support.ts'
+import { kill, proxied, withThrowaway } from './support.ts'
 
 let server: Server
 
@@ -27,46 +27,56 @@ const beginnings: [first: string, texts: string[], told?: string][] = [
   ['LOCK TABLE', ['BEGIN', 'LOCK TABLE t IN EXCLUSIVE MODE']],
 ]
 
-describe('a backend that was lost with its very first answers', () => {
-  it.each(beginnings)(
-    'leaves no lock behind for what comes next, before %s: %j',
-    async (first, texts, outcome) => {
-      await using link = await proxied(server)
-      const admin = new pg.Client({ connectionString: link.direct })
-      await admin.connect()
-      await admin.query('CREATE TABLE t AS SELECT 0 AS n')
-      const told = await withThrowaway(
-        link.url,
-        async (client) => {
-          let at = 0
-          let frozen = false
-          link.proxy.onFrame((frame: Frame) => {
-            if (frozen || at < texts.length || frame.from !== 'server') return 'pass'
-            if ((frame.type === 'C' ? frame.text : frame.type) !== first) return 'pass'
-            frozen = true
-            return 'freeze'
-          })
-          let told: unknown
-          for (const text of texts) {
-            at += 1
-            told = await client.query(text).catch((error: unknown) => error)
-          }
-          expect(frozen).toBe(true)
-          await client.query('ROLLBACK').catch(() => undefined)
-          return outcomeOf(told)
-        },
-        { probeAfter: 100 },
-      )
-      // Whatever was told, nothing of it goes on.
-      const { rows } = await admin.query(
-        "SELECT pid FROM pg_locks WHERE relation = 't'::regclass AND pid <> pg_backend_pid()",
-      )
-      expect({ told, rows }).toEqual({ told: outcome, rows: [] })
-      await admin.end()
-    },
-    10_000,
-  )
-})
+/** The connection is the first of its session, or comes after one whose backend said goodbye. */
+const connections = ['first', 'second'] as const
+
+describe.each(connections)(
+  'a backend that was lost with the very first answers of a %s connection',
+  (which) => {
+    it.each(beginnings)(
+      'leaves no lock behind for what comes next, before %s: %j',
+      async (first, texts, outcome) => {
+        await using link = await proxied(server)
+        const admin = new pg.Client({ connectionString: link.direct })
+        await admin.connect()
+        await admin.query('CREATE TABLE t AS SELECT 0 AS n')
+        const told = await withThrowaway(
+          link.url,
+          async (client) => {
+            if (which === 'second') {
+              await client.query('SELECT 1')
+              await kill(server, client)
+            }
+            let at = 0
+            let frozen = false
+            link.proxy.onFrame((frame: Frame) => {
+              if (frozen || at < texts.length || frame.from !== 'server') return 'pass'
+              if ((frame.type === 'C' ? frame.text : frame.type) !== first) return 'pass'
+              frozen = true
+              return 'freeze'
+            })
+            let told: unknown
+            for (const text of texts) {
+              at += 1
+              told = await client.query(text).catch((error: unknown) => error)
+            }
+            expect(frozen).toBe(true)
+            await client.query('ROLLBACK').catch(() => undefined)
+            return outcomeOf(told)
+          },
+          { probeAfter: 100 },
+        )
+        // Whatever was told, nothing of it goes on.
+        const { rows } = await admin.query(
+          "SELECT pid FROM pg_locks WHERE relation = 't'::regclass AND pid <> pg_backend_pid()",
+        )
+        expect({ told, rows }).toEqual({ told: outcome, rows: [] })
+        await admin.end()
+      },
+      10_000,
+    )
+  },
+)
 
 describe('what must come before any query of its transaction', () => {
   it.each([

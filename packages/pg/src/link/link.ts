@@ -138,10 +138,9 @@ export class Link {
 
   /**
    * The connection, or a new one with the session's state in place.
-   * @param meetsLater whether who is at the other end is asked together with what runs there first
    * @throws Refused, GaveUp, Interrupted, StateNotRestored
    */
-  async connected(deadline: Deadline, meetsLater = false): Promise<Connection> {
+  async connected(deadline: Deadline): Promise<Connection> {
     if (this.connection.usable && !this.#fresh) return this.connection
     const from = performance.now()
     const first = this.#fresh
@@ -152,7 +151,7 @@ export class Link {
       deadline,
       this.#shared.settings.log,
     )
-    const attempts = await this.#renew(deadline, meetsLater).finally(announced)
+    const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
       const duration = performance.now() - from
       publish('reprise:reconnect', { ...this.from, attempts, duration })
@@ -162,7 +161,7 @@ export class Link {
   }
 
   /** Connects until there is a server that will do; says how many rounds that took. */
-  async #renew(deadline: Deadline, meetsLater: boolean): Promise<number> {
+  async #renew(deadline: Deadline): Promise<number> {
     const first = this.#fresh
     const { gate } = this.hosts
     try {
@@ -177,7 +176,7 @@ export class Link {
             this.hosts.elsewhere(silent, this.connection.client, signal),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
-            if (!(first || meetsLater) || gate.down) {
+            if (!first || gate.down) {
               await this.#greet(opened, ask)
               answered()
             }

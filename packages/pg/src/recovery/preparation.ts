@@ -15,7 +15,6 @@ import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
 import type { Link } from '../link/link.ts'
-import { canFollow } from '../transaction/plan.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
@@ -62,7 +61,7 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
     if (session.link.state.anchor !== undefined) return { next: 'surface', reason: 'anchored' }
     if (!session.withdraw()) return { next: 'surface', reason: 'budget' }
   }
-  const connection = await session.link.connected(deadline, canMeetLater(session, lost))
+  const connection = await session.link.connected(deadline)
   // Only the new connection could tell.
   if (verdict.do === 'repeat' && session.link.state.anchor !== undefined) {
     return { next: 'surface', reason: 'anchored' }
@@ -100,23 +99,6 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
   return (await replayed(session, transaction, connection, signal))
     ? { next: 'send', connection }
     : { next: 'surface', reason: 'diverged' }
-}
-
-/**
- * Whether the work may ask who is at the other end itself, as the first of a session does: a round trip
- * less. Nothing else needs an answer first: the backend was the server's own and said goodbye, nothing
- * has to be ended or made again, and it was lost only once, so that the server is not known to be down.
- */
-function canMeetLater(
-  { transaction, link }: Recoverable,
-  { work, verdict, loss, suspect }: Case,
-): boolean {
-  const { backend, direct } = link.connection
-  if (backend === undefined || !direct || link.unfenced.size + link.state.size > 0) return false
-  if (verdict.do !== 'repeat' || verdict.guarded || verdict.unlessServerUp) return false
-  if (!loss.announced || loss.condition !== 'admin_shutdown' || suspect !== undefined) return false
-  if (work.losses > 1 || work.muted || transaction !== undefined) return false
-  return canFollow(work.statement)
 }
 
 /** Whether the server went down, and not by anybody's order, since that backend was at work. */
