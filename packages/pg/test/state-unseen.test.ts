@@ -303,6 +303,19 @@ describe('the holder of an anchor', () => {
   })
 })
 
+it('an anchor that went with a session in its pool is not told of, although its loss was not heard of yet', async () => {
+  const pool = poolOn(url)
+  const client = await pool.connect()
+  await client.query('SELECT pg_advisory_lock(53)')
+  await client.query('SELECT 1')
+  client.release()
+  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } })
+    .connection
+  stream.destroy()
+  expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  await pool.end()
+})
+
 describe('a session whose state cannot be made again', () => {
   it('runs nothing, by statement or by query object, for as long as that is so', async () => {
     await server.sql('CREATE ROLE passing')

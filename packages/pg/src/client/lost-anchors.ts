@@ -86,7 +86,9 @@ export class LostAnchors {
   released(): void {
     this.#why = undefined
     this.#heard = false
-    if (!this.#session.link.connection.usable) this.forgive()
+    const { usable, client } = this.#session.link.connection
+    // A socket is destroyed before anybody hears of it.
+    if (!usable || !client.connection.stream.writable) this.forgive()
   }
 
   /** All that is gone is nobody's. */

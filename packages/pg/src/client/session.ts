@@ -168,6 +168,8 @@ export class Session extends ClientFace {
   }
 
   set release(release: Release | undefined) {
+    // What went while nobody held it is nobody's, also where that comes to light only now.
+    if (this.#resting) this.#conversation.lostAnchors.released()
     this.#resting = false
     this.#release =
       release &&
