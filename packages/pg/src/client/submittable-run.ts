@@ -48,6 +48,8 @@ export class SubmittableRun {
   #tag: string | undefined
   #tags = 0
   #timer: NodeJS.Timeout | undefined
+  /** Tells it of an error, once it is known whether the server has survived it. */
+  #held: (() => void) | undefined
   /** The last ErrorResponse before this one was sent. */
   #errorBefore: ReportMessage | undefined
 
@@ -87,12 +89,16 @@ export class SubmittableRun {
       submittable.handleError = (error, wire) => {
         submittable.handleError = handleError
         this.failed = true
-        const told = this.#owner.lossFor(this, connection, error)
-        if (told !== error) {
-          this.loss = told
-          reopen(submittable)
+        const tell = (): void => {
+          const told = this.#owner.lossFor(this, connection, error)
+          if (told !== error) {
+            this.loss = told
+            reopen(submittable)
+          }
+          handleError.call(submittable, told, wire)
         }
-        handleError.call(submittable, told, wire)
+        if (error === connection.errorFrame && this.#mayHaveCommitted) this.#held = tell
+        else tell()
         // pg has written nothing, so nothing is going to be answered.
         if (error === refusal) this.ready(connection)
       }
@@ -126,6 +132,7 @@ export class SubmittableRun {
 
   /** ReadyForQuery was seen. */
   ready(connection: Connection): void {
+    this.#tellHeld()
     // pg tells the submittable itself of this frame right after us: let it go first.
     process.nextTick(() => {
       connection.idle()
@@ -137,9 +144,26 @@ export class SubmittableRun {
   /** The connection ended: nothing may wait for a frame that will not come. */
   lost(connection: Connection): void {
     const wire = connection.client.connection
+    this.#tellHeld()
     settleWaiting(wire)
     clearTimeout(this.#timer)
     this.#owner.left(this, connection, false)
+  }
+
+  /**
+   * Whether an error may have come while its commit was made durable, which only what follows tells. A
+   * cursor must hear of it at once: it sends the Sync, and before that nothing of it is committed.
+   */
+  get #mayHaveCommitted(): boolean {
+    const { kind, commits, commitsInside } = this.statement
+    const drives = !this.awaitsAnswer && kind !== 'copy' && kind !== 'several'
+    return !drives && (this.before === 'I' || commits || commitsInside)
+  }
+
+  #tellHeld(): void {
+    const held = this.#held
+    this.#held = undefined
+    held?.()
   }
 
   /** All that comes while it is on the wire is its own. */
@@ -161,7 +185,7 @@ export class SubmittableRun {
       witnessPending: false,
       // It writes as it goes: whether what failed was the end that counts, nobody can tell.
       unsent: false,
-      simple: false,
+      simple: !this.submittable.requiresPreparation?.(),
       status: this.before,
       statement: this.statement,
       tag: this.#tag,

@@ -73,8 +73,10 @@ export class Submittables implements SubmittableOwner {
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error {
     const frame = connection.errorFrame
     // What is no frame, on a connection that lives, is what pg or the submittable itself has to say.
-    if (error === frame ? !endsConnection(frame.code ?? '') : connection.usable) return error
+    const ends = error === frame && endsConnection(frame.code ?? '')
+    if (connection.usable && !ends) return error
     const { outcome, condition } = classify(run.evidence(connection))
+    if (error === frame && !ends && outcome === 'rolled-back') return error
     const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
     const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
     tellSurfaced(this.#conversation, failure)

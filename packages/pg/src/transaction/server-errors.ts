@@ -1,5 +1,6 @@
 import {
   analyze,
+  classify,
   type Evidence,
   endsConnection,
   isGenuine,
@@ -17,11 +18,15 @@ export function forgetsPrepared({ statement }: Exchange): boolean {
 
 /**
  * An error of the statement itself is its answer, whatever became of the connection afterwards; a
- * conflict with recovery is none, since it is what ended the connection.
+ * conflict with recovery is none, since it is what ended the connection. Nor is what may have been raised
+ * while the commit was made durable: that crashed the server, and the commit may be found all the same.
  */
-export function isAnswer({ error }: Exchange, { reported }: Connection): boolean {
-  const ended = endsConnection(error?.code ?? '') || isRecoveryConflict(error, reported.standby)
-  return isGenuine(error) && !ended
+export function isAnswer(exchange: Exchange, connection: Connection): boolean {
+  const { error } = exchange
+  const { standby } = connection.reported
+  if (!isGenuine(error)) return false
+  if (endsConnection(error?.code ?? '') || isRecoveryConflict(error, standby)) return false
+  return classify(exchange.evidence(connection)).outcome === 'rolled-back'
 }
 
 /**
