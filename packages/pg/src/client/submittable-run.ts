@@ -11,6 +11,7 @@ import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import type { TimeLimit } from './time-limit.ts'
 
 /** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
@@ -42,12 +43,13 @@ export class SubmittableRun {
   loss: Error | undefined
   /** The asynchronous context in which it was asked for, where somebody wants to know. */
   within: Within | undefined
+  /** How long it may take until it has left. */
+  limit: TimeLimit | undefined
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner
   #tag: string | undefined
   #tags = 0
-  #timer: NodeJS.Timeout | undefined
   /** Tells it of an error, once it is known whether the server has survived it. */
   #held: (() => void) | undefined
   /** The last ErrorResponse before this one was sent. */
@@ -118,16 +120,11 @@ export class SubmittableRun {
   answer(tag: string, connection: Connection): boolean {
     const { submittable } = this
     if (!this.awaitsAnswer) return false
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     const wire = connection.client.connection
     submittable.handleCommandComplete?.({ text: tag }, wire)
     submittable.handleReadyForQuery?.(wire)
     return true
-  }
-
-  /** Calls `expire` when it has not left after so many milliseconds; 0 is never. */
-  limit(milliseconds: number, expire: () => void): void {
-    if (milliseconds > 0) this.#timer = setTimeout(expire, milliseconds)
   }
 
   /** ReadyForQuery was seen. */
@@ -136,7 +133,7 @@ export class SubmittableRun {
     // pg tells the submittable itself of this frame right after us: let it go first.
     process.nextTick(() => {
       connection.idle()
-      clearTimeout(this.#timer)
+      this.limit?.clear()
       this.#owner.left(this, connection, true)
     })
   }
@@ -146,7 +143,7 @@ export class SubmittableRun {
     const wire = connection.client.connection
     this.#tellHeld()
     settleWaiting(wire)
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     this.#owner.left(this, connection, false)
   }
 
@@ -173,7 +170,7 @@ export class SubmittableRun {
 
   /** It never came to be sent. */
   fail(error: Error): void {
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     this.submittable.handleError?.(error)
   }
 
