@@ -83,8 +83,9 @@ export class Conversation
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
     } else if (!connection.usable) this.rescue(exchange, connection)
-    else if (isStranger(connection, exchange.statement)) this.#meet(exchange, connection)
-    else this.#send(exchange, connection, this)
+    else if (isStranger(connection, exchange.statement, exchange.text, false)) {
+      this.#meet(exchange, connection)
+    } else this.#send(exchange, connection, this)
   }
 
   /**
@@ -215,8 +216,9 @@ export class Conversation
   }
 
   #meet(exchange: Exchange, connection: Connection): void {
-    void meet(this, connection, exchange.statement).then(() => {
-      if (connection.usable) this.#send(exchange, connection, this)
+    void meet(this, connection, exchange.statement).then((cancelled) => {
+      if (cancelled !== undefined) this.delivery.refuse(exchange, cancelled)
+      else if (connection.usable) this.#send(exchange, connection, this)
       else this.rescue(exchange, connection)
     })
   }

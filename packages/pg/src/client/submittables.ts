@@ -14,6 +14,7 @@ import { opaque } from '../transaction/transaction-after.ts'
 import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './housekeeping.ts'
+import { isStranger, meet } from './stranger.ts'
 import type { SubmittableOwner, SubmittableRun } from './submittable-run.ts'
 import { textOf, unreadable, valuesOf } from './work.ts'
 
@@ -41,8 +42,10 @@ export class Submittables implements SubmittableOwner {
     else if (transaction?.broken !== undefined) this.#answerBroken(run, transaction.broken)
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)
-    } else if (link.connection.usable) this.#send(run)
-    else void this.#beginLater(run)
+    } else if (!link.connection.usable) void this.#beginLater(run)
+    else if (isStranger(link.connection, run.statement, textOf(run.submittable), true))
+      void this.#meet(run)
+    else this.#send(run)
   }
 
   left(run: SubmittableRun, connection: Connection, answered: boolean): void {
@@ -105,6 +108,18 @@ export class Submittables implements SubmittableOwner {
       transaction.unwitnessed = true
       transaction.stopTaping('streamed')
     }
+  }
+
+  async #meet(run: SubmittableRun): Promise<void> {
+    const { link, delivery } = this.#conversation
+    const { connection } = link
+    const cancelled = await meet(this.#conversation, connection, run.statement)
+    if (cancelled !== undefined) {
+      const behind = delivery.abandoned(run.statement)
+      this.#refuse(run, cancelled)
+      behind(cancelled)
+    } else if (connection.usable) this.#send(run)
+    else void this.#beginLater(run)
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

@@ -40,6 +40,11 @@ export function isWitnessRefused(exchange: Exchange, { identifying }: Connection
   if (!ownFailed || !identifying) return false
   // A table of tokens that is not there is the application's to know.
   if (token !== undefined && !asksIdentity(exchange)) return code === '42883'
+  return refusesWitness(code)
+}
+
+/** Whether an error of a question of the session's own says that it will never be answered. */
+export function refusesWitness(code: string): boolean {
   return /^(42|0A|55|XX)/.test(code)
 }
 
