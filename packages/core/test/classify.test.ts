@@ -9,6 +9,13 @@ const fatal: Report = {
   file: 'postgres.c',
   routine: 'ProcessInterrupts',
 }
+/** What an error is called that is raised while a commit is made durable: an answer would be no other. */
+const panic: Report = {
+  code: '58030',
+  severity: 'PANIC',
+  file: 'xlog.c',
+  routine: 'issue_xlog_fsync',
+}
 const pooler: Report = { code: '08P01', severity: 'FATAL' }
 const insert = 'INSERT INTO t VALUES (1)'
 
@@ -182,6 +189,36 @@ describe('the decision table', () => {
     [
       'COMMIT that failed before its tag is rolled back',
       evidence('COMMIT', { status: 'T', error: fatal }),
+      'rolled-back',
+    ],
+    [
+      'COMMIT that ended in an error of the disk may be found after the crash',
+      commit({ error: panic }),
+      'in-doubt',
+    ],
+    [
+      'an autocommit write by a simple Query that ended so is in doubt',
+      evidence(insert, { error: panic }),
+      'in-doubt',
+    ],
+    [
+      'one by the extended protocol commits behind its tag: failed before it, it is rolled back',
+      evidence(insert, { error: panic, simple: false }),
+      'rolled-back',
+    ],
+    [
+      'one that failed so behind its tag is in doubt',
+      evidence(insert, { error: panic, simple: false, tag: 'INSERT 0 1', tags: 1 }),
+      'in-doubt',
+    ],
+    [
+      'a batch that ended so is in doubt',
+      evidence(`${insert}; ${insert}`, { error: panic, tag: 'INSERT 0 1', tags: 1 }),
+      'in-doubt',
+    ],
+    [
+      'a write in an open transaction that ended so is rolled back',
+      evidence(insert, { status: 'T', error: panic }),
       'rolled-back',
     ],
     ['COMMIT without an answer is in doubt', evidence('COMMIT', { status: 'T' }), 'in-doubt'],

@@ -1,7 +1,12 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
+import copy from 'pg-copy-streams'
+import Cursor from 'pg-cursor'
+import QueryStream from 'pg-query-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Frame, outcomeOf, Server, until } from '../../../test/kit/index.ts'
-import { kill, proxied, withThrowaway } from './support.ts'
+import { kill, poolOn, proxied, withThrowaway } from './support.ts'
 
 let server: Server
 
@@ -25,6 +30,35 @@ const beginnings: [first: string, texts: string[], told?: string][] = [
   ['BEGIN', ['BEGIN; UPDATE t SET n = n + 1']],
   ['DO', ['DO $$BEGIN UPDATE t SET n = n + 1; END$$'], 'in-doubt'],
   ['LOCK TABLE', ['BEGIN', 'LOCK TABLE t IN EXCLUSIVE MODE']],
+  ['LOCK TABLE', ['BEGIN ISOLATION LEVEL SERIALIZABLE', 'LOCK TABLE t IN EXCLUSIVE MODE']],
+  ['UPDATE 1', ['BEGIN', 'UPDATE t SET n = n + 1; SELECT 1']],
+]
+
+type Use = (client: pg.ClientBase) => Promise<unknown>
+
+/** What drives the wire itself, and takes locks. */
+const driving: readonly [name: string, use: Use][] = [
+  ['a cursor', (client) => client.query(new Cursor('SELECT n FROM t FOR UPDATE')).read(10)],
+  [
+    'a query stream',
+    async (client) => {
+      for await (const _ of client.query(new QueryStream('UPDATE t SET n = n + 1 RETURNING n')));
+    },
+  ],
+  [
+    'a COPY',
+    (client) => pipeline(Readable.from(['1\n']), client.query(copy.from('COPY t FROM STDIN'))),
+  ],
+  [
+    'a query of the own making',
+    (client) =>
+      new Promise((resolve, reject) => {
+        client
+          .query(new pg.Query('UPDATE t SET n = n + 1; SELECT 1'))
+          .on('end', resolve)
+          .on('error', reject)
+      }),
+  ],
 ]
 
 /** The connection is the first of its session, or comes after one whose backend said goodbye. */
@@ -77,6 +111,51 @@ describe.each(connections)(
     )
   },
 )
+
+describe('a backend that was lost with the first of what drives the wire itself', () => {
+  it.each(
+    driving.flatMap(([name, use]) => [[name, false, use] as const, [name, true, use] as const]),
+  )(
+    'leaves no lock behind once anything else was asked for: %s, in a transaction: %s',
+    async (_name, opens, use) => {
+      await using link = await proxied(server)
+      const admin = new pg.Client({ connectionString: link.direct })
+      await admin.connect()
+      await admin.query('CREATE TABLE t AS SELECT 0 AS n')
+      const pool = poolOn(link.url, {}, { query_timeout: 500 })
+      const client = await pool.connect()
+      let armed = false
+      link.proxy.onFrame((frame: Frame) => {
+        if (!armed || frame.from !== 'server' || frame.type !== 'C') return 'pass'
+        if (!/^(COPY|SELECT|UPDATE)/.test(frame.text)) return 'pass'
+        armed = false
+        return 'freeze'
+      })
+      if (opens) await client.query('BEGIN')
+      // Behind the question who is there.
+      const asked = link.proxy.onFrame((frame) => {
+        armed ||= frame.from === 'client' && /\bt\b/.test(frame.text) && frame.type !== 'startup'
+        return 'pass'
+      })
+      const error = await use(client).then(
+        () => undefined,
+        (failed: Error) => failed,
+      )
+      asked()
+      expect(error).toBeDefined()
+      await client.query('ROLLBACK').catch(() => undefined)
+      await client.query({ text: 'SELECT 1', query_timeout: 20_000 } as pg.QueryConfig)
+      const { rows } = await admin.query(
+        "SELECT pid FROM pg_locks WHERE relation = 't'::regclass AND pid <> pg_backend_pid()",
+      )
+      expect(rows).toEqual([])
+      client.release(true)
+      await pool.end()
+      await admin.end()
+    },
+    20_000,
+  )
+})
 
 describe('what must come before any query of its transaction', () => {
   it.each([

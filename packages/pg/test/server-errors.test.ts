@@ -54,8 +54,23 @@ describe('an error', () => {
     ['that is none', undefined, false],
     ['without a code', report(undefined as never), true],
   ])('%s is its answer whatever became of the connection: %s', (_name, error, answers) => {
-    expect(isAnswer(exchange('SELECT 1', { error }), connection())).toBe(answers)
+    const failed = exchange('SELECT 1', { error, submitted: true, before: 'T' })
+    expect(isAnswer(failed, connection())).toBe(answers)
   })
+  it.each([
+    ['SELECT 1', undefined, false],
+    ['SELECT $1', [1], true],
+    ['INSERT INTO t VALUES (1); SELECT 1', undefined, false],
+    ['BEGIN', undefined, true],
+    ["SELECT setval('s', $1)", [1], false],
+  ])(
+    'of %s with %j outside a transaction is its answer only where it cannot come from its commit: %s',
+    (text, values, answers) => {
+      const error = report('58030')
+      const failed = exchange(text, { error, submitted: true, ...(values && { values }) })
+      expect(isAnswer(failed, connection())).toBe(answers)
+    },
+  )
   const token = { table: 't', id: '1' }
   it.each<[string, Partial<Exchange>, boolean]>([
     ['42501 of what the session asked', { ownFailed: true, error: report('42501') }, true],

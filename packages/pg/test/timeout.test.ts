@@ -1,6 +1,7 @@
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { FakeServer } from '../../../test/kit/index.ts'
+import { FakeServer, Proxy } from '../../../test/kit/index.ts'
 import { createDatabase, sessionOn } from './compare.ts'
 import { failure, listen } from './support.ts'
 
@@ -48,6 +49,36 @@ describe('query_timeout', () => {
     expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
     expect((await client.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }])
     await client.end()
+  })
+  it.each<[string, (client: pg.Client) => Promise<unknown>]>([
+    ['a statement', (client) => client.query('SELECT 2')],
+    ['a cursor', (client) => client.query(new Cursor('SELECT 2')).read(1)],
+  ])('of %s counts nothing of what the session asks on its own account', async (_name, use) => {
+    const direct = await createDatabase()
+    const { hostname, port } = new URL(direct)
+    await using proxy = await Proxy.start({ host: hostname, port: Number(port) })
+    const other = sessionOn({ connectionString: direct, query_timeout: 300 })
+    await other.connect()
+    let asked = false
+    let over = false
+    // For as long as the same limit takes elsewhere, and then some.
+    const heldFor = async (): Promise<'pass'> => {
+      for (let times = 0; times < 2; times++) await failure(other.query('SELECT pg_sleep(60)'))
+      over = true
+      return 'pass'
+    }
+    proxy.onFrame((frame) => {
+      if (asked || frame.from !== 'client' || !frame.text.includes('pg_proc')) return 'pass'
+      asked = true
+      return heldFor()
+    })
+    const client = sessionOn({ connectionString: proxy.url(direct), query_timeout: 300 })
+    await client.connect()
+    await client.query('SELECT 1')
+    await use(client)
+    expect({ asked, over }).toEqual({ asked: true, over: true })
+    await client.end()
+    await other.end()
   })
   it('leaves what is answered in time alone', async () => {
     using lost = listen('reprise:loss')

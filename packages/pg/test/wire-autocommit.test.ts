@@ -7,11 +7,13 @@ import {
   decide,
   inDoubt,
   insert,
+  panic,
   pooler,
   quick,
   type Row,
   replicating,
   russian,
+  violation,
 } from './wire-row.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -67,6 +69,30 @@ const autocommit: Row[] = [
     fault: tagged(terminated),
     gets: 'INSERT',
     sent: 2,
+  },
+  {
+    promise:
+      'an error before the tag, and then the end: its answer, since nothing was committed yet',
+    text: insert,
+    fault: instead(violation),
+    gets: { code: '23503' },
+    sent: 1,
+  },
+  {
+    promise: 'a commit that could not be made durable, and is found: done',
+    text: insert,
+    fault: behind(panic),
+    answers: { statuses: ['committed'] },
+    gets: 'INSERT',
+    sent: 1,
+  },
+  {
+    promise: 'a commit that could not be made durable, and nobody can say: in doubt',
+    text: insert,
+    fault: behind(panic),
+    answers: { statuses: [null] },
+    gets: inDoubt,
+    sent: 1,
   },
   {
     promise: 'the end between the tag and the witness: in doubt',

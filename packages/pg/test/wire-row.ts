@@ -11,6 +11,12 @@ export const pooler = fatal('08P01', '', {
 })
 export const russian = fatal('57P01', 'ProcessInterrupts', { localised: 'ВАЖНО', without: ['V'] })
 export const bare = fatal('57P01', '', { without: ['F', 'L', 'R'] })
+/** As it is told of a commit that could not be made durable; the server goes down with it. */
+export const panic = fatal('58030', 'issue_xlog_fsync', { localised: 'PANIK', file: 'xlog.c' })
+export const violation = fatal('23503', 'ri_ReportViolation', {
+  localised: 'ERROR',
+  file: 'ri_triggers.c',
+})
 const notice = (code: string, file: string, routine: string): Buffer =>
   noticeResponse({
     S: 'WARNING',

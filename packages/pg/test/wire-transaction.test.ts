@@ -1,7 +1,16 @@
 import { vi } from 'vitest'
 import { commandComplete, fatal, readyForQuery } from '../../../test/kit/index.ts'
 import { instead, tagged, terminated } from './backend.ts'
-import { crash, decide, inDoubt, insert, type Row, replicating } from './wire-row.ts'
+import {
+  crash,
+  decide,
+  inDoubt,
+  insert,
+  panic,
+  type Row,
+  replicating,
+  violation,
+} from './wire-row.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
@@ -103,6 +112,54 @@ const rows: Row[] = [
     fault: instead(terminated),
     gets: 'COMMIT',
     sent: 2,
+  },
+  {
+    promise: 'COMMIT that could not be made durable, and is found: done',
+    before: ['BEGIN', insert],
+    text: 'COMMIT',
+    fault: instead(panic),
+    answers: { statuses: ['committed'] },
+    gets: 'COMMIT',
+    sent: 1,
+  },
+  {
+    promise: 'COMMIT that could not be made durable, and nobody can say: in doubt',
+    before: ['BEGIN', insert],
+    text: 'COMMIT',
+    fault: instead(panic),
+    answers: { statuses: [null] },
+    gets: inDoubt,
+    sent: 1,
+  },
+  {
+    promise: 'COMMIT refused by a constraint, and then the end: all of it again',
+    before: ['BEGIN', insert],
+    text: 'COMMIT',
+    fault: instead(violation),
+    gets: 'COMMIT',
+    sent: 2,
+  },
+  {
+    promise: 'a statement of a transaction that failed, and then the end: its answer',
+    before: ['BEGIN'],
+    text: insert,
+    fault: instead(violation),
+    gets: { code: '23503' },
+    sent: 1,
+  },
+  {
+    promise: 'a batch whose commit could not be made durable: in doubt',
+    text: `${insert}; ${insert}`,
+    fault: tagged(panic),
+    gets: inDoubt,
+    sent: 1,
+  },
+  {
+    promise: 'a procedure whose commit could not be made durable: in doubt',
+    text: 'DO $$BEGIN END$$',
+    fault: instead(panic),
+    gets: inDoubt,
+    sent: 1,
   },
   {
     promise: 'COMMIT without an answer, committed',

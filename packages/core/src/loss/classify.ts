@@ -38,8 +38,15 @@ const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): 
   canCommit || commitsInside || outward
 
 /** Whoever says that it gave up waiting for a standby has committed, whatever it says afterwards. */
-const failedAtOnce = (e: Evidence): boolean =>
-  isGenuine(e.error) && e.tags === 0 && !gaveUpReplication(e)
+const saidNothing = (e: Evidence): boolean => e.tags === 0 && !gaveUpReplication(e)
+
+/**
+ * Whether the error is one that ends a backend by order or by a limit: none of these is raised where a
+ * commit is being made durable. What is raised there, of whatever other code, is a PANIC (elog.c
+ * errstart), and the commit may be found when the server has recovered.
+ */
+const wasEnded = ({ error, standby }: Evidence): boolean =>
+  isGenuine(error) && (endsConnection(error?.code ?? '') || isRecoveryConflict(error, standby))
 
 /**
  * What a loss proves, first matching row first. Whatever no row speaks of is in doubt.
@@ -119,17 +126,22 @@ export const decisions: readonly Decision[] = [
   },
   {
     row: 'COMMIT failed',
-    when: (e) => e.statement.commits && failedAtOnce(e),
+    when: (e) => e.statement.commits && saidNothing(e) && wasEnded(e),
     outcome: 'rolled-back',
     source:
-      'xact.c CommitTransaction: interrupts are held from RecordTransactionCommit to the CommandComplete',
+      'xact.c CommitTransaction: interrupts are held from RecordTransactionCommit to the CommandComplete; elog.c errstart: any other error there is a PANIC, of which nobody knows what it leaves',
   },
   {
     row: 'autocommit statement failed',
     when: (e) =>
-      e.status === 'I' && e.statement.count === 1 && !e.statement.canCommit && failedAtOnce(e),
+      e.status === 'I' &&
+      e.statement.count === 1 &&
+      !e.statement.canCommit &&
+      saidNothing(e) &&
+      (wasEnded(e) || (isGenuine(e.error) && !e.simple)),
     outcome: 'rolled-back',
-    source: 'postgres.c: an error before CommandComplete aborts the implicit transaction',
+    source:
+      'postgres.c: an error before CommandComplete aborts the implicit transaction; of a simple Query, which commits before it, one that is no PANIC',
   },
   {
     row: 'failed before its Sync was read',
@@ -149,7 +161,7 @@ export const decisions: readonly Decision[] = [
       e.status === 'I' &&
       e.statement.count > 1 &&
       !e.statement.canCommit &&
-      isGenuine(e.error) &&
+      wasEnded(e) &&
       e.tags < e.statement.count,
     outcome: 'rolled-back',
     source: 'postgres.c exec_simple_query: several statements share one implicit transaction',

@@ -83,8 +83,9 @@ export class Conversation
     } else if (this.lostAnchors.bar(exchange.statement)) {
       process.nextTick(() => this.delivery.fail(exchange, this.lostAnchors.told()))
     } else if (!connection.usable) this.rescue(exchange, connection)
-    else if (isStranger(connection, exchange.statement)) this.#meet(exchange, connection)
-    else this.#send(exchange, connection, this)
+    else if (isStranger(connection, exchange.statement, exchange.text, false)) {
+      this.#meet(exchange, connection)
+    } else this.#send(exchange, connection, this)
   }
 
   /**
@@ -211,8 +212,9 @@ export class Conversation
   }
 
   #meet(exchange: Exchange, connection: Connection): void {
-    void meet(this, connection, exchange.statement).then(() => {
-      if (connection.usable) this.#send(exchange, connection, this)
+    void meet(this, connection, exchange.statement).then((cancelled) => {
+      if (cancelled !== undefined) this.delivery.refuse(exchange, cancelled)
+      else if (connection.usable) this.#send(exchange, connection, this)
       else this.rescue(exchange, connection)
     })
   }

@@ -18,6 +18,7 @@ import {
   isUndoneForSure,
   isWitnessForgotten,
   isWitnessRefused,
+  refusesWitness,
 } from '../transaction/server-errors.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
@@ -119,6 +120,21 @@ export class Delivery {
     this.deliver(exchange, failure)
     behind(failure)
     this.#listener.idle()
+  }
+
+  /** The work was not sent. */
+  refuse(exchange: Exchange, refusal: Error): void {
+    const behind = this.abandoned(exchange.statement)
+    this.deliver(exchange, refusal)
+    behind(refusal)
+    this.#listener.idle()
+  }
+
+  /** Where the server would not say who it is, it is not asked each time anew. */
+  refuseIdentity(connection: Connection, code: string): void {
+    if (!refusesWitness(code)) return
+    connection.identifying = false
+    this.#shared.refuseWitness(this.#conversation.link.server, code)
   }
 
   /** Gives whoever asked the answer. */

@@ -1,4 +1,4 @@
-import { conditionOf, RepriseError, surfaced } from '@reprise/core'
+import { type Condition, conditionOf, RepriseError, surfaced } from '@reprise/core'
 import { GaveUp, Refused } from '../link/reconnect.ts'
 import { isOurs, unreached } from '../link/unreached.ts'
 
@@ -56,11 +56,16 @@ export function closed(): Error {
 export function neverOpened(failure: Error): Error {
   return surfaced({
     outcome: 'not-sent',
-    condition: failure instanceof RepriseError ? failure.condition : 'connection_failure',
+    condition: failure instanceof RepriseError ? failure.condition : conditionBehind(failure),
     reason: 'unopened',
     attempts: 0,
     cause: failure,
   })
+}
+
+/** What else kept a transaction from being opened: somebody has cancelled it. */
+function conditionBehind(failure: Error): Condition {
+  return conditionOf(String((failure as { code?: unknown }).code)) ?? 'connection_failure'
 }
 
 /** As pg says it: a client connects once. */

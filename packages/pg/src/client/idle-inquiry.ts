@@ -28,6 +28,9 @@ const { signal: never } = new AbortController()
 export class IdleInquiry {
   /** Whether the session is asking now. */
   asking = false
+  /** For how long it has been asking, up to when it asks now, and since when that is. */
+  #askedFor = 0
+  #askingSince = 0
   readonly #link: Link
   readonly #shared: Shared
   readonly #owner: IdleInquiryOwner
@@ -37,6 +40,11 @@ export class IdleInquiry {
     this.#link = link
     this.#shared = shared
     this.#owner = owner
+  }
+
+  /** For how long the session has been asking on its own account, in all, in milliseconds. */
+  get asked(): number {
+    return this.#askedFor + (this.asking ? performance.now() - this.#askingSince : 0)
   }
 
   /**
@@ -62,6 +70,7 @@ export class IdleInquiry {
 
   async #ask(about: SessionInquiry, connection: Connection): Promise<void> {
     this.asking = true
+    this.#askingSince = performance.now()
     const told = this.#owner.drained()
     try {
       const ask = inquiry(this.#shared.Exchange, connection, never)
@@ -74,6 +83,7 @@ export class IdleInquiry {
         this.#owner.lostIdle(connection)
       }
     } finally {
+      this.#askedFor = this.asked
       this.asking = false
       this.#owner.next(told)
     }

@@ -13,7 +13,8 @@ import type { Shared } from '../exchange/shared.ts'
 import type { Conversation } from './conversation.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import type { Submittables } from './submittables.ts'
-import { limit, processToKill, ready, textOf } from './work.ts'
+import { TimeLimit } from './time-limit.ts'
+import { heed, processToKill, ready, textOf } from './work.ts'
 import type { WorkQueue } from './work-queue.ts'
 import { WrappedClient } from './wrapped-client.ts'
 
@@ -95,7 +96,7 @@ export class Intake {
 
   #ask(exchange: Exchange, timeout: number | undefined): void {
     const after = timeout ?? this.#queryTimeout
-    if (after > 0) this.#limit(exchange, after)
+    if (after > 0) heed(this.#limit(exchange, after), exchange)
     exchange.within = context()
     const once = this.#queue.free && this.#conversation.isFinal
     const failure = ready(exchange, this.#shared, this.#named, once)
@@ -104,8 +105,13 @@ export class Intake {
     else process.nextTick(() => exchange.deliver(failure))
   }
 
-  #limit(exchange: Exchange, timeout: number): void {
-    limit(exchange, timeout, () => this.#expire(exchange))
+  #limit(work: Exchange | SubmittableRun, timeout: number): TimeLimit {
+    const { inquiry } = this.#conversation
+    return new TimeLimit(
+      timeout,
+      () => inquiry.asked,
+      () => this.#expire(work),
+    )
   }
 
   /** Where wrappers of pg's query() hand on what they were asked. */
@@ -137,7 +143,8 @@ export class Intake {
     if (!submittable.callback && typeof told === 'function') submittable.callback = told
     const run = new SubmittableRun(submittable, analyze(textOf(submittable)), this.#submittables)
     run.within = context()
-    run.limit(this.#timeoutOf(submittable), () => this.#expire(run))
+    const after = this.#timeoutOf(submittable)
+    if (after > 0) run.limit = this.#limit(run, after)
     this.#queue.add(run)
     return submittable
   }

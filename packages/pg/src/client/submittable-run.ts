@@ -11,6 +11,7 @@ import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import type { TimeLimit } from './time-limit.ts'
 
 /** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
@@ -42,12 +43,15 @@ export class SubmittableRun {
   loss: Error | undefined
   /** The asynchronous context in which it was asked for, where somebody wants to know. */
   within: Within | undefined
+  /** How long it may take until it has left. */
+  limit: TimeLimit | undefined
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner
   #tag: string | undefined
   #tags = 0
-  #timer: NodeJS.Timeout | undefined
+  /** Tells it of an error, once it is known whether the server has survived it. */
+  #held: (() => void) | undefined
   /** The last ErrorResponse before this one was sent. */
   #errorBefore: ReportMessage | undefined
 
@@ -87,12 +91,16 @@ export class SubmittableRun {
       submittable.handleError = (error, wire) => {
         submittable.handleError = handleError
         this.failed = true
-        const told = this.#owner.lossFor(this, connection, error)
-        if (told !== error) {
-          this.loss = told
-          reopen(submittable)
+        const tell = (): void => {
+          const told = this.#owner.lossFor(this, connection, error)
+          if (told !== error) {
+            this.loss = told
+            reopen(submittable)
+          }
+          handleError.call(submittable, told, wire)
         }
-        handleError.call(submittable, told, wire)
+        if (error === connection.errorFrame && this.#mayHaveCommitted) this.#held = tell
+        else tell()
         // pg has written nothing, so nothing is going to be answered.
         if (error === refusal) this.ready(connection)
       }
@@ -112,24 +120,20 @@ export class SubmittableRun {
   answer(tag: string, connection: Connection): boolean {
     const { submittable } = this
     if (!this.awaitsAnswer) return false
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     const wire = connection.client.connection
     submittable.handleCommandComplete?.({ text: tag }, wire)
     submittable.handleReadyForQuery?.(wire)
     return true
   }
 
-  /** Calls `expire` when it has not left after so many milliseconds; 0 is never. */
-  limit(milliseconds: number, expire: () => void): void {
-    if (milliseconds > 0) this.#timer = setTimeout(expire, milliseconds)
-  }
-
   /** ReadyForQuery was seen. */
   ready(connection: Connection): void {
+    this.#tellHeld()
     // pg tells the submittable itself of this frame right after us: let it go first.
     process.nextTick(() => {
       connection.idle()
-      clearTimeout(this.#timer)
+      this.limit?.clear()
       this.#owner.left(this, connection, true)
     })
   }
@@ -137,9 +141,26 @@ export class SubmittableRun {
   /** The connection ended: nothing may wait for a frame that will not come. */
   lost(connection: Connection): void {
     const wire = connection.client.connection
+    this.#tellHeld()
     settleWaiting(wire)
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     this.#owner.left(this, connection, false)
+  }
+
+  /**
+   * Whether an error may have come while its commit was made durable, which only what follows tells. A
+   * cursor must hear of it at once: it sends the Sync, and before that nothing of it is committed.
+   */
+  get #mayHaveCommitted(): boolean {
+    const { kind, commits, commitsInside } = this.statement
+    const drives = !this.awaitsAnswer && kind !== 'copy' && kind !== 'several'
+    return !drives && (this.before === 'I' || commits || commitsInside)
+  }
+
+  #tellHeld(): void {
+    const held = this.#held
+    this.#held = undefined
+    held?.()
   }
 
   /** All that comes while it is on the wire is its own. */
@@ -149,7 +170,7 @@ export class SubmittableRun {
 
   /** It never came to be sent. */
   fail(error: Error): void {
-    clearTimeout(this.#timer)
+    this.limit?.clear()
     this.submittable.handleError?.(error)
   }
 
@@ -161,7 +182,7 @@ export class SubmittableRun {
       witnessPending: false,
       // It writes as it goes: whether what failed was the end that counts, nobody can tell.
       unsent: false,
-      simple: false,
+      simple: !this.submittable.requiresPreparation?.(),
       status: this.before,
       statement: this.statement,
       tag: this.#tag,

@@ -15,6 +15,7 @@ import { opaque } from '../transaction/transaction-after.ts'
 import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
 import type { Conversation } from './conversation.ts'
 import { mend } from './housekeeping.ts'
+import { isStranger, meet } from './stranger.ts'
 import type { SubmittableOwner, SubmittableRun } from './submittable-run.ts'
 import { textOf, unreadable, valuesOf } from './work.ts'
 
@@ -42,8 +43,10 @@ export class Submittables implements SubmittableOwner {
       this.#answerBroken(run, forsaken)
     } else if (conversation.lostAnchors.bar(run.statement)) {
       process.nextTick(() => this.#refuse(run, conversation.lostAnchors.told()))
-    } else if (link.connection.usable) this.#send(run)
-    else void this.#beginLater(run)
+    } else if (!link.connection.usable) void this.#beginLater(run)
+    else if (isStranger(link.connection, run.statement, textOf(run.submittable), true))
+      void this.#meet(run)
+    else this.#send(run)
   }
 
   left(run: SubmittableRun, connection: Connection, answered: boolean): void {
@@ -74,8 +77,10 @@ export class Submittables implements SubmittableOwner {
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error {
     const frame = connection.errorFrame
     // What is no frame, on a connection that lives, is what pg or the submittable itself has to say.
-    if (error === frame ? !endsConnection(frame.code ?? '') : connection.usable) return error
+    const ends = error === frame && endsConnection(frame.code ?? '')
+    if (connection.usable && !ends) return error
     const { outcome, condition } = classify(run.evidence(connection))
+    if (error === frame && !ends && outcome === 'rolled-back') return error
     const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
     const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
     tellSurfaced(this.#conversation, failure)
@@ -102,6 +107,18 @@ export class Submittables implements SubmittableOwner {
       transaction.unwitnessed = true
       transaction.stopTaping('streamed')
     }
+  }
+
+  async #meet(run: SubmittableRun): Promise<void> {
+    const { link, delivery } = this.#conversation
+    const { connection } = link
+    const cancelled = await meet(this.#conversation, connection, run.statement)
+    if (cancelled !== undefined) {
+      const behind = delivery.abandoned(run.statement)
+      this.#refuse(run, cancelled)
+      behind(cancelled)
+    } else if (connection.usable) this.#send(run)
+    else void this.#beginLater(run)
   }
 
   /** It cannot be sent again, but what comes before it can be put in place. */

@@ -4,6 +4,7 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { frozen } from '../exchange/values.ts'
 import { SubmittableRun } from './submittable-run.ts'
+import type { TimeLimit } from './time-limit.ts'
 
 /**
  * What waits in a session's queue: a statement, somebody who drives the wire himself, or what the
@@ -85,12 +86,11 @@ export function processToKill({ statement, text }: Exchange): number | undefined
   return pid === undefined ? undefined : Number(pid)
 }
 
-/** Calls `expire` when a statement has no answer after so many milliseconds. */
-export function limit(exchange: Exchange, milliseconds: number, expire: () => void): void {
+/** Ends a limit when a statement has its answer. */
+export function heed(limit: TimeLimit, exchange: Exchange): void {
   const { callback } = exchange
-  const timer = setTimeout(expire, milliseconds)
   exchange.callback = (error, result) => {
-    clearTimeout(timer)
+    limit.clear()
     callback?.(error, result)
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
+import { sameReport } from '../exchange/answer.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { GaveUp, Refused } from '../link/reconnect.ts'
@@ -83,8 +84,10 @@ export async function recover(
     await session.perform(work, step.connection)
     if (work.ending !== 'lost') {
       if (!work.guarded || work.error === undefined) return { work }
-      // An error, 25006 or another, says nothing of the execution that is in doubt.
       await session.rollBack(step.connection)
+      // What cannot have written has only failed once more. Any other error, 25006 or another, says
+      // nothing of the execution that is in doubt.
+      if (first.error !== undefined && sameReport(first.error, work.error)) return { work }
       return surface(session, work, loss, 'in-doubt', work.error)
     }
     loss = session.lossOf(work, step.connection)

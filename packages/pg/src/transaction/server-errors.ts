@@ -1,5 +1,6 @@
 import {
   analyze,
+  classify,
   type Evidence,
   endsConnection,
   isGenuine,
@@ -17,11 +18,15 @@ export function forgetsPrepared({ statement }: Exchange): boolean {
 
 /**
  * An error of the statement itself is its answer, whatever became of the connection afterwards; a
- * conflict with recovery is none, since it is what ended the connection.
+ * conflict with recovery is none, since it is what ended the connection. Nor is what may have been raised
+ * while the commit was made durable: that crashed the server, and the commit may be found all the same.
  */
-export function isAnswer({ error }: Exchange, { reported }: Connection): boolean {
-  const ended = endsConnection(error?.code ?? '') || isRecoveryConflict(error, reported.standby)
-  return isGenuine(error) && !ended
+export function isAnswer(exchange: Exchange, connection: Connection): boolean {
+  const { error } = exchange
+  const { standby } = connection.reported
+  if (!isGenuine(error)) return false
+  if (endsConnection(error?.code ?? '') || isRecoveryConflict(error, standby)) return false
+  return classify(exchange.evidence(connection)).outcome === 'rolled-back'
 }
 
 /**
@@ -35,6 +40,11 @@ export function isWitnessRefused(exchange: Exchange, { identifying }: Connection
   if (!ownFailed || !identifying) return false
   // A table of tokens that is not there is the application's to know.
   if (token !== undefined && !asksIdentity(exchange)) return code === '42883'
+  return refusesWitness(code)
+}
+
+/** Whether an error of a question of the session's own says that it will never be answered. */
+export function refusesWitness(code: string): boolean {
   return /^(42|0A|55|XX)/.test(code)
 }
 

@@ -131,6 +131,8 @@ async function fenceKnown(backend: Backend, ask: Inquiry): Promise<Fenced> {
 }
 
 function fencedBy({ rows, code }: Awaited<ReturnType<Inquiry>>): Fenced {
+  // Whoever cancels a question, or a timeout of its role, has not said anything about the other.
+  if (code === '57014') return 'there'
   if (code !== undefined) return 'refused'
   const [row] = rows
   if (row === undefined) return 'gone'
