@@ -1,6 +1,9 @@
 import type { Mutant } from './instrument.ts'
 
-/** A mutant that no test has to notice, `what is written => what the mutant makes of it`, and why. */
+/**
+ * Mutants that no test has to notice, and why: `what is written => what a mutant makes of it`, or what
+ * all of them match with their kind before that.
+ */
 export type Explanation = readonly [change: string | RegExp, why: string]
 
 /** The survivors of each file, explained. */
@@ -18,34 +21,60 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'the row "open transaction" has taken every other status, but for what can commit, which these rows leave out',
     ],
     [
-      /^e\.status === 'I' && e\.statement\.count > 1 => /,
+      /: e\.status === 'I' && e\.statement\.count > 1 => /,
       'the same, and "autocommit statement failed" has taken what is one statement',
     ],
     [
-      /^e\.statement\.count > 1 => /,
+      /: e\.statement\.count > 1 => /,
       '"autocommit statement failed" has taken what is one statement',
     ],
-    [/^notice\?\.routine/, 'types want it: isGenuine() has seen that it is there'],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
     [`'' => "Stryker was here!"`, 'neither is the code of a condition'],
   ],
   'packages/core/src/loss/diagnose.ts': [
-    [/^ours\?\./, 'types want it: something else was found, or it is there'],
+    [/^OptionalChaining: /, 'types want it: something else was found, or it is there'],
     [`'' => "Stryker was here!"`, 'neither is the code of a condition'],
     ['[] => ["Stryker was here"]', 'neither is a code that says anything'],
     [`'rolled-back' => ""`, 'the advice for a divergence asks for no outcome'],
-    [/^'(ECONNRESET|ETIMEDOUT)' => ""$/, 'it only matters that the socket was not refused'],
+    [/: '(ECONNRESET|ETIMEDOUT)' => ""$/, 'it only matters that the socket was not refused'],
   ],
   'packages/core/src/loss/evidence.ts': [
-    [/^report\?\./, 'types want it: isGenuine() has seen that it is there'],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
     [`'' => "Stryker was here!"`, 'neither is a code in the table'],
+  ],
+  'packages/core/src/pace/budget.ts': [
+    [
+      /: this\.#balance < this\.#capacity => /,
+      'cost alone: Math.min() keeps it within the capacity',
+    ],
+  ],
+  'packages/core/src/pace/deadline.ts': [
+    ['left <= 1 => left < 1', 'a timer that is early by so much rings, or is set once more'],
+  ],
+  'packages/core/src/pace/gate.ts': [
+    [/^OptionalChaining: /, 'types want it: whoever is looked for is there'],
+    [/^EqualityOperator: .*performance\.now\(\) => .*>= /, 'no clock shows the same instant twice'],
+  ],
+  'packages/core/src/pace/known-servers.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'between the end of a server and the end of its entry: no test can come in',
+    ],
+  ],
+  'packages/core/src/pace/suspension.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'it has no end and no length, so it adds nothing, and is the first to go',
+    ],
+    ['end > then => end >= then', 'then nothing of it is added'],
   ],
 }
 
 /** Why a mutant need not be noticed; undefined where nothing says so. */
-export function whyNot({ file, was, is }: Mutant): string | undefined {
+export function whyNot({ file, kind, was, is }: Mutant): string | undefined {
   const change = `${was} => ${is}`
   const found = explained[file]?.find(([each]) =>
-    typeof each === 'string' ? each === change : each.test(change),
+    typeof each === 'string' ? each === change : each.test(`${kind}: ${change}`),
   )
   return found?.[1]
 }
