@@ -1,6 +1,14 @@
 import { failFast } from '@reprise/core'
-import { describe, expect, it, vi } from 'vitest'
-import { commandComplete, fatal, type Peer, until } from '../../../test/kit/index.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  authenticationOk,
+  backendKeyData,
+  commandComplete,
+  fatal,
+  type Peer,
+  readyForQuery,
+  until,
+} from '../../../test/kit/index.ts'
 import {
   type Answers,
   Backend,
@@ -226,6 +234,44 @@ describe('a recovery', () => {
     const pool = poolOn(backend.url, { operatorAfter: 3000 })
     await pool.query('SELECT 0')
     expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    await pool.end()
+  })
+})
+
+describe('the deadline', () => {
+  // Every pause is as long as it may be.
+  const options = { deadline: 1000, backoff: { base: 400, cap: 400 } }
+  beforeEach(() => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999)
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+  it('is one for all connections that end before the work is sent', async () => {
+    const soon = {
+      '': greeting(authenticationOk, backendKeyData(1, 1), readyForQuery('I'), terminated),
+    }
+    const lose = { 'SELECT 1': behind(terminated) }
+    await using backend = await Backend.start([lose, ...Array.from({ length: 30 }, () => soon)])
+    const pool = poolOn(backend.url, options)
+    const client = await pool.connect()
+    const stream = streamOf(client)
+    await client.query('SELECT 1')
+    await until(() => stream.destroyed)
+    expect(await failure(client.query(insert))).toMatchObject({
+      reason: 'deadline',
+      outcome: 'not-sent',
+    })
+    expect(backend.sent(insert)).toBe(0)
+    client.release(true)
+    await pool.end()
+  })
+  it('begins anew with each time that the work was sent', async () => {
+    const lose = { 'SELECT 1': instead(terminated) }
+    await using backend = await Backend.start([lose, lose, lose, lose])
+    const pool = poolOn(backend.url, options)
+    expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    expect(backend.sent('SELECT 1')).toBe(5)
     await pool.end()
   })
 })
