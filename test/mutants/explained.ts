@@ -6,6 +6,10 @@ import type { Mutant } from './instrument.ts'
  */
 export type Explanation = readonly [change: string | RegExp, why: string]
 
+const halted =
+  'another rule decides: the wait that follows is over before it begins, for the same reason'
+const nothingElse = 'nothing else is known to be thrown'
+
 /** The survivors of each file, explained. */
 const explained: Readonly<Record<string, readonly Explanation[]>> = {
   'packages/core/src/loss/advice.ts': [
@@ -67,6 +71,26 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'it has no end and no length, so it adds nothing, and is the first to go',
     ],
     ['end > then => end >= then', 'then nothing of it is added'],
+  ],
+  'packages/pg/src/recovery/recovery.ts': [
+    [/^ObjectLiteral: \{ do: 'surface', reason: session\.link\.halted \}/, halted],
+    [`'surface' => ""`, halted],
+    ['work.losses - 1 => work.losses + 1', 'cost alone: how a pause grows'],
+    [`verdict.do === 'repeat' => true`, 'types want it: no other verdict is guarded'],
+    [
+      'work.submitted => true',
+      'work that is performed is sent, or its connection has ended between two looks',
+    ],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
+    ['error instanceof Interrupted => true', nothingElse],
+    [/^ObjectLiteral: \{ next: 'surface', reason: 'refused', cause: error \}/, nothingElse],
+    [`'refused' => ""`, nothingElse],
+    [`'the connection was closed' => ""`, 'words alone, where pg gives no error of its own'],
+  ],
+  'packages/pg/src/recovery/resolve.ts': [
+    ['tries++ => tries--', 'cost alone: how a pause grows'],
+    [/fullJitter|\{ base: 5, cap: 100 \}/, 'cost alone: how long a pause is'],
+    ['[] => ["Stryker was here"]', 'a server without an answer is none that is known either way'],
   ],
 }
 
