@@ -26,7 +26,7 @@ const day = 'CAST(T AS pg_catalog.date)'
 /** What is given to the columns of `item` that are left to the clock. */
 const clocked = `T, ${day}`
 
-type Row = readonly [
+type Row = [
   what: string,
   text: string,
   fields: readonly Field[],
@@ -35,7 +35,7 @@ type Row = readonly [
   serial?: boolean,
 ]
 
-const inserts: readonly Row[] = [
+const inserts: Row[] = [
   [
     'a serial and the clock’s defaults, where columns are left out',
     "INSERT INTO item (name) VALUES ('a') RETURNING id",
@@ -226,7 +226,7 @@ const inserts: readonly Row[] = [
   ],
 ]
 
-const unkept: readonly Row[] = [
+const unkept: Row[] = [
   [
     'an identity for which a value was given',
     "INSERT INTO always (id, name) OVERRIDING SYSTEM VALUE VALUES (3, 'a') RETURNING id",
