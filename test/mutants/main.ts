@@ -78,7 +78,8 @@ function begin(name: string, survivors: boolean, stage = 0, files: readonly stri
     !['killed', undefined].includes(verdicts[mutant.name]) && whyNot(mutant) === undefined
   const isLeft = (mutant: Mutant): boolean =>
     (files.length === 0 || files.includes(mutant.file)) &&
-    (known.pending?.includes(mutant.name) || survived(mutant))
+    ((known.pending?.includes(mutant.name) && verdicts[mutant.name] === undefined) ||
+      survived(mutant))
   const pending = survivors ? mutants.filter(isLeft).map(({ name }) => name) : undefined
   writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined, stage })
 }
