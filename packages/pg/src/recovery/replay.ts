@@ -32,8 +32,7 @@ export async function replay(
   for (const original of lost.tape) {
     const copy = original.again()
     keeper?.apply(copy, original)
-    const opened = next.tape.length > 0
-    planWitness(copy, connection, opened ? next : undefined, settings)
+    planWitness(copy, connection, next, settings)
     copy.tapeLimit = next.room
     await send(copy, connection, signal)
     keeper?.restore(copy, original)
