@@ -92,6 +92,14 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
     [/fullJitter|\{ base: 5, cap: 100 \}/, 'cost alone: how long a pause is'],
     ['[] => ["Stryker was here"]', 'a server without an answer is none that is known either way'],
   ],
+  'packages/pg/src/recovery/replay.ts': [
+    [/^OptionalChaining: /, 'types want it: who kept a time has a parser, and so has this process'],
+    ['copy.trim() => copy', 'cost alone: the memory of a tape'],
+    [
+      'copy.refusal !== undefined => false',
+      'another rule decides: what was not sent has no tag, and its answer is another',
+    ],
+  ],
 }
 
 /** Why a mutant need not be noticed; undefined where nothing says so. */

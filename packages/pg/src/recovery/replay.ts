@@ -42,7 +42,6 @@ export async function replay(
     if (likeness === 'reordered' && !(await isOrderFree(copy, ask))) return false
     copy.trim()
     next.record(copy)
-    if (next.unreplayable !== undefined) return false
   }
   next.keeper = keeper?.lasting
   return true
