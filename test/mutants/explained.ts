@@ -92,6 +92,27 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
     [/fullJitter|\{ base: 5, cap: 100 \}/, 'cost alone: how long a pause is'],
     ['[] => ["Stryker was here"]', 'a server without an answer is none that is known either way'],
   ],
+  'packages/pg/src/recovery/proof.ts': [
+    [`'' => "Stryker was here!"`, 'neither is a tag that counts no rows'],
+    [
+      'tape.length === 0 => false',
+      'another rule decides: a tape that is provable has on it what opened it',
+    ],
+    [
+      /^ObjectLiteral: \{ \.\.\.settings, witness: 'off' \}|^StringLiteral: 'off'/,
+      'cost alone: a witness that nobody asks',
+    ],
+    [
+      'copy.refusal !== undefined => false',
+      'values are frozen: what pg could write once it can write again',
+    ],
+  ],
+  'packages/pg/src/recovery/replication.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'a server without an answer says no more than one with a wrong one',
+    ],
+  ],
   'packages/pg/src/recovery/replay.ts': [
     [/^OptionalChaining: /, 'types want it: who kept a time has a parser, and so has this process'],
     ['copy.trim() => copy', 'cost alone: the memory of a tape'],

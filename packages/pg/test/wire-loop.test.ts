@@ -4,6 +4,7 @@ import {
   authenticationOk,
   backendKeyData,
   commandComplete,
+  errorResponse,
   fatal,
   type Peer,
   readyForQuery,
@@ -108,6 +109,59 @@ describe('what became of a COMMIT is known', () => {
     expect(await answer).toMatchObject({ command: 'COMMIT' })
     await pool.end()
     expect(backend.fake.connections).toBe(1)
+  })
+})
+
+describe('a transaction that only read, executed again READ ONLY to know that of its COMMIT,', () => {
+  const failing = (code: string): Fault => {
+    return async (_peer, polite) => {
+      const error = errorResponse({
+        ...{ S: 'ERROR', V: 'ERROR', C: code, M: 'no' },
+        ...{ F: 'utility.c', L: '1', R: 'x' },
+      })
+      polite.splice(0, polite.length, error, readyForQuery('E'))
+      return true
+    }
+  }
+  const read = 'SELECT 1'
+  it.each<[string, Record<string, Fault>, Record<string, Fault>, object]>([
+    ['only read where nothing is refused', {}, {}, { command: 'COMMIT' }],
+    [
+      'may have written where a statement is refused',
+      {},
+      { [read]: failing('25006') },
+      { outcome: 'in-doubt' },
+    ],
+    [
+      'only read where a statement fails as it has failed',
+      { [read]: failing('22012') },
+      { [read]: failing('22012') },
+      { command: 'COMMIT' },
+    ],
+    [
+      'may have written where a statement fails otherwise',
+      { [read]: failing('22012') },
+      { [read]: failing('25006') },
+      { outcome: 'in-doubt' },
+    ],
+    [
+      'may have written where a statement does not fail that has failed',
+      { [read]: failing('22012') },
+      {},
+      { outcome: 'in-doubt' },
+    ],
+  ])('%s', async (_what, then, now, end) => {
+    await using backend = await Backend.start([{ ...then, ...lost }, now], direct)
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('SAVEPOINT s')
+    await client.query(read).catch(() => client.query('ROLLBACK TO s'))
+    expect(await client.query('COMMIT').catch((error) => error)).toMatchObject(end)
+    expect(backend.sent('COMMIT')).toBe(1)
+    expect(backend.lives[1]?.at(-1)).toBe('ROLLBACK')
+    client.release(true)
+    await pool.end()
   })
 })
 
