@@ -1,7 +1,14 @@
 import type { Mutant } from './instrument.ts'
 
-/** A mutant that no test has to notice, `what is written => what the mutant makes of it`, and why. */
+/**
+ * Mutants that no test has to notice, and why: `what is written => what a mutant makes of it`, or what
+ * all of them match with their kind before that.
+ */
 export type Explanation = readonly [change: string | RegExp, why: string]
+
+const halted =
+  'another rule decides: the wait that follows is over before it begins, for the same reason'
+const nothingElse = 'nothing else is known to be thrown'
 
 /** The survivors of each file, explained. */
 const explained: Readonly<Record<string, readonly Explanation[]>> = {
@@ -18,34 +25,109 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'the row "open transaction" has taken every other status, but for what can commit, which these rows leave out',
     ],
     [
-      /^e\.status === 'I' && e\.statement\.count > 1 => /,
+      /: e\.status === 'I' && e\.statement\.count > 1 => /,
       'the same, and "autocommit statement failed" has taken what is one statement',
     ],
     [
-      /^e\.statement\.count > 1 => /,
+      /: e\.statement\.count > 1 => /,
       '"autocommit statement failed" has taken what is one statement',
     ],
-    [/^notice\?\.routine/, 'types want it: isGenuine() has seen that it is there'],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
     [`'' => "Stryker was here!"`, 'neither is the code of a condition'],
   ],
   'packages/core/src/loss/diagnose.ts': [
-    [/^ours\?\./, 'types want it: something else was found, or it is there'],
+    [/^OptionalChaining: /, 'types want it: something else was found, or it is there'],
     [`'' => "Stryker was here!"`, 'neither is the code of a condition'],
     ['[] => ["Stryker was here"]', 'neither is a code that says anything'],
     [`'rolled-back' => ""`, 'the advice for a divergence asks for no outcome'],
-    [/^'(ECONNRESET|ETIMEDOUT)' => ""$/, 'it only matters that the socket was not refused'],
+    [/: '(ECONNRESET|ETIMEDOUT)' => ""$/, 'it only matters that the socket was not refused'],
   ],
   'packages/core/src/loss/evidence.ts': [
-    [/^report\?\./, 'types want it: isGenuine() has seen that it is there'],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
     [`'' => "Stryker was here!"`, 'neither is a code in the table'],
+  ],
+  'packages/core/src/pace/budget.ts': [
+    [
+      /: this\.#balance < this\.#capacity => /,
+      'cost alone: Math.min() keeps it within the capacity',
+    ],
+  ],
+  'packages/core/src/pace/deadline.ts': [
+    ['left <= 1 => left < 1', 'a timer that is early by so much rings, or is set once more'],
+  ],
+  'packages/core/src/pace/gate.ts': [
+    [/^OptionalChaining: /, 'types want it: whoever is looked for is there'],
+    [/^EqualityOperator: .*performance\.now\(\) => .*>= /, 'no clock shows the same instant twice'],
+  ],
+  'packages/core/src/pace/known-servers.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'between the end of a server and the end of its entry: no test can come in',
+    ],
+  ],
+  'packages/core/src/pace/suspension.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'it has no end and no length, so it adds nothing, and is the first to go',
+    ],
+    ['end > then => end >= then', 'then nothing of it is added'],
+  ],
+  'packages/pg/src/recovery/recovery.ts': [
+    [/^ObjectLiteral: \{ do: 'surface', reason: session\.link\.halted \}/, halted],
+    [`'surface' => ""`, halted],
+    ['work.losses - 1 => work.losses + 1', 'cost alone: how a pause grows'],
+    [`verdict.do === 'repeat' => true`, 'types want it: no other verdict is guarded'],
+    [
+      'work.submitted => true',
+      'work that is performed is sent, or its connection has ended between two looks',
+    ],
+    [/^OptionalChaining: /, 'types want it: isGenuine() has seen that it is there'],
+    ['error instanceof Interrupted => true', nothingElse],
+    [/^ObjectLiteral: \{ next: 'surface', reason: 'refused', cause: error \}/, nothingElse],
+    [`'refused' => ""`, nothingElse],
+    [`'the connection was closed' => ""`, 'words alone, where pg gives no error of its own'],
+  ],
+  'packages/pg/src/recovery/resolve.ts': [
+    ['tries++ => tries--', 'cost alone: how a pause grows'],
+    [/fullJitter|\{ base: 5, cap: 100 \}/, 'cost alone: how long a pause is'],
+    ['[] => ["Stryker was here"]', 'a server without an answer is none that is known either way'],
+  ],
+  'packages/pg/src/recovery/proof.ts': [
+    [`'' => "Stryker was here!"`, 'neither is a tag that counts no rows'],
+    [
+      'tape.length === 0 => false',
+      'another rule decides: a tape that is provable has on it what opened it',
+    ],
+    [
+      /^ObjectLiteral: \{ \.\.\.settings, witness: 'off' \}|^StringLiteral: 'off'/,
+      'cost alone: a witness that nobody asks',
+    ],
+    [
+      'copy.refusal !== undefined => false',
+      'values are frozen: what pg could write once it can write again',
+    ],
+  ],
+  'packages/pg/src/recovery/replication.ts': [
+    [
+      '[] => ["Stryker was here"]',
+      'a server without an answer says no more than one with a wrong one',
+    ],
+  ],
+  'packages/pg/src/recovery/replay.ts': [
+    [/^OptionalChaining: /, 'types want it: who kept a time has a parser, and so has this process'],
+    ['copy.trim() => copy', 'cost alone: the memory of a tape'],
+    [
+      'copy.refusal !== undefined => false',
+      'another rule decides: what was not sent has no tag, and its answer is another',
+    ],
   ],
 }
 
 /** Why a mutant need not be noticed; undefined where nothing says so. */
-export function whyNot({ file, was, is }: Mutant): string | undefined {
+export function whyNot({ file, kind, was, is }: Mutant): string | undefined {
   const change = `${was} => ${is}`
   const found = explained[file]?.find(([each]) =>
-    typeof each === 'string' ? each === change : each.test(change),
+    typeof each === 'string' ? each === change : each.test(`${kind}: ${change}`),
   )
   return found?.[1]
 }

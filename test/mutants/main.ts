@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { whyNot } from './explained.ts'
 import type { Mutant } from './instrument.ts'
 import { type Ledger, lastKept, readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
@@ -72,9 +73,13 @@ async function inStages(
 function begin(name: string, survivors: boolean, stage = 0, files: readonly string[] = []): void {
   const known: Partial<Ledger> = survivors ? readLedger(name) : {}
   const { mutants = [], verdicts = {}, killers = {} } = known
-  const isLeft = ({ name, file }: Mutant): boolean =>
-    (files.length === 0 || files.includes(file)) &&
-    (known.pending?.includes(name) || !['killed', undefined].includes(verdicts[name]))
+  // What is explained is not tried again: it would meet every test that there is.
+  const survived = (mutant: Mutant): boolean =>
+    !['killed', undefined].includes(verdicts[mutant.name]) && whyNot(mutant) === undefined
+  const isLeft = (mutant: Mutant): boolean =>
+    (files.length === 0 || files.includes(mutant.file)) &&
+    ((known.pending?.includes(mutant.name) && verdicts[mutant.name] === undefined) ||
+      survived(mutant))
   const pending = survivors ? mutants.filter(isLeft).map(({ name }) => name) : undefined
   writeLedger(name, { mutants, verdicts, killers, pending, trying: undefined, stage })
 }

@@ -51,7 +51,7 @@ export const parts: Readonly<Record<string, Part>> = {
       'wire-recovery wire-loop resolve unwritten wire-autocommit wire-witness wire-transaction wire-hostile',
     ),
     served: inPg(
-      'broken commit witness unrefused transaction hidden-write proof log answer failover ghost token state-unseen causes keep-divergence keep-time',
+      'broken commit witness unrefused transaction proof log answer failover ghost token state-unseen causes keep-divergence keep-time',
     ),
   },
   // What is left of a session: no server, so that each mutant costs a second.

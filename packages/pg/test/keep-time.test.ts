@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fresh, KeepServer } from './keep-server.ts'
-import { kill, withClient } from './support.ts'
+import { failure, kill, withClient } from './support.ts'
 
 let keep: KeepServer
 beforeAll(async () => {
@@ -93,6 +93,25 @@ describe('the time of the transaction', () => {
       expect(again.rows[0].seen).toEqual(rows[0].seen)
       await client.query('COMMIT')
     })
+  })
+  it('is not given up in a second replay: where it cannot be kept any more, the transaction diverges', async () => {
+    await keep.admin.query('CREATE TABLE stamp (at timestamptz); CREATE TABLE other (id int)')
+    await withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query('INSERT INTO stamp VALUES (now())')
+      await client.query('DELETE FROM other')
+      await kill(keep.server, client)
+      await client.query('INSERT INTO stamp SELECT now()')
+      await kill(keep.server, client)
+      await keep.admin.query(`CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+ INSERT INTO stamp VALUES (now()); RETURN OLD; END$$;
+CREATE TRIGGER stamp BEFORE DELETE ON other FOR EACH ROW EXECUTE FUNCTION stamp()`)
+      expect(await failure(client.query('COMMIT'))).toMatchObject({
+        code: '40001',
+        outcome: 'rolled-back',
+      })
+    })
+    expect((await keep.admin.query('SELECT FROM stamp')).rowCount).toBe(0)
   })
   it('is not written into definitions', async () => {
     await withClient(keep.url, async (client) => {

@@ -1,6 +1,15 @@
 import { failFast } from '@reprise/core'
-import { describe, expect, it, vi } from 'vitest'
-import { commandComplete, fatal, type Peer, until } from '../../../test/kit/index.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  authenticationOk,
+  backendKeyData,
+  commandComplete,
+  errorResponse,
+  fatal,
+  type Peer,
+  readyForQuery,
+  until,
+} from '../../../test/kit/index.ts'
 import {
   type Answers,
   Backend,
@@ -100,6 +109,59 @@ describe('what became of a COMMIT is known', () => {
     expect(await answer).toMatchObject({ command: 'COMMIT' })
     await pool.end()
     expect(backend.fake.connections).toBe(1)
+  })
+})
+
+describe('a transaction that only read, executed again READ ONLY to know that of its COMMIT,', () => {
+  const failing = (code: string): Fault => {
+    return async (_peer, polite) => {
+      const error = errorResponse({
+        ...{ S: 'ERROR', V: 'ERROR', C: code, M: 'no' },
+        ...{ F: 'utility.c', L: '1', R: 'x' },
+      })
+      polite.splice(0, polite.length, error, readyForQuery('E'))
+      return true
+    }
+  }
+  const read = 'SELECT 1'
+  it.each<[string, Record<string, Fault>, Record<string, Fault>, object]>([
+    ['only read where nothing is refused', {}, {}, { command: 'COMMIT' }],
+    [
+      'may have written where a statement is refused',
+      {},
+      { [read]: failing('25006') },
+      { outcome: 'in-doubt' },
+    ],
+    [
+      'only read where a statement fails as it has failed',
+      { [read]: failing('22012') },
+      { [read]: failing('22012') },
+      { command: 'COMMIT' },
+    ],
+    [
+      'may have written where a statement fails otherwise',
+      { [read]: failing('22012') },
+      { [read]: failing('25006') },
+      { outcome: 'in-doubt' },
+    ],
+    [
+      'may have written where a statement does not fail that has failed',
+      { [read]: failing('22012') },
+      {},
+      { outcome: 'in-doubt' },
+    ],
+  ])('%s', async (_what, then, now, end) => {
+    await using backend = await Backend.start([{ ...then, ...lost }, now], direct)
+    const pool = poolOn(backend.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('SAVEPOINT s')
+    await client.query(read).catch(() => client.query('ROLLBACK TO s'))
+    expect(await client.query('COMMIT').catch((error) => error)).toMatchObject(end)
+    expect(backend.sent('COMMIT')).toBe(1)
+    expect(backend.lives[1]?.at(-1)).toBe('ROLLBACK')
+    client.release(true)
+    await pool.end()
   })
 })
 
@@ -226,6 +288,44 @@ describe('a recovery', () => {
     const pool = poolOn(backend.url, { operatorAfter: 3000 })
     await pool.query('SELECT 0')
     expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    await pool.end()
+  })
+})
+
+describe('the deadline', () => {
+  // Every pause is as long as it may be.
+  const options = { deadline: 1000, backoff: { base: 400, cap: 400 } }
+  beforeEach(() => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999)
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+  it('is one for all connections that end before the work is sent', async () => {
+    const soon = {
+      '': greeting(authenticationOk, backendKeyData(1, 1), readyForQuery('I'), terminated),
+    }
+    const lose = { 'SELECT 1': behind(terminated) }
+    await using backend = await Backend.start([lose, ...Array.from({ length: 30 }, () => soon)])
+    const pool = poolOn(backend.url, options)
+    const client = await pool.connect()
+    const stream = streamOf(client)
+    await client.query('SELECT 1')
+    await until(() => stream.destroyed)
+    expect(await failure(client.query(insert))).toMatchObject({
+      reason: 'deadline',
+      outcome: 'not-sent',
+    })
+    expect(backend.sent(insert)).toBe(0)
+    client.release(true)
+    await pool.end()
+  })
+  it('begins anew with each time that the work was sent', async () => {
+    const lose = { 'SELECT 1': instead(terminated) }
+    await using backend = await Backend.start([lose, lose, lose, lose])
+    const pool = poolOn(backend.url, options)
+    expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    expect(backend.sent('SELECT 1')).toBe(5)
     await pool.end()
   })
 })

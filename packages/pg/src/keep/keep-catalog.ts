@@ -193,7 +193,6 @@ const random = new Set(['uuid_generate_v1', 'uuid_generate_v1mc', 'uuid_generate
 
 function sourceOf(expression: string, parser: Parser): Source {
   const tree = parser.readExpression(expression)
-  if (tree === undefined) return 'fixed'
   let calls = 0
   let timely = true
   const visit = ({ FuncCall: call, SQLValueFunction: value }: Node): boolean => {
@@ -214,5 +213,5 @@ function sourceOf(expression: string, parser: Parser): Source {
 /** A column's default with the transaction's time in it. */
 export function defaultAt({ expression }: Column, clock: Clock, parser: Parser): Node | undefined {
   const holder = { val: parser.readExpression(expression) }
-  return holder.val !== undefined && clock.set(holder) ? holder.val : undefined
+  return clock.set(holder) ? holder.val : undefined
 }

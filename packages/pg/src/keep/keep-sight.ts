@@ -171,5 +171,5 @@ function isTimeOfDay({ TypeCast: cast }: Node): boolean {
 }
 
 function namesIn(json: unknown): readonly string[] {
-  return json === null ? [] : JSON.parse(String(json))
+  return JSON.parse(String(json)) ?? []
 }

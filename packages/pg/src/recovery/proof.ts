@@ -52,21 +52,28 @@ export async function hadNothingToCommit(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const [first] = lost.tape
-  if (first === undefined) return false
-  const ask = inquiry(first.constructor as ExchangeClass, connection, signal)
-  if (mayWrite(lost.tape, await writersOf(ask))) return false
-  let refused = false
-  for (const original of lost.tape) {
+  const { tape } = lost
+  const ask = inquiry(tape[0]?.constructor as ExchangeClass, connection, signal)
+  if (tape.length === 0 || mayWrite(tape, await writersOf(ask))) return false
+  const refused = await isRefused(lost, connection, settings, ask, signal)
+  await ask('ROLLBACK')
+  return !refused
+}
+
+/** Executes a transaction again READ ONLY, up to the first statement that goes otherwise than it did. */
+async function isRefused(
+  lost: Transaction,
+  connection: Connection,
+  settings: Settings,
+  ask: Inquiry,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const [i, original] of lost.tape.entries()) {
     const copy = original.again()
     planWitness(copy, connection, lost, { ...settings, witness: 'off' })
     await send(copy, connection, signal)
-    refused = copy.refusal !== undefined || copy.error?.code !== original.error?.code
-    if (!refused && original === first) {
-      refused = (await ask('SET TRANSACTION READ ONLY')).code !== undefined
-    }
-    if (refused) break
+    if (copy.refusal !== undefined || copy.error?.code !== original.error?.code) return true
+    if (i === 0 && (await ask('SET TRANSACTION READ ONLY')).code !== undefined) return true
   }
-  await ask('ROLLBACK')
-  return !refused
+  return false
 }
