@@ -7,6 +7,7 @@ export type Reason =
   | 'not-held'
   | 'unresolved'
   | 'result-unknown'
+  | 'left-open'
   | 'diverged'
   | 'not-replayable'
   | 'irreversible'
@@ -36,6 +37,8 @@ const byReason: { readonly [R in Reason]?: string } = {
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
+  'left-open':
+    'Something on the way to the server opened a transaction around this and did not end it, so nothing is kept: take it out, or change how it works (of pgpool-II: backend_clustering_mode = streaming_replication, not raw).',
   diverged:
     'Run the transaction again from its start, or declare its callback rerunnable(); nothing of it was kept.',
   'not-replayable':
