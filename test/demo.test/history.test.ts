@@ -23,7 +23,9 @@ test('failures are counted by what their errors say', () => {
   const made = history()
   for (const failure of [
     { message: 'a' },
-    { message: 'b', outcome: 'in-doubt' },
+    { message: 'a', code: 'P2028' },
+    { message: 'a', code: 'P2025' },
+    { message: 'b', code: 'P2024', outcome: 'in-doubt' },
     { message: 'c', outcome: 'rolled-back', reason: 'diverged' },
     { message: 'd', outcome: 'rolled-back' },
     { message: 'e', outcome: 'in-doubt' },
@@ -31,7 +33,8 @@ test('failures are counted by what their errors say', () => {
     made.failed.push({ at: 1, failure })
   }
   expect(Object.fromEntries(made.kinds())).toEqual({
-    untold: 1,
+    untold: 2,
+    P2028: 1,
     'in-doubt': 2,
     diverged: 1,
     'rolled-back': 1,

@@ -59,10 +59,15 @@ export class History {
   }
 }
 
+/** Prisma's own limits, of which Reprise hears nothing: its pool's, that of a transaction, and how long one is waited for. */
+const limits: ReadonlySet<string | undefined> = new Set(['P2024', 'P2028'])
+
 /**
  * What an error says became of the work: an outcome of Reprise; `diverged` for work that was rolled back because it was
- * executed again and answered differently; `untold` where the error says nothing.
+ * executed again and answered differently; Prisma's code for its own limits; `untold` where the error says nothing.
  */
-export function kindOf({ outcome, reason }: Failure): string {
-  return reason === 'diverged' ? reason : (outcome ?? 'untold')
+export function kindOf({ outcome, reason, code }: Failure): string {
+  if (reason === 'diverged') return reason
+  if (outcome !== undefined) return outcome
+  return code !== undefined && limits.has(code) ? code : 'untold'
 }

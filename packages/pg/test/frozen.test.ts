@@ -45,7 +45,10 @@ it('a statement on a server that stands still is told of when the deadline is ov
 it('a primary that stands still is left for the one that was promoted in its place, long before the deadline', async () => {
   const hosts = [primary, standby].map(({ port }) => `127.0.0.1:${port}`)
   const options = { hosts, target: 'primary', probeAfter: 50, deadline: 600_000 } as const
-  const pool = new pg.Pool({ user: 'postgres', database: 'postgres', max: 2, ...reprise(options) })
+  // For one try alone that is as long as all of it.
+  const patient = { max: 2, connectionTimeoutMillis: 600_000 }
+  const me = { user: 'postgres', database: 'postgres' }
+  const pool = new pg.Pool({ ...me, ...patient, ...reprise(options) })
   const client = await pool.connect()
   await client.query('INSERT INTO t VALUES (1)')
   await client.query('BEGIN')

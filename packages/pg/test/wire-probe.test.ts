@@ -82,6 +82,16 @@ describe('a connection is taken for half-open', () => {
     expect(backend.questions[1]?.some((text) => text.includes(fencing))).toBe(false)
     await pool.end()
   })
+  it('because another was promoted in the place of its server, at the same address', async () => {
+    const promoted = ['7000', '00000002', '1.5', '2000.5']
+    const incarnation = (number: number): string[] => (number === 1 ? usual : promoted)
+    const answers = { direct: true, looks: [['active', null, '1', 't']], incarnation }
+    await using backend = await Backend.start([{ 'SELECT 1': forEver }], answers)
+    const pool = poolOn(backend.url, { probeAfter: 20 })
+    expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+    expect(backend.asked(fencing)).toBe(0)
+    await pool.end()
+  })
   it('because its server cannot be reached for the whole deadline', async () => {
     await using backend = await Backend.start([{ 'SELECT 1': forEver }, { '': forEver }])
     const pool = poolOn(backend.url, { probeAfter: 20, deadline: 1000 })
@@ -119,6 +129,14 @@ describe('a silent connection is left alone', () => {
     [
       'the probe came to a server that does not say which it is',
       { looks: [idle], incarnation: [null, null, null, null] },
+    ],
+    [
+      'the probe came to another server on a later timeline',
+      { looks: [idle], incarnation: ['8000', '00000002', '1.5', '2000.5'] },
+    ],
+    [
+      'the probe came to an older timeline of its system',
+      { looks: [idle], incarnation: ['7000', '00000000', '1.5', '2000.5'] },
     ],
   ])('while %s', async (_name, answers) => {
     await using backend = await probed(answers)

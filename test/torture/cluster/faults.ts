@@ -58,7 +58,7 @@ export async function inflict(
     case 'kill-patroni':
       primary.killPatroni()
       await cluster.primary(primary)
-      return await comeBack(cluster, primary, start)
+      return await endSplit(mode, cluster, primary)
   }
 }
 
@@ -87,6 +87,20 @@ async function replace(
   primary.replication.set('pass')
   primary.front.set('pass')
   return await comeBack(cluster, primary, bringBack)
+}
+
+/**
+ * Two take writes now. Whoever names the members and is on the old one stays there, and what it acknowledges goes when
+ * Patroni is back: so it acknowledges nothing any more once its data are copied.
+ */
+async function endSplit(mode: Mode, cluster: PatroniCluster, primary: Member): Promise<DeadServer> {
+  await sleep(awayMs)
+  primary.front.set('refuse')
+  const dead = await DeadServer.of(primary, cluster.site)
+  primary.start()
+  await cluster.settled(mode)
+  primary.front.set('pass')
+  return dead
 }
 
 /** The data is copied before Patroni makes a standby of it. */

@@ -55,7 +55,7 @@ export class ClusterGround implements Ground {
   static async on(cluster: PatroniCluster, mode: Mode, door: Door): Promise<ClusterGround> {
     const target = { host: '127.0.0.1', port: cluster.port }
     const pool_mode = door === 'pgbouncer-transaction' ? 'transaction' : 'session'
-    const settings = { default_pool_size: 20, server_login_retry: 1, pool_mode }
+    const settings = { default_pool_size: 20, server_login_retry: 0.2, pool_mode }
     const bounced = door === 'pgbouncer' || door === 'pgbouncer-transaction'
     const bouncer = bounced ? await Bouncer.start(target, settings) : undefined
     return new ClusterGround(cluster, mode, door, bouncer, await cluster.timeline())

@@ -8,6 +8,7 @@ export type Reason =
   | 'unresolved'
   | 'in-parts'
   | 'result-unknown'
+  | 'left-open'
   | 'diverged'
   | 'not-replayable'
   | 'irreversible'
@@ -39,6 +40,8 @@ const byReason: { readonly [R in Reason]?: string } = {
     'Look up which part of this call is there before doing the rest: without a transaction its statements commit one by one.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
+  'left-open':
+    'Something on the way to the server opened a transaction around this and did not end it, so nothing is kept: take it out, or change how it works (of pgpool-II: backend_clustering_mode = streaming_replication, not raw).',
   diverged:
     'Run the transaction again from its start, or declare its callback rerunnable(); nothing of it was kept.',
   'not-replayable':

@@ -5,11 +5,13 @@ import {
   RolledBackError,
   type Settings,
   type Statement,
+  surfaced,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
 import type { Link } from '../link/link.ts'
+import { tellSurfaced } from '../recovery/surface.ts'
 import {
   forgetsPrepared,
   isCancelledByRecovery,
@@ -22,7 +24,12 @@ import {
 } from '../transaction/server-errors.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 import { tellUnit, transactionAfter } from '../transaction/transaction-after.ts'
-import { isUnheededRollback, mayOpen, onlyEnds } from '../transaction/transaction-end.ts'
+import {
+  isLeftOpen,
+  isUnheededRollback,
+  mayOpen,
+  onlyEnds,
+} from '../transaction/transaction-end.ts'
 import type { IdleInquiry } from './idle-inquiry.ts'
 import type { Listener } from './listener.ts'
 import type { LostAnchors } from './lost-anchors.ts'
@@ -74,6 +81,10 @@ export class Delivery {
         this.deliver(exchange, error)
         this.#listener.idle()
       }
+      return
+    }
+    if (isLeftOpen(exchange, connection)) {
+      this.#refuseOpen(exchange, connection)
       return
     }
     const failed = isUnheededRollback(exchange)
@@ -162,6 +173,21 @@ export class Delivery {
     const { state } = link
     const unseen = inquiry.lost()
     if (unseen || state.version !== version || state.anchor !== undefined) connection.destroy()
+  }
+
+  /** It is not committed, and nobody else will: to acknowledge it would be to lose it. */
+  #refuseOpen(exchange: Exchange, connection: Connection): void {
+    const { outcome } = classify(exchange.evidence(connection))
+    this.#conversation.link.lostSightOf(connection)
+    connection.destroy()
+    const failure = surfaced({
+      outcome,
+      condition: 'protocol_violation',
+      reason: 'left-open',
+      attempts: exchange.losses + 1,
+    })
+    tellSurfaced(this.#conversation, failure)
+    this.fail(exchange, failure)
   }
 
   /** Whether an error says more of the server than of the statement, which is then done elsewhere. */

@@ -15,11 +15,10 @@ import type { TimeLimit } from './time-limit.ts'
 
 /** Who hears that a submittable has left the wire. */
 export interface SubmittableOwner {
-  /**
-   * @param answered whether it saw its ReadyForQuery: then it is done, even where the connection ended
-   *   right behind it
-   */
-  left(run: SubmittableRun, connection: Connection, answered: boolean): void
+  /** It saw its ReadyForQuery: it is done, even where the connection ended right behind it. */
+  answered(run: SubmittableRun, connection: Connection): void
+  /** Its connection ended. Calls `tell` once nothing of it goes on of which there is a doubt. */
+  lost(run: SubmittableRun, connection: Connection, tell: () => void): void
   /** Gives the error that a submittable is to see instead of what pg says. */
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error
 }
@@ -99,7 +98,8 @@ export class SubmittableRun {
           }
           handleError.call(submittable, told, wire)
         }
-        if (error === connection.errorFrame && this.#mayHaveCommitted) this.#held = tell
+        const isLast = error === connection.errorFrame ? this.#mayHaveCommitted : !connection.usable
+        if (isLast && connection.active === this) this.#held = tell
         else tell()
         // pg has written nothing, so nothing is going to be answered.
         if (error === refusal) this.ready(connection)
@@ -134,17 +134,16 @@ export class SubmittableRun {
     process.nextTick(() => {
       connection.idle()
       this.limit?.clear()
-      this.#owner.left(this, connection, true)
+      this.#owner.answered(this, connection)
     })
   }
 
   /** The connection ended: nothing may wait for a frame that will not come. */
   lost(connection: Connection): void {
     const wire = connection.client.connection
-    this.#tellHeld()
     settleWaiting(wire)
     this.limit?.clear()
-    this.#owner.left(this, connection, false)
+    this.#owner.lost(this, connection, () => this.#tellHeld())
   }
 
   /**

@@ -2,6 +2,7 @@ import {
   classify,
   endsConnection,
   keptIn,
+  type Loss,
   type Outcome,
   type Reason,
   RolledBackError,
@@ -9,6 +10,7 @@ import {
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { unfollowable } from '../keep/keep.ts'
+import { fenced } from '../recovery/recovery.ts'
 import { tellSurfaced } from '../recovery/surface.ts'
 import { endsTransaction, Pending, tagsOf } from '../transaction/pending.ts'
 import { opaque } from '../transaction/transaction-after.ts'
@@ -49,29 +51,52 @@ export class Submittables implements SubmittableOwner {
     else this.#send(run)
   }
 
-  left(run: SubmittableRun, connection: Connection, answered: boolean): void {
+  answered(run: SubmittableRun, connection: Connection): void {
     const conversation = this.#conversation
     conversation.answered()
-    if (answered) {
-      if (run.submitted) {
-        this.#keepBooks(run, connection)
-        const { statement, submittable } = run
-        const text = textOf(submittable)
-        conversation.inquiry.note({
-          statement,
-          text: text === unreadable ? undefined : text,
-          values: valuesOf(submittable),
-        })
-      }
-    } else {
-      const loss = classify(run.evidence(connection))
-      // Whether it did end there is for its own error to say.
-      if (onlyEnds(run.statement)) conversation.transaction = undefined
-      conversation.transaction?.stopTaping('streamed')
-      conversation.tellLoss(loss, connection, false)
-      conversation.delivery.abandoned(run.statement)(run.loss ?? new Error('it was lost'))
+    if (run.submitted) {
+      this.#keepBooks(run, connection)
+      const { statement, submittable } = run
+      const text = textOf(submittable)
+      conversation.inquiry.note({
+        statement,
+        text: text === unreadable ? undefined : text,
+        values: valuesOf(submittable),
+      })
     }
     conversation.inquiry.rest()
+  }
+
+  lost(run: SubmittableRun, connection: Connection, tell: () => void): void {
+    const conversation = this.#conversation
+    const { statement } = run
+    const loss = classify(run.evidence(connection))
+    conversation.tellLoss(loss, connection, false)
+    const leave = (): void => {
+      tell()
+      conversation.answered()
+      const { transaction } = conversation
+      // Whether it did end there is for its own error to say.
+      if (onlyEnds(statement)) conversation.transaction = undefined
+      else if (conversation.link.connection !== connection && transaction !== undefined) {
+        transaction.broken ??= run.loss
+      }
+      transaction?.stopTaping('streamed')
+      conversation.delivery.abandoned(statement)(run.loss ?? new Error('it was lost'))
+      conversation.inquiry.rest()
+    }
+    if (loss.outcome !== 'in-doubt' || loss.announced) leave()
+    else void this.#fence(loss, connection).then(leave)
+  }
+
+  /** Before a doubt is told, nothing of it may go on: as with a statement, there is a new connection then. */
+  async #fence(loss: Loss, connection: Connection): Promise<void> {
+    const { link, settings, inquiry, lostAnchors } = this.#conversation
+    link.remember(loss, connection, false)
+    inquiry.lost()
+    lostAnchors.keep()
+    await fenced(link, settings.deadline)
+    link.arrived()
   }
 
   lossFor(run: SubmittableRun, connection: Connection, error: Error): Error {

@@ -3,6 +3,7 @@ import { Deadline, type Gate } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection } from '../connection/connection.ts'
+import { isPromoted } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { ProbeConnection } from '../exchange/probe-connection.ts'
@@ -97,7 +98,10 @@ async function waitsForUs(
   const bytes = silent.bytesMoved
   const own = await ask('SELECT pg_catalog.pg_backend_pid()')
   const known = silent.backend?.incarnation
-  const here = known && (await identify(prober, ask))?.incarnation
+  const backend = known && (await identify(prober, ask))
+  const here = backend?.incarnation
+  // A balancer that keeps its old connections, or an address that has moved: that one answers nobody any more.
+  if (silent.backend !== undefined && isPromoted(backend, silent.backend)) return true
   // Through a balancer or after a failover the question may have come to another server.
   if (here?.system !== known?.system || here?.postmaster !== known?.postmaster) return false
   const pid = silent.client.processID

@@ -15,6 +15,7 @@ import type { Backend } from '../connection/incarnation.ts'
 import { sameReport } from '../exchange/answer.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import type { Link } from '../link/link.ts'
 import { GaveUp, Refused } from '../link/reconnect.ts'
 import { StateNotRestored } from '../transaction/state.ts'
 import { mayHide, type Transaction } from '../transaction/transaction.ts'
@@ -48,7 +49,7 @@ export async function recover(
         : decide(loss, sceneOf(session, work, loss, ranFor))
     if (verdict.do === 'complete') return complete(session, work, loss, cause)
     if (verdict.do === 'surface') {
-      if (work.guarded || loss.outcome === 'in-doubt') await fenced(session, left)
+      if (work.guarded || loss.outcome === 'in-doubt') await fenced(session.link, left)
       return surface(session, work, loss, verdict.reason, cause)
     }
 
@@ -163,10 +164,10 @@ function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
  * Before a doubt is told, nothing of ours may go on that could still commit: "look it up" would be
  * wrong advice. A new connection comes with that, so it is enough that there is one.
  */
-async function fenced(session: Recoverable, left: number): Promise<void> {
-  if (session.link.unfenced.size === 0) return
-  const deadline = session.link.waitAtMost(left)
-  await session.link.connected(deadline).catch(() => undefined)
+export async function fenced(link: Link, left: number): Promise<void> {
+  if (link.unfenced.size === 0) return
+  const deadline = link.waitAtMost(left)
+  await link.connected(deadline).catch(() => undefined)
   deadline.dispose()
 }
 

@@ -1,4 +1,5 @@
 import { FailedTransactionError, RolledBackError, type Statement } from '@reprise/core'
+import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 
 /** COMMIT answered by ROLLBACK: the transaction had failed, and nobody had heeded it. */
@@ -24,6 +25,23 @@ export function mayOpen({ members, ambiguous }: Statement): boolean {
       ({ control, chains, kind, canCommit }) =>
         control === 'begin' || chains || (kind === 'other' && canCommit),
     )
+  )
+}
+
+/**
+ * Whether a transaction is open that neither was there nor was begun: somebody on the way to the server
+ * began it, and what was answered in it is not committed.
+ */
+export function isLeftOpen(
+  { ending, error, before, statement }: Exchange,
+  { status }: Connection,
+): boolean {
+  return (
+    ending === 'ready' &&
+    error === undefined &&
+    before === 'I' &&
+    status !== 'I' &&
+    !mayOpen(statement)
   )
 }
 
