@@ -66,7 +66,7 @@ export type {
   Statement,
 } from './sql/statement.ts'
 export { failFast, failsFast } from './unit/fail-fast.ts'
-export { inParts } from './unit/parts.ts'
+export { inParts, ofTheWhole } from './unit/parts.ts'
 export { rerun } from './unit/rerun.ts'
 export {
   currentUnit,

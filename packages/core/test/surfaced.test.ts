@@ -107,7 +107,14 @@ const reasons: Readonly<Record<Reason, true>> = {
   ...{ diverged: true, 'not-replayable': true, irreversible: true, 'replay-off': true },
   ...{ streamed: true, anchored: true, operator: true, repeated: true, conflict: true },
   ...{ limit: true, dropped: true, deadline: true, down: true, budget: true, timeout: true },
-  ...{ closed: true, aborted: true, unopened: true, refused: true, 'in-parts': true, 'left-open': true },
+  ...{
+    closed: true,
+    aborted: true,
+    unopened: true,
+    refused: true,
+    'in-parts': true,
+    'left-open': true,
+  },
 }
 
 /** Conditions that have something to say of their own. */

@@ -17,11 +17,17 @@ export async function inParts<T>(call: () => PromiseLike<T>): Promise<T> {
   try {
     return await inUnit(unit, call)
   } catch (error) {
-    throw ofTheWhole(error, unit.committed)
+    throw ofTheWhole(error, unit.kept)
   }
 }
 
-function ofTheWhole(error: unknown, kept: boolean): unknown {
+/**
+ * What an error says of a call whose statements commit one by one, when it ends with the loss of one of
+ * them.
+ *
+ * @param kept whether anything of the call was committed, or may have been
+ */
+export function ofTheWhole(error: unknown, kept: boolean): unknown {
   const diagnosis = diagnose(error)
   if (diagnosis === undefined || diagnosis.outcome === 'in-doubt') return error
   if (diagnosis.outcome !== 'committed' && !kept) return error

@@ -47,7 +47,7 @@ export async function rerun<T>(
   }
   const from = performance.now()
   for (let attempt = 1; ; attempt++) {
-    const unit = newUnit(attempt, declared)
+    const unit = newUnit(attempt, declared, callback === undefined)
     try {
       const result = await inUnit(unit, () => run(unit))
       if (unit.declared) budget.deposit()

@@ -21,8 +21,10 @@ export interface Unit {
   begun: Telling | undefined
   /** The unit it runs in, if any: what is committed here is committed there, too. */
   readonly outer: Unit | undefined
-  /** Whether it is one call of an ORM's, of which somebody wants to know whether a part was kept. */
+  /** Whether it is one call of an ORM's, of which somebody wants to know whether a part was {@link kept}. */
   readonly call: boolean
+  /** Whether anything of it was committed, or may have been, also before its callback was declared. */
+  kept: boolean
   /** Whether it has ended: what it left behind may run on for ever. */
   over: boolean
 }
@@ -79,7 +81,10 @@ function told(unit: Unit | undefined): Unit | undefined {
 
 /** Something of a unit was committed, or may have been, and so of all that it runs in. */
 export function keptIn(unit: Unit | undefined): void {
-  for (let at = unit; at !== undefined; at = at.outer) at.committed = true
+  for (let at = unit; at !== undefined; at = at.outer) {
+    at.kept = true
+    if (at.declared) at.committed = true
+  }
 }
 
 /** A unit of which nothing has been done yet, within the one that this code runs in. */
@@ -87,8 +92,17 @@ export function newUnit(attempt: number, declared: boolean, call = false): Unit 
   let outer = unitToTell()
   // Or what starts anew in what it left behind, again and again, would keep all that came before.
   while (outer?.over) outer = told(outer.outer)
-  const begun = undefined
-  return { attempt, committed: false, declared, expecting: false, begun, outer, call, over: false }
+  return {
+    attempt,
+    committed: false,
+    declared,
+    expecting: false,
+    begun: undefined,
+    outer,
+    call,
+    kept: false,
+    over: false,
+  }
 }
 
 /** Runs one attempt of a unit, to its end. */

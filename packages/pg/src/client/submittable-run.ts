@@ -28,8 +28,6 @@ export interface SubmittableOwner {
  * wire itself, so it is passed through and never replayed. A loss ends it with an error.
  */
 export class SubmittableRun {
-  /** A cursor or a COPY may be waiting for its caller instead; a query of the caller's own never does. */
-  readonly awaitsAnswer: boolean
   readonly submittable: Submittable
   readonly statement: Statement
   before: TransactionStatus = 'I'
@@ -47,6 +45,8 @@ export class SubmittableRun {
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner
+  /** Whether it is a query of the caller's own. */
+  readonly #query: boolean
   #tag: string | undefined
   #tags = 0
   /** Tells it of an error, once it is known whether the server has survived it. */
@@ -55,11 +55,19 @@ export class SubmittableRun {
   #errorBefore: ReportMessage | undefined
 
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
-    this.awaitsAnswer = typeof submittable.requiresPreparation === 'function'
+    this.#query = typeof submittable.requiresPreparation === 'function'
     this.submittable = submittable
     this.unit = statement.passing || statement.reads ? undefined : unitToTell()
     this.statement = statement
     this.#owner = owner
+  }
+
+  /**
+   * Whether it waits for the server: a query of the caller's own always does, a cursor while it reads.
+   * Between two reads, and in a COPY, it may be the caller that takes its time.
+   */
+  get awaitsAnswer(): boolean {
+    return this.#query || waitsForServer(readerOf(this.submittable))
   }
 
   get upload(): number {
@@ -119,7 +127,7 @@ export class SubmittableRun {
   /** Makes up the answer to its statement. Only a query of the caller's own can be given one. */
   answer(tag: string, connection: Connection): boolean {
     const { submittable } = this
-    if (!this.awaitsAnswer) return false
+    if (!this.#query) return false
     this.limit?.clear()
     const wire = connection.client.connection
     submittable.handleCommandComplete?.({ text: tag }, wire)
@@ -152,7 +160,7 @@ export class SubmittableRun {
    */
   get #mayHaveCommitted(): boolean {
     const { kind, commits, commitsInside } = this.statement
-    const drives = !this.awaitsAnswer && kind !== 'copy' && kind !== 'several'
+    const drives = !this.#query && kind !== 'copy' && kind !== 'several'
     return !drives && (this.before === 'I' || commits || commitsInside)
   }
 
@@ -194,13 +202,32 @@ export class SubmittableRun {
   }
 }
 
+/** What is known of pg-cursor's own account of itself. */
+interface Reader {
+  state?: unknown
+  readonly _cb?: unknown
+  readonly _portal?: unknown
+}
+
+/** The cursor, or the one inside a query stream. */
+function readerOf(submittable: Submittable): Reader {
+  const { cursor = submittable } = submittable as { cursor?: unknown }
+  return cursor as Reader
+}
+
+/** `done` and `error` still wait for their ReadyForQuery; `idle` waits for its caller, unless that reads. */
+const waiting: ReadonlySet<unknown> = new Set(['submitted', 'busy', 'done', 'error'])
+
+function waitsForServer({ state, _cb, _portal }: Reader): boolean {
+  return typeof _portal === 'string' && (waiting.has(state) || typeof _cb === 'function')
+}
+
 /**
  * A cursor takes itself for done at CommandComplete, and hears of no error any more; but whoever reads
  * waits until ReadyForQuery for the last rows.
  */
 function reopen(submittable: Submittable): void {
-  const { cursor = submittable } = submittable as { cursor?: unknown }
-  const reader = cursor as { state?: unknown; _cb?: unknown }
+  const reader = readerOf(submittable)
   if (reader.state === 'done' && typeof reader._cb === 'function') reader.state = 'busy'
 }
 

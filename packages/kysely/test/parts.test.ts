@@ -1,0 +1,78 @@
+import { diagnose, rerunnable } from '@reprise/kysely'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { Proxy } from '../../../test/kit/index.ts'
+import { Database } from './database.ts'
+import { type Db, full, type Opened } from './doors.ts'
+
+let database: Database
+let proxy: Proxy
+let opened: Opened
+/** At which write the server goes down, and how many there were. */
+let at = 0
+let writes = 0
+
+beforeAll(async () => {
+  const url = inject('serverUrl')
+  database = await Database.create(url)
+  proxy = await Proxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  const options = { deadline: 100, backoff: { base: 1, cap: 5 } }
+  opened = full({ url: proxy.url(database.url), max: 1 }, options)
+  proxy.onFrame(({ from, type, text }) => {
+    if (from !== 'client' || (type !== 'Q' && type !== 'P') || !text.startsWith('insert')) return
+    if (++writes !== at) return
+    proxy.refuse(true)
+    return database.killAll().then(() => 'pass' as const)
+  })
+})
+afterAll(async () => {
+  await opened.db.destroy()
+  await proxy.close()
+  await database.close()
+})
+
+const enter = (db: Db, token: string) =>
+  db.insertInto('entry').values({ token, amount: 1 }).execute()
+
+/** Does some work, the server goes down at one of its writes. */
+async function downAt(place: number, work: (token: string) => Promise<unknown>) {
+  const token = crypto.randomUUID()
+  writes = 0
+  at = place
+  const error = await work(token).then(
+    () => expect.fail('it should have failed'),
+    (failure: unknown) => failure,
+  )
+  proxy.refuse(false)
+  return { outcome: diagnose(error)?.outcome, error, kept: await database.count(token) }
+}
+
+test.each([
+  ['statements', (db: Db, token: string) => enter(db, token)],
+  [
+    'transactions',
+    (db: Db, token: string) => db.transaction().execute(rerunnable((trx) => enter(trx, token))),
+  ],
+])('a connection() of several %s says what became of all of them', async (_, step) => {
+  const work = (token: string) =>
+    opened.db.connection().execute(async (db) => {
+      for (let times = 0; times < 3; times++) await step(db, token)
+    })
+  expect(await downAt(1, work)).toMatchObject({ outcome: 'rolled-back', kept: 0 })
+  for (const place of [2, 3]) {
+    expect(await downAt(place, work)).toMatchObject({
+      outcome: 'in-doubt',
+      error: { code: '08007', reason: 'in-parts', cause: { outcome: 'rolled-back' } },
+      kept: place - 1,
+    })
+  }
+})
+
+test('a transaction says what became of it, whatever else its callback did', async () => {
+  const work = (token: string) =>
+    opened.db.transaction().execute(async (trx) => {
+      for (let times = 0; times < 3; times++) await enter(trx, token)
+    })
+  for (const place of [1, 2, 3]) {
+    expect(await downAt(place, work)).toMatchObject({ outcome: 'rolled-back', kept: 0 })
+  }
+})
