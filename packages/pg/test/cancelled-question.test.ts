@@ -2,7 +2,7 @@ import type pg from 'pg'
 import Cursor from 'pg-cursor'
 import { describe, expect, it } from 'vitest'
 import { errorResponse, readyForQuery } from '../../../test/kit/index.ts'
-import { Backend, type Fault } from './backend.ts'
+import { Backend, type Fault, instead } from './backend.ts'
 import { failure, poolOn } from './support.ts'
 
 const error = (code: string): Fault => {
@@ -59,6 +59,19 @@ describe('a question who is there, ahead of the first work of a connection', () 
     for (const text of asked) await client.query(text)
     expect(backend.lives.flat()).toEqual(asked)
     client.release()
+    await pool.end()
+  })
+  it('of a recovery is asked again, under no timeout of the role, which holds again behind it', async () => {
+    const faults = [{ 'SELECT 1': instead() }, { [question]: error('57014') }]
+    await using backend = await Backend.start(faults, { direct: true })
+    const pool = poolOn(backend.url)
+    expect((await pool.query('SELECT 1')).command).toBe('SELECT')
+    const [, again = []] = backend.lives
+    expect(again.filter((text) => text.includes('timeout'))).toEqual([
+      'SET statement_timeout = 0',
+      'RESET statement_timeout',
+    ])
+    expect(backend.questions[1]?.filter((text) => text.includes('pg_walfile_name'))).toHaveLength(2)
     await pool.end()
   })
   it.each(['42883', '42501'])('that is refused (%s) is not asked again', async (code) => {

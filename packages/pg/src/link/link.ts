@@ -9,7 +9,7 @@ import { inquiry } from '../exchange/ask.ts'
 import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
-import { fenceWholly, identify, isElsewhere } from '../witness/backend.ts'
+import { fenceWholly, greet, isElsewhere } from '../witness/backend.ts'
 import { Hosts } from './hosts.ts'
 import { reconnect } from './reconnect.ts'
 import { listenTo } from './silence.ts'
@@ -176,13 +176,15 @@ export class Link {
             this.hosts.elsewhere(silent, this.connection.client, signal),
           settle: async (opened, { target, address }, answered) => {
             const ask = inquiry(this.#shared.Exchange, opened, deadline.signal)
+            let lifted = false
             if (!first || gate.down) {
-              await this.#greet(opened, ask)
+              lifted = await greet(opened, ask, this.server.witnessRefused)
               answered()
             }
             await this.#fence(address, opened, ask, deadline)
             await this.hosts.require(opened, target, ask)
             if (!first) await this.#owner.judgeLost(ask, opened)
+            if (lifted) await ask('RESET statement_timeout')
             await this.state.restore(ask)
           },
         },
@@ -215,12 +217,6 @@ export class Link {
       if (!isElsewhere(backend, here)) await fenceWholly(backend, ask, signal)
       this.unfenced.delete(backend)
     }
-  }
-
-  /** A pooler accepts logins without its server: only an answer shows that there is one. */
-  async #greet(connection: Connection, ask: Inquiry): Promise<void> {
-    if (this.server.witnessRefused) await ask('SELECT 1')
-    else await identify(connection, ask)
   }
 
   #make({ address }: Stop): Connection {

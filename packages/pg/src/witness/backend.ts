@@ -58,6 +58,30 @@ export async function identify(connection: Connection, ask: Inquiry): Promise<Ba
 }
 
 /**
+ * Asks a new connection of a recovery's who it is. A pooler accepts logins without its server: only an
+ * answer shows that there is one.
+ *
+ * @param unasked whether the server would not say
+ * @returns whether a statement_timeout of the role's own had to be lifted for that
+ * @throws Interrupted when the connection ends
+ */
+export async function greet(
+  connection: Connection,
+  ask: Inquiry,
+  unasked: boolean,
+): Promise<boolean> {
+  if (unasked) {
+    await ask('SELECT 1')
+    return false
+  }
+  const known = await identify(connection, ask)
+  if (known !== undefined || connection.errorFrame?.code !== '57014') return false
+  await ask('SET statement_timeout = 0')
+  await identify(connection, ask)
+  return true
+}
+
+/**
  * Whether a backend belongs to another server than that of the one which is here, or to an earlier start
  * of its postmaster: then there is nothing of it here to be ended.
  * @param here undefined where that is not known, or not for long: behind a pooler
