@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Account, openToAll, serverAccount, usableBinaries, type Version } from './binaries.ts'
+import { certificate, key } from './certificate.ts'
 import type { Log } from './log.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -80,10 +81,16 @@ export class Cluster {
     await appendFile(join(this.data, 'postgresql.conf'), lines.join(''))
   }
 
-  /** Makes a file in the data directory that the server may read and remove. */
+  /** Gives the server what it needs for TLS, where it looks for it by itself. */
+  async certify(): Promise<void> {
+    await this.write('server.crt', certificate)
+    await this.write('server.key', key)
+  }
+
+  /** Makes a file in the data directory that the server alone may read, and remove. */
   async write(name: string, text: string): Promise<void> {
     const path = join(this.data, name)
-    await writeFile(path, text)
+    await writeFile(path, text, { mode: 0o600 })
     const { uid, gid } = this.account
     if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
   }

@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly settings?: Record<string, string> | undefined
   /** More arguments for initdb. */
   readonly initdb?: string[] | undefined
+  /** Whether it talks TLS to whoever asks for that, by a certificate of nobody's. */
+  readonly tls?: boolean | undefined
   /** Called with each line that the server writes to its log. */
   readonly log?: ((line: string) => void) | undefined
 }
@@ -77,7 +79,9 @@ export class Server {
     const log = new Log(options.log)
     const version = options.version ?? '18'
     const cluster = await Cluster.create(version, options.initdb ?? [], log)
-    return Server.#launch(version, cluster, { ...defaults, ...options.settings }, log)
+    if (options.tls) await cluster.certify()
+    const ssl = options.tls ? 'on' : 'off'
+    return Server.#launch(version, cluster, { ...defaults, ssl, ...options.settings }, log)
   }
 
   static async #launch(

@@ -317,7 +317,7 @@ describe('behind an answer', () => {
 
 describe('a unit that is run again', () => {
   const committed = (text: string, how: Parameters<typeof exchange>[1]): boolean => {
-    const unit = { committed: false }
+    const unit = { declared: true, committed: false }
     tellUnit(exchange(text, { ...how, unit: unit as never }))
     return unit.committed
   }
