@@ -48,9 +48,8 @@ export class KnownReach {
 
   /** Whether nobody has looked at it since a moment, nor does now. */
   isDue(moment: number): boolean {
-    if (this.#looking !== undefined || performance.now() - this.#failedAt < failurePause)
-      return false
-    return this.#changed || this.#verifiedAt < moment
+    if (!this.#changed && this.#verifiedAt >= moment) return false
+    return this.#looking === undefined && performance.now() - this.#failedAt >= failurePause
   }
 
   /** Something in the database was defined anew. */
