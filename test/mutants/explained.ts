@@ -107,6 +107,21 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'values are frozen: what pg could write once it can write again',
     ],
   ],
+  'packages/pg/src/recovery/preparation.ts': [
+    [
+      `verdict.do === 'repeat' => true`,
+      'types want it: no other verdict asks whether the server is up',
+    ],
+    [`'send' => ""`, 'what is neither of the others is sent'],
+    [
+      'transaction !== undefined => true',
+      'types want it: only the COMMIT of a transaction is proved',
+    ],
+    [
+      'connection.backend !== undefined => true',
+      'types want it: who does not say who he is leaves it in doubt either way',
+    ],
+  ],
   'packages/pg/src/recovery/replication.ts': [
     [
       '[] => ["Stryker was here"]',
