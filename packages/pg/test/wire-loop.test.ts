@@ -380,7 +380,9 @@ describe('what is told of a transaction', () => {
   })
   it('is nothing where the session gave up a connection itself, to ask its server in another way', async () => {
     using recoveries = listen('reprise:recovery')
-    await using backend = await Backend.start([], { unknown: /pg_current_xact_id|pg_control_system/ })
+    await using backend = await Backend.start([], {
+      unknown: /pg_current_xact_id|pg_control_system/,
+    })
     const pool = poolOn(backend.url)
     expect((await pool.query(insert)).command).toBe('INSERT')
     expect(backend.fake.connections).toBe(2)
