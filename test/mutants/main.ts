@@ -61,10 +61,10 @@ async function inStages(
   for (; ; stage++) {
     const tests = stages[stage]
     if (tests === undefined) return
-    do {
+    while (readLedger(name).pending?.length !== 0) {
       await runProcess(name, tests, files)
       if (once) return
-    } while (readLedger(name).pending?.length !== 0)
+    }
     if (stage + 1 < stages.length) begin(name, true, stage + 1, files)
   }
 }
