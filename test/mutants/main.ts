@@ -61,7 +61,9 @@ async function inStages(
   for (; ; stage++) {
     const tests = stages[stage]
     if (tests === undefined) return
-    while (readLedger(name).pending?.length !== 0) {
+    const isOver = (): boolean => readLedger(name).pending?.length === 0
+    // What is new since the last time only the first stage finds out.
+    for (let over = stage > 0 && isOver(); !over; over = isOver()) {
       await runProcess(name, tests, files)
       if (once) return
     }
