@@ -10,6 +10,63 @@ const halted =
   'another rule decides: the wait that follows is over before it begins, for the same reason'
 const nothingElse = 'nothing else is known to be thrown'
 
+/** Of whatever looks through a tree: in the parts that rewrite, what throws makes no rewrite. */
+const ofTrees: readonly Explanation[] = [
+  [
+    /^OptionalChaining: /,
+    'types want it: what is looked for there is there, by what was looked at before',
+  ],
+  ['[] => ["Stryker was here"]', 'a text in the place of a node has nothing in it'],
+  [`'' => "Stryker was here!"`, 'types want it, and neither is a name'],
+]
+
+const half = 'another rule decides: it throws, and half a rewrite is none'
+
+/** The survivors of pg/src/keep. */
+const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
+  'keep-catalog': [
+    ['expression === null => false', 'cost alone: of nothing the parser finds no call'],
+    ['calls++ => calls--', 'it matters whether there were none'],
+    ['{ return undefined } => {}', 'it is the same'],
+  ],
+  'keep-default': [['relation === undefined => false', 'types want it: it has no name, either']],
+  'keep-insert': [
+    ['rows === undefined => false', half],
+    ['relation === undefined => false', half],
+    ['item === undefined => false', 'types want it: what is not there is left to the database'],
+    ['at === undefined => false', 'types want it: there is no value under undefined'],
+    ['at < 0 => false', 'there is no value before the first'],
+    ['of !== undefined => true', 'types want it: undefined is no name'],
+  ],
+  'keep-label': [],
+  'keep-rewrite': [['target === undefined => false', half]],
+  'keep-rows': [
+    [/: lists === undefined|: first === undefined/, half],
+    ['select !== undefined => true', half],
+    [/: (left && right|larg !== undefined|rarg !== undefined) => /, half],
+    ['at < 0 => false', 'there is no item before the first'],
+    [/^LogicalOperator: left && right/, half],
+    [
+      '{ val: empty } => {}',
+      'the server refuses DEFAULT there as it refuses nothing: a row that was not answered diverges',
+    ],
+  ],
+  'keep-scope': [
+    [
+      /^ConditionalExpression: case 'state': return true/,
+      'the next says the same of whatever is no DECLARE',
+    ],
+    [`typeof value === 'string' => true`, 'types want it: null is no instant'],
+  ],
+  'keep-sight': [[`typeof relname === 'string' => true`, 'types want it: undefined is no name']],
+  'keep-time': [],
+  'keep-value': [],
+  keep: [],
+  order: [],
+  parser: [],
+  tree: [],
+}
+
 /** The survivors of each file, explained. */
 const explained: Readonly<Record<string, readonly Explanation[]>> = {
   'packages/core/src/loss/advice.ts': [
@@ -107,6 +164,21 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'values are frozen: what pg could write once it can write again',
     ],
   ],
+  'packages/pg/src/recovery/preparation.ts': [
+    [
+      `verdict.do === 'repeat' => true`,
+      'types want it: no other verdict asks whether the server is up',
+    ],
+    [`'send' => ""`, 'what is neither of the others is sent'],
+    [
+      'transaction !== undefined => true',
+      'types want it: only the COMMIT of a transaction is proved',
+    ],
+    [
+      'connection.backend !== undefined => true',
+      'types want it: who does not say who he is leaves it in doubt either way',
+    ],
+  ],
   'packages/pg/src/recovery/replication.ts': [
     [
       '[] => ["Stryker was here"]',
@@ -121,6 +193,12 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
   ],
+  ...Object.fromEntries(
+    Object.entries(ofKeep).map(([name, list]) => [
+      `packages/pg/src/keep/${name}.ts`,
+      [...list, ...ofTrees],
+    ]),
+  ),
 }
 
 /** Why a mutant need not be noticed; undefined where nothing says so. */

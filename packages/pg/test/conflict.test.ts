@@ -76,12 +76,16 @@ describe.each(conflicts)('a read that a standby cancels for %s', (_name, conflic
     await filled()
     const before = await cancelled()
     using reconnected = listen('reprise:reconnect')
+    using recoveries = listen('reprise:recovery')
     pool = poolOn(standby.url)
     const read = pool.query(slowly)
     await running()
     await conflict()
     expect((await read).rows).toEqual([{ slept: '', n: 2000 }])
     expect(reconnected.seen).toEqual([])
+    expect(recoveries.seen).toMatchObject([
+      { sqlstate: '40001', by: 'repeat', outcome: 'rolled-back' },
+    ])
     await until(async () => (await cancelled()) > before, { what: 'the conflict to be counted' })
   })
   it('in a transaction is replayed with it', async () => {

@@ -135,7 +135,7 @@ describe('a read in autocommit whose answer was lost', () => {
         return 'cut'
       })
       const error = await failure(client.query('SELECT emit()'))
-      expect(error).toMatchObject({ outcome: 'in-doubt' })
+      expect(error).toMatchObject({ outcome: 'in-doubt', reason: 'in-doubt' })
     })
   })
 })

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { failFast } from '@reprise/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -360,6 +362,31 @@ describe('what is told of a transaction', () => {
       { outcome: 'not-sent', inTransaction: false, idle: true, by: 'reconnect', statements: 0 },
     ])
     client.release()
+    await pool.end()
+  })
+  it('is told in the context in which the work was asked for, which is not that of its socket', async () => {
+    const asker = new AsyncLocalStorage<string>()
+    const heard: unknown[] = []
+    const hear = (): unknown => heard.push(asker.getStore())
+    subscribe('reprise:recovery', hear)
+    await using backend = await Backend.start([{ 'SELECT 1': instead(terminated) }])
+    const pool = poolOn(backend.url)
+    const client = await asker.run('holder', () => pool.connect())
+    await asker.run('asker', () => client.query('SELECT 1'))
+    unsubscribe('reprise:recovery', hear)
+    expect(heard).toEqual(['asker'])
+    client.release()
+    await pool.end()
+  })
+  it('is nothing where the session gave up a connection itself, to ask its server in another way', async () => {
+    using recoveries = listen('reprise:recovery')
+    await using backend = await Backend.start([], {
+      unknown: /pg_current_xact_id|pg_control_system/,
+    })
+    const pool = poolOn(backend.url)
+    expect((await pool.query(insert)).command).toBe('INSERT')
+    expect(backend.fake.connections).toBe(2)
+    expect(recoveries.seen).toEqual([])
     await pool.end()
   })
   it('that its COMMIT is in doubt, and not that it was undone', async () => {

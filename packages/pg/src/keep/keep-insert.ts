@@ -37,10 +37,12 @@ export interface Kept {
  * Triggers cannot tell a default from the same value given: they see the row after its defaults have
  * been filled in. That is why only columns with a default are given values, and not those that a
  * trigger may have filled: it would find them filled already.
+ *
+ * @returns undefined where its rows come from elsewhere
  */
-export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept {
+export function keepInsert(insert: Insert, known: Known, parser: Parser): Kept | undefined {
   const rows = InsertedRows.of(insert, known.table.columns, parser)
-  if (rows === undefined) return { values: false, serial: false, timed: false }
+  if (rows === undefined) return undefined
   let values = false
   let serial = false
   let timed = false

@@ -92,7 +92,7 @@ export class Rewriter {
     const keepsTime = this.#clock !== undefined
     const known = { table, rows, place, serials: this.#serials, keepsTime, timed }
     const kept = keepInsert(insert, known, this.#parser)
-    return { ...kept, defaults: defaults || kept.timed }
+    return kept ? { ...kept, defaults: defaults || kept.timed } : { ...nothing, defaults }
   }
 
   /** Values that a select list drew, where it gave one row. */
