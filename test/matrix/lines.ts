@@ -102,6 +102,15 @@ const family = (
 export const lines: readonly Line[] = [
   {
     orm: 'pg',
+    version: '8.10.0',
+    install: { pg: '8.10.0', '@types/pg': '8' },
+    doors: ['line'],
+    node: ['24'],
+    ci: true,
+    refused: /node-postgres 8\.10\.0.*8\.11\.0/,
+  },
+  {
+    orm: 'pg',
     version: '8.11.0, types 8.11',
     install: { pg: '8.11.0', '@types/pg': '8.11.0' },
     doors: ['line', 'door'],

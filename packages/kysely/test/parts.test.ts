@@ -1,6 +1,6 @@
 import { diagnose, rerunnable } from '@reprise/kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { Proxy } from '../../../test/kit/index.ts'
+import { Proxy, until } from '../../../test/kit/index.ts'
 import { Database } from './database.ts'
 import { type Db, full, type Opened } from './doors.ts'
 
@@ -36,6 +36,9 @@ const enter = (db: Db, token: string) =>
 /** Does some work, the server goes down at one of its writes. */
 async function downAt(place: number, work: (token: string) => Promise<unknown>) {
   const token = crypto.randomUUID()
+  at = 0
+  const answers = () => opened.pool.query('select 1').then(Boolean, () => false)
+  await until(answers)
   writes = 0
   at = place
   const error = await work(token).then(

@@ -16,6 +16,7 @@ const wrong = (config: object) => () => reprise(config as Parameters<typeof repr
 test.each<[string, () => unknown, RegExp]>([
   ['options of Reprise', wrong({ deadline: 5 }), /driverOptions: reprise\(\{ deadline \}\)/],
   ['options among others', wrong({ ...plain(), exactlyOnce: true }), /'exactlyOnce' is an option/],
+  ['an ORM', wrong({ driver: {} }), /not reprise\(orm\)/],
   ['the door spread', () => ({ driverOptions: { ...reprise } }), /driverOptions: reprise\(\)/],
   ['the line uncalled', () => ({ driverOptions: { ...atPool } }), /to be called/],
 ])('%s in the wrong place: refused with a sentence', (_, act, sentence) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DriverException, type EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { until } from '../../../test/kit/index.ts'
 import { diagnose, reprise } from '../src/index.ts'
 import { Database } from './database.ts'
 import { Animal, Author, Book, entities, Tag } from './entities.ts'
@@ -28,6 +29,14 @@ const author = randomUUID()
 const [old, book, tag] = [randomUUID(), randomUUID(), randomUUID()]
 
 async function begin(): Promise<void> {
+  database.listen()
+  const { em } = orm
+  await until(() =>
+    em
+      .fork()
+      .execute('select 1')
+      .then(Boolean, () => false),
+  )
   await database.sql('truncate author, book, book_tags, tag, animal, vehicle, car')
   await database.sql("insert into author values ($1, 'A', 1, 's', 'c')", [author])
   await database.sql("insert into book values ($1, 'old', $2)", [old, author])

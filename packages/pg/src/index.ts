@@ -3,11 +3,11 @@ import pg, { type Client, type ClientConfig, type Pool } from 'pg'
 
 export { isReprised } from './client/pool.ts'
 export { rerun, type Transacting, type TransactionOf } from './client/rerun.ts'
-export { requireVersion, type Wanted } from './client/version.ts'
 export { type TokenTable, tokenTable } from './witness/token.ts'
 
 import { misplaced } from './client/misplaced.ts'
 import { sessionClass } from './client/pool.ts'
+import { requireVersion, type Wanted } from './client/version.ts'
 import type { PgClientClass } from './connection/wire.ts'
 import { refusePipeline } from './exchange/shared.ts'
 
@@ -22,6 +22,7 @@ export {
   RolledBackError,
   rerunnable,
 } from '@reprise/core'
+export { requireVersion, type Wanted }
 
 /** A client class for `pg.Pool`'s own `Client` option. */
 export interface Reprised {
@@ -35,9 +36,17 @@ export interface Reprised {
  *
  * A pg.Client that is given it refuses to connect, since it would be none of Reprise's.
  *
- * @throws TypeError for an unknown option or one of the wrong type, and when pg is pg-native
+ * @throws TypeError for an unknown option or one of the wrong type, when pg is pg-native, and for a
+ *   version of pg that was never tried
  */
 export function reprise(options?: RepriseOptions): Reprised {
+  requireVersion({
+    name: 'pg',
+    title: 'node-postgres',
+    range: '^8.11.0',
+    door: '@reprise/pg',
+    from: typeof __filename === 'string' ? __filename : '',
+  })
   const made = { Client: repriseClient(pg.Client, options), connection: misplaced }
   return made
 }

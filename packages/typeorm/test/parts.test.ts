@@ -6,7 +6,7 @@ import {
   type QueryRunner,
 } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { Proxy as FaultProxy } from '../../../test/kit/index.ts'
+import { Proxy as FaultProxy, until } from '../../../test/kit/index.ts'
 import { diagnose, type PostgresOptions, reprise } from '../src/index.ts'
 import { Database } from './database.ts'
 
@@ -108,6 +108,7 @@ describe.each(Object.entries(calls))('%s without a transaction', (_, [begin, cal
     for (let place = 1; place <= all; place++) {
       at = 0
       await begin()
+      await until(() => source.query('select 1').then(Boolean, () => false))
       writes = 0
       at = place
       const error = await call().catch((failure: unknown) => failure)
@@ -125,6 +126,7 @@ describe.each(Object.entries(calls))('%s without a transaction', (_, [begin, cal
 test('in a transaction, the outcome is that of the transaction', async () => {
   at = 0
   await none()
+  await until(() => source.query('select 1').then(Boolean, () => false))
   const before = await contents()
   writes = 0
   at = 3
