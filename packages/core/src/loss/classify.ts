@@ -37,9 +37,14 @@ export interface Decision {
 const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): boolean =>
   canCommit || commitsInside || outward
 
-/** Whoever says that it gave up waiting for a standby has committed, whatever it says afterwards. */
-const failedAtOnce = (e: Evidence): boolean =>
-  isGenuine(e.error) && e.tags === 0 && !gaveUpReplication(e)
+/** Whether a backend says that it gave up waiting for a standby: it has committed something. */
+const gaveUp = ({ notice }: Evidence): boolean =>
+  isGenuine(notice) && notice?.routine === 'SyncRepWaitForLSN'
+
+/** Whoever gave up waiting has committed, whatever is said afterwards. */
+const failed = (e: Evidence): boolean => isGenuine(e.error) && !gaveUp(e)
+
+const failedAtOnce = (e: Evidence): boolean => failed(e) && e.tags === 0
 
 /**
  * What a loss proves, first matching row first. Whatever no row speaks of is in doubt.
@@ -149,16 +154,17 @@ export const decisions: readonly Decision[] = [
       e.status === 'I' &&
       e.statement.count > 1 &&
       !e.statement.canCommit &&
-      isGenuine(e.error) &&
+      failed(e) &&
       e.tags < e.statement.count,
     outcome: 'rolled-back',
     source: 'postgres.c exec_simple_query: several statements share one implicit transaction',
   },
 ]
 
-function gaveUpReplication({ notice, statement }: Evidence): boolean {
-  if (!isGenuine(notice) || notice?.routine !== 'SyncRepWaitForLSN') return false
-  return statement.count === 1 && (statement.commits || !statement.canCommit)
+/** Whether that is all that the work had to commit. */
+function committedLocally(evidence: Evidence): boolean {
+  const { statement } = evidence
+  return gaveUp(evidence) && statement.count === 1 && (statement.commits || !statement.canCommit)
 }
 
 /** Names the condition of a loss and its outcome, from the evidence alone. */
@@ -175,7 +181,7 @@ export function classify(evidence: Evidence): Loss {
     outcome: decision?.outcome ?? 'in-doubt',
     evidence: spoken === undefined ? 'socket' : 'frame',
     announced: spoken === evidence.error && isGenuine(spoken),
-    committedLocally: gaveUpReplication(evidence),
+    committedLocally: committedLocally(evidence),
     row: decision?.row ?? 'no proof',
   }
 }
