@@ -193,6 +193,34 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
   ],
+  'packages/pg/src/catalog/read-reach.ts': [
+    [/performance\.now\(\)/, 'cost alone: how often others have their turn'],
+    ['[] => ["Stryker was here"]', 'what is no row, and no oid, is none that is looked for'],
+    ['code !== undefined => false', 'another rule decides: a server that refuses gives no rows'],
+    [
+      'reached.code !== undefined => false',
+      'another rule decides: a server that refuses gives no rows',
+    ],
+    [`kind !== 'f' => false`, 'a relation has no source, and leaves nothing by it'],
+    [`'' => "Stryker was here!"`, 'neither is a source that leaves anything'],
+    [
+      /^(OptionalChaining|Regex): \/\^\\\{/,
+      'types want it: it is an array, as the question makes it',
+    ],
+  ],
+  'packages/pg/src/transaction/unjudged.ts': [
+    [/longest/, 'cost alone: how long a text is searched for names'],
+    [
+      /: text !== known\.ran\.text => true$|: known !== undefined && text !== known\.ran\.text => true$/,
+      'cost alone: the same names are found twice',
+    ],
+    [
+      'known === undefined => true',
+      'cost alone: the later of two that are one takes the place of the first',
+    ],
+    ['[] => ["Stryker was here"]', 'a value that is no name'],
+    [`'' => "Stryker was here!"`, 'neither has a name in it'],
+  ],
   ...Object.fromEntries(
     Object.entries(ofKeep).map(([name, list]) => [
       `packages/pg/src/keep/${name}.ts`,

@@ -31,6 +31,9 @@ test(part, async () => {
   for (const file of files) suites.push(await load(file))
   const { sources = [], cached = false } = parts[part] ?? {}
   const { mutants, texts } = await instrument(root, sources)
+  const names = new Set(mutants.map(({ name }) => name))
+  // What has gone since is left alone.
+  ledger.pending = ledger.pending?.filter((name) => names.has(name))
   ledger.pending ??= mutants.filter(isChosen).map(({ name }) => name)
   // What has come since, in files that were tried.
   const tried = new Set(ledger.mutants.filter(isTried).map(({ file }) => file))

@@ -317,6 +317,16 @@ describe('the decision table', () => {
       'in-doubt',
     ],
     [
+      'nor is a batch',
+      evidence(`${insert}; ${insert}`, {
+        notice: { code: '57P01', file: 'syncrep.c', routine: 'SyncRepWaitForLSN' },
+        error: fatal,
+        tag: 'INSERT 0 1',
+        tags: 1,
+      }),
+      'in-doubt',
+    ],
+    [
       'an immediate stop leaves a COMMIT in doubt',
       evidence('COMMIT', {
         status: 'T',

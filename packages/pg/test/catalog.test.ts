@@ -5,7 +5,9 @@ import { Database } from '../src/catalog/database.ts'
 import type { Here } from '../src/catalog/known-reach.ts'
 import { leaving, leftBy } from '../src/catalog/leaving.ts'
 import { Reach } from '../src/catalog/reach.ts'
+import { readReach } from '../src/catalog/read-reach.ts'
 import type { Inquiry } from '../src/connection/inquiry.ts'
+import { Unjudged } from '../src/transaction/unjudged.ts'
 import { ScriptedCatalog, sources } from './scripted-catalog.ts'
 
 /** A connection of which nothing is known. */
@@ -159,6 +161,7 @@ describe('a catalog', () => {
     [{ catalog: '0A000' }, 'nothing', 1],
     [{ reach: '42883' }, 'nothing', 1],
     [{ catalog: '57014' }, undefined, 0],
+    [{ catalog: '57042' }, undefined, 0],
     [{ reach: '53200' }, undefined, 0],
   ])('is not known where the server answers %o', async (refuses, then, advice) => {
     const { server, database } = some({ f: sources.askable })
@@ -303,6 +306,48 @@ describe('what may write', () => {
   })
 })
 
+describe('what is read of a catalog', () => {
+  it.each([
+    ['700:702:701', '700:702:701'],
+    [null, undefined],
+  ])('is of the moment that the server names: %s', async (seen, snapshot) => {
+    const ask: Inquiry = async () => ({ rows: [['state', null, seen, '1']], code: undefined })
+    expect(await readReach(leaving, ask)).toMatchObject({ state: '1', snapshot })
+  })
+})
+
+describe('statements that are judged later', () => {
+  const ran = (text: string, values: readonly unknown[] = []) => ({
+    statement: analyze(text),
+    text,
+    values,
+  })
+  const forms = (count: number): Unjudged => {
+    const unjudged = new Unjudged()
+    for (let i = 0; i < count; i++) unjudged.add(ran(`SELECT f(${i}) AS a${i}`))
+    return unjudged
+  }
+  it('are kept as long as there is room, and what is known needs none', () => {
+    const whole = forms(1000)
+    whole.add(ran('SELECT f(0) AS a0'))
+    expect(whole.many).toBe(false)
+    whole.add(ran('SELECT g(0) AS b0'))
+    expect(whole.many).toBe(true)
+    expect([...whole.take()]).toHaveLength(1000)
+    expect([whole.many, whole.empty]).toEqual([false, true])
+  })
+  it('have the names that they were given, as many as can be kept', () => {
+    const unjudged = new Unjudged()
+    const text = 'SELECT set_config($1, $2, false)'
+    const { statement } = ran(text)
+    for (let i = 0; i < 1000; i++) unjudged.add({ statement, text, values: [`app.n${i}`, 7, null] })
+    expect(unjudged.many).toBe(false)
+    expect([...unjudged.take()]).toMatchObject([{ text, values: { length: 1000 } }])
+    for (let i = 0; i < 1001; i++) unjudged.add({ statement, text, values: [`app.n${i}`] })
+    expect(unjudged.many).toBe(true)
+  })
+})
+
 describe('a source', () => {
   it.each([
     ['plpgsql', sources.nothing, 'nothing'],
@@ -350,10 +395,26 @@ describe('a statement may leave', () => {
     ['COMMIT', 'nothing'],
     ['CREATE TABLE t (a int)', 'nothing'],
     ["PREPARE TRANSACTION 'x'", 'nothing'],
+    ["UPDATE pg_settings SET setting = 'x'", 'askable'],
+    ["UPDATE pg_catalog.PG_SETTINGS SET setting = 'x'", 'askable'],
+    ['UPDATE U&"pg\\005fsettings" SET setting = $1', 'unnamed'],
+    ['WITH w AS (UPDATE pg_settings SET setting = $1 RETURNING 1) SELECT 1 FROM w', 'askable'],
+    ['SELECT 1; UPDATE pg_settings SET setting = $1', 'askable'],
+    ['UPDATE pg_settings SET setting = hide(1)', 'unnamed'],
+    ['UPDATE t SET a = 1', 'nothing'],
+    ['SELECT 1; UPDATE t SET a = 1', 'nothing'],
+    ['SELECT setting FROM pg_settings', 'nothing'],
+    ['WITH w AS (SELECT 1) SELECT setting FROM pg_settings', 'nothing'],
+    ['SELECT 1; SELECT setting FROM pg_settings', 'nothing'],
+    ['INSERT INTO t SELECT setting FROM pg_settings', 'nothing'],
   ])('what it says: %s: %s', (text, expected) => {
     expect(leftBy(names({ f: false, hide: true }), analyze(text), text)).toBe(expected)
   })
 
+  it('a setting by an escaped name, also where nothing else can be reached', () => {
+    const text = 'UPDATE u&"pg\\005fsettings" SET setting = $1'
+    expect(leftBy(names({}), analyze(text), text)).toBe('askable')
+  })
   it.each([
     [{}, 'askable'],
     [{ f: false }, 'askable'],

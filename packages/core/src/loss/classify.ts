@@ -37,16 +37,20 @@ export interface Decision {
 const mayCommitBeforeSync = ({ canCommit, commitsInside, outward }: Statement): boolean =>
   canCommit || commitsInside || outward
 
-/** Whoever says that it gave up waiting for a standby has committed, whatever it says afterwards. */
-const saidNothing = (e: Evidence): boolean => e.tags === 0 && !gaveUpReplication(e)
+/** Whether a backend says that it gave up waiting for a standby: it has committed something. */
+const gaveUp = ({ notice }: Evidence): boolean =>
+  isGenuine(notice) && notice?.routine === 'SyncRepWaitForLSN'
+
+/** Whoever gave up waiting has committed, whatever is said afterwards. */
+const failed = (e: Evidence): boolean => isGenuine(e.error) && !gaveUp(e)
 
 /**
  * Whether the error is one that ends a backend by order or by a limit: none of these is raised where a
  * commit is being made durable. What is raised there, of whatever other code, is a PANIC (elog.c
  * errstart), and the commit may be found when the server has recovered.
  */
-const wasEnded = ({ error, standby }: Evidence): boolean =>
-  isGenuine(error) && (endsConnection(error?.code ?? '') || isRecoveryConflict(error, standby))
+const wasEnded = (e: Evidence): boolean =>
+  failed(e) && (endsConnection(e.error?.code ?? '') || isRecoveryConflict(e.error, e.standby))
 
 /**
  * What a loss proves, first matching row first. Whatever no row speaks of is in doubt.
@@ -126,7 +130,7 @@ export const decisions: readonly Decision[] = [
   },
   {
     row: 'COMMIT failed',
-    when: (e) => e.statement.commits && saidNothing(e) && wasEnded(e),
+    when: (e) => e.statement.commits && e.tags === 0 && wasEnded(e),
     outcome: 'rolled-back',
     source:
       'xact.c CommitTransaction: interrupts are held from RecordTransactionCommit to the CommandComplete; elog.c errstart: any other error there is a PANIC, of which nobody knows what it leaves',
@@ -137,8 +141,8 @@ export const decisions: readonly Decision[] = [
       e.status === 'I' &&
       e.statement.count === 1 &&
       !e.statement.canCommit &&
-      saidNothing(e) &&
-      (wasEnded(e) || (isGenuine(e.error) && !e.simple)),
+      e.tags === 0 &&
+      (wasEnded(e) || (failed(e) && !e.simple)),
     outcome: 'rolled-back',
     source:
       'postgres.c: an error before CommandComplete aborts the implicit transaction; of a simple Query, which commits before it, one that is no PANIC',
@@ -168,9 +172,10 @@ export const decisions: readonly Decision[] = [
   },
 ]
 
-function gaveUpReplication({ notice, statement }: Evidence): boolean {
-  if (!isGenuine(notice) || notice?.routine !== 'SyncRepWaitForLSN') return false
-  return statement.count === 1 && (statement.commits || !statement.canCommit)
+/** Whether that is all that the work had to commit. */
+function committedLocally(evidence: Evidence): boolean {
+  const { statement } = evidence
+  return gaveUp(evidence) && statement.count === 1 && (statement.commits || !statement.canCommit)
 }
 
 /** Names the condition of a loss and its outcome, from the evidence alone. */
@@ -187,7 +192,7 @@ export function classify(evidence: Evidence): Loss {
     outcome: decision?.outcome ?? 'in-doubt',
     evidence: spoken === undefined ? 'socket' : 'frame',
     announced: spoken === evidence.error && isGenuine(spoken),
-    committedLocally: gaveUpReplication(evidence),
+    committedLocally: committedLocally(evidence),
     row: decision?.row ?? 'no proof',
   }
 }
