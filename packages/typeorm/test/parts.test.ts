@@ -51,7 +51,7 @@ beforeAll(async () => {
     migrations: [FillTwice1700000000001],
     migrationsTransactionMode: 'none',
   }
-  source = new DataSource(reprise(options, { deadline: 100, backoff: { base: 1, cap: 5 } }))
+  source = new DataSource(reprise(options, { deadline: 400, backoff: { base: 1, cap: 5 } }))
   await source.initialize()
   await source.synchronize()
   await source.undoLastMigration()
