@@ -15,7 +15,7 @@ beforeAll(async () => {
   const url = inject('serverUrl')
   database = await Database.create(url)
   proxy = await Proxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
-  const options = { deadline: 100, backoff: { base: 1, cap: 5 } }
+  const options = { deadline: 400, backoff: { base: 1, cap: 5 } }
   opened = full({ url: proxy.url(database.url), max: 1 }, options)
   proxy.onFrame(({ from, type, text }) => {
     if (from !== 'client' || (type !== 'Q' && type !== 'P') || !text.startsWith('insert')) return

@@ -100,7 +100,8 @@ export class Guard {
         try {
           if (!owns || !(clean || (options.clear && canIsolate()))) {
             const run = (): Promise<T> => super.transactional(callback, options)
-            return await (guard.#opensNone(this) ? inParts(run) : run())
+            const none = guard.#opensNone(this) || guard.#opensNone(em)
+            return await (none ? inParts(run) : run())
           }
           return await guard.#rerun(callback, async (once) => {
             if (!clean) return isolated(em, once, options)

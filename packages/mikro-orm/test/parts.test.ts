@@ -14,7 +14,7 @@ beforeAll(async () => {
   orm = await MikroORM.init(
     reprise(
       { clientUrl: database.url, entities, implicitTransactions: false, pool: { max: 1 } },
-      { deadline: 100, backoff: { base: 1, cap: 5 } },
+      { deadline: 400, backoff: { base: 1, cap: 5 } },
     ),
   )
   await orm.schema.create()

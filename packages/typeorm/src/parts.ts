@@ -22,13 +22,17 @@ export function tellTheWhole(manager: EntityManager): void {
   }
 }
 
-/** The same for migrations, where one of them does without a transaction. */
-export function tellTheWholeOfMigrations(dataSource: DataSource): void {
-  for (const name of ['runMigrations', 'undoLastMigration'] as const) {
+/**
+ * The same for a schema that is dropped and made again, in a transaction each, and for migrations where
+ * one of them does without.
+ */
+export function tellTheWholeOfSchemas(dataSource: DataSource): void {
+  for (const name of ['runMigrations', 'undoLastMigration', 'synchronize'] as const) {
     const call = dataSource[name] as Call
     const told: Call = (...parameters) => {
       const run = (): Promise<unknown> => Reflect.apply(call, dataSource, parameters)
-      return parts(dataSource, parameters[0]) ? whole(run) : run()
+      const several = name === 'synchronize' || parts(dataSource, parameters[0])
+      return several ? whole(run) : run()
     }
     Object.assign(dataSource, { [name]: told })
   }

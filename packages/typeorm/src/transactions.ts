@@ -1,6 +1,6 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import { tellTheWhole, tellTheWholeOfMigrations } from './parts.ts'
+import { tellTheWhole, tellTheWholeOfSchemas } from './parts.ts'
 import { warn } from './report.ts'
 import { fenceRollback } from './rollback.ts'
 
@@ -35,7 +35,7 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
     return manager
   }
   prepare(dataSource.manager)
-  tellTheWholeOfMigrations(dataSource)
+  tellTheWholeOfSchemas(dataSource)
   const create = dataSource.createEntityManager
   dataSource.createEntityManager = (queryRunner) => {
     if (queryRunner !== undefined) fenceRollback(queryRunner)

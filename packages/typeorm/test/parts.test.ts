@@ -51,13 +51,13 @@ beforeAll(async () => {
     migrations: [FillTwice1700000000001],
     migrationsTransactionMode: 'none',
   }
-  source = new DataSource(reprise(options, { deadline: 100, backoff: { base: 1, cap: 5 } }))
+  source = new DataSource(reprise(options, { deadline: 400, backoff: { base: 1, cap: 5 } }))
   await source.initialize()
   await source.synchronize()
   await source.undoLastMigration()
   proxy.onFrame(({ from, type, text }) => {
     if (from !== 'client' || (type !== 'Q' && type !== 'P')) return 'pass'
-    if (!/^(insert|update|delete)/i.test(text)) return 'pass'
+    if (!/^(insert|update|delete|drop|create table)/i.test(text)) return 'pass'
     if (++writes !== at) return 'pass'
     proxy.refuse(true)
     return database.killAll().then(() => 'pass' as const)
@@ -134,4 +134,26 @@ test('in a transaction, the outcome is that of the transaction', async () => {
   await expect(work).rejects.toMatchObject({ outcome: 'rolled-back' })
   proxy.refuse(false)
   expect(await contents()).toBe(before)
+})
+
+test('a schema that is dropped and made again says what became of both', async () => {
+  const made = async (): Promise<boolean> =>
+    (await database.sql("select to_regclass('leaf') as name"))[0]?.name !== null
+  const lostAt = async (place: number): Promise<unknown> => {
+    at = 0
+    await until(() => source.query('select 1').then(Boolean, () => false))
+    writes = 0
+    at = place
+    const error = await source.synchronize(true).catch((failure: unknown) => failure)
+    proxy.refuse(false)
+    return error
+  }
+  at = 0
+  writes = 0
+  await source.synchronize(true)
+  const all = writes
+  expect(await lostAt(1)).toMatchObject({ outcome: 'rolled-back' })
+  expect(await made()).toBe(true)
+  expect(await lostAt(all)).toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' })
+  expect(await made()).toBe(false)
 })
