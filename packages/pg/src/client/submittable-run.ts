@@ -37,7 +37,7 @@ export class SubmittableRun {
   submitted = false
   /** Whether its caller does not wait for a server that is down. */
   readonly failFast: boolean = failsFast()
-  /** Whether it was told of an error. */
+  /** Whether it was told of an error of the server's, or of a loss. */
   failed = false
   /** What it was told of a loss. */
   loss: Error | undefined
@@ -48,6 +48,7 @@ export class SubmittableRun {
   /** The re-runnable callback that it runs in. */
   readonly unit: Unit | undefined
   readonly #owner: SubmittableOwner
+  #closed = false
   #tag: string | undefined
   #tags = 0
   /** Tells it of an error, once it is known whether the server has survived it. */
@@ -61,6 +62,12 @@ export class SubmittableRun {
     this.unit = statement.passing || statement.reads ? undefined : currentUnit()
     this.statement = statement
     this.#owner = owner
+    this.#noticeClosing()
+  }
+
+  /** Whether its holder has closed it while it waited: nobody reads what it would answer, nor ends it. */
+  get closed(): boolean {
+    return this.#closed || this.submittable.destroyed === true
   }
 
   get upload(): number {
@@ -90,7 +97,8 @@ export class SubmittableRun {
     if (handleError !== undefined) {
       submittable.handleError = (error, wire) => {
         submittable.handleError = handleError
-        this.failed = true
+        // A parser of the application's that threw says nothing of the statement.
+        this.failed ||= error === connection.errorFrame || !connection.usable
         const tell = (): void => {
           const told = this.#owner.lossFor(this, connection, error)
           if (told !== error) {
@@ -113,6 +121,18 @@ export class SubmittableRun {
       connection.destroy()
       submittable.handleError = () => undefined
       handleError?.call(submittable, error as Error)
+    }
+  }
+
+  /** A cursor that is closed before it was sent takes no notice of that, and would never end. */
+  #noticeClosing(): void {
+    const { cursor = this.submittable } = this.submittable as { cursor?: unknown }
+    const closing = cursor as { close?: (callback?: unknown) => unknown }
+    const { close } = closing
+    if (typeof close !== 'function') return
+    closing.close = (callback) => {
+      this.#closed ||= !this.submitted
+      return close.call(closing, callback)
     }
   }
 
@@ -171,7 +191,10 @@ export class SubmittableRun {
   /** It never came to be sent. */
   fail(error: Error): void {
     this.limit?.clear()
-    this.submittable.handleError?.(error)
+    const { submittable } = this
+    // Whoever destroyed a stream that he reads has nobody left to hear of an error of it.
+    if (submittable.destroyed === true && submittable.handleCopyInResponse === undefined) return
+    submittable.handleError?.(error)
   }
 
   evidence(connection: Connection): Evidence {
