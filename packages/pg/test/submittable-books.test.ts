@@ -5,11 +5,18 @@ import { kill } from './compare.ts'
 import { failure, poolOn } from './support.ts'
 
 /** A pg.Query of the caller's own, which drives the wire itself. */
-function own(client: pg.PoolClient, text: string): Promise<unknown> {
+function own(client: pg.PoolClient, query: string | pg.QueryConfig): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    client.query(new pg.Query(text, (error, result) => (error ? reject(error) : resolve(result))))
+    client.query(new pg.Query(query, (error, result) => (error ? reject(error) : resolve(result))))
   })
 }
+
+/** Of the application's own, which know none of the values that they are given. */
+const types = {
+  getTypeParser: () => () => {
+    throw new Error('cannot read that')
+  },
+} as unknown as pg.CustomTypesConfig
 
 it.each([
   ['in autocommit', ["SET app.own = 'kept'"]],
@@ -18,6 +25,19 @@ it.each([
   const pool = poolOn(inject('serverUrl'))
   const client = await pool.connect()
   for (const text of texts) await own(client, text)
+  await kill(client)
+  const { rows } = await client.query("SELECT current_setting('app.own', true) AS own")
+  expect(rows).toEqual([{ own: 'kept' }])
+  client.release()
+  await pool.end()
+})
+
+it('what it sets counts although nobody could read its answer', async () => {
+  const pool = poolOn(inject('serverUrl'))
+  const client = await pool.connect()
+  const text = "SELECT set_config('app.own', 'kept', false)"
+  expect((await failure(own(client, { text, types }))).message).toBe('cannot read that')
+  await client.query('SELECT')
   await kill(client)
   const { rows } = await client.query("SELECT current_setting('app.own', true) AS own")
   expect(rows).toEqual([{ own: 'kept' }])
@@ -34,7 +54,13 @@ it('query_timeout ends a query of the caller’s own, and the session goes on', 
   await pool.end()
 })
 
-it('a callback is not run again once a query of its own wrote in autocommit', async () => {
+it.each([
+  ['wrote in autocommit', 'CREATE TABLE IF NOT EXISTS own_wrote (a int)'],
+  [
+    'wrote, and its answer could not be read',
+    { text: 'CREATE TABLE own_wrote_too AS SELECT 1 AS a; TABLE own_wrote_too', types },
+  ],
+])('a callback is not run again once a query of its own %s', async (_what, query) => {
   const pool = poolOn(inject('serverUrl'))
   const client = await pool.connect()
   let runs = 0
@@ -42,7 +68,7 @@ it('a callback is not run again once a query of its own wrote in autocommit', as
     rerunnable(() => undefined),
     async () => {
       runs += 1
-      await own(client, 'CREATE TABLE IF NOT EXISTS own_wrote (a int)')
+      await own(client, query).catch(() => undefined)
       throw Object.assign(new Error('conflict'), { code: '40001' })
     },
     settingsOf(),

@@ -148,6 +148,48 @@ const losses: [string, Loss][] = [
   ],
 ]
 
+const waits: [string, (client: pg.PoolClient) => Promise<unknown>][] = [
+  ['it is asked who is there', async () => undefined],
+  ['there is no connection', (client) => client.query('SELECT 1').then(() => kill(client))],
+  [
+    'another statement is under way',
+    async (client) => void client.query('SELECT pg_sleep(0.01)').catch(() => undefined),
+  ],
+]
+
+describe('what is closed while it waits', () => {
+  it.each(waits)('because %s is not sent, and what comes behind it is', async (_why, waits) => {
+    for (const close of [
+      (client: pg.PoolClient) => client.query(new Cursor('SELECT 7')).close(),
+      (client: pg.PoolClient) =>
+        new Promise((resolve) =>
+          client.query(new QueryStream('SELECT 7')).on('close', resolve).destroy(),
+        ),
+      (client: pg.PoolClient) =>
+        new Promise((resolve) =>
+          client.query(copy.to('COPY t TO STDOUT')).on('close', resolve).destroy(),
+        ),
+      (client: pg.PoolClient) =>
+        new Promise((resolve) =>
+          client
+            .query(copy.from('COPY t FROM STDIN'))
+            .on('error', () => undefined)
+            .on('close', resolve)
+            .destroy(),
+        ),
+    ]) {
+      const pool = poolOn(url)
+      const client = await pool.connect()
+      await waits(client)
+      const closed = close(client)
+      expect((await client.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }])
+      await closed
+      client.release()
+      await pool.end()
+    }
+  })
+})
+
 describe('a loss', () => {
   it.each(losses)(
     'of %s ends it with an honest error, and the pool works on',

@@ -8,9 +8,10 @@ import {
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { typed } from '../connection/typed.ts'
-import type { ReportMessage, Submittable, Wire } from '../connection/wire.ts'
+import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
 import type { TimeLimit } from './time-limit.ts'
 
 /** Who hears that a submittable has left the wire. */
@@ -34,7 +35,7 @@ export class SubmittableRun {
   submitted = false
   /** Whether its caller does not wait for a server that is down. */
   readonly failFast: boolean = failsFast()
-  /** Whether it was told of an error. */
+  /** Whether it was told of an error of the server's, or of a loss. */
   failed = false
   /** What it was told of a loss. */
   loss: Error | undefined
@@ -47,6 +48,7 @@ export class SubmittableRun {
   readonly #owner: SubmittableOwner
   /** Whether it is a query of the caller's own. */
   readonly #query: boolean
+  #closed = false
   #tag: string | undefined
   #tags = 0
   /** Tells it of an error, once it is known whether the server has survived it. */
@@ -60,6 +62,12 @@ export class SubmittableRun {
     this.unit = statement.passing || statement.reads ? undefined : unitToTell()
     this.statement = statement
     this.#owner = owner
+    this.#noticeClosing()
+  }
+
+  /** Whether its holder has closed it while it waited: nobody reads what it would answer, nor ends it. */
+  get closed(): boolean {
+    return this.#closed || this.submittable.destroyed === true
   }
 
   /**
@@ -97,7 +105,8 @@ export class SubmittableRun {
     if (handleError !== undefined) {
       submittable.handleError = (error, wire) => {
         submittable.handleError = handleError
-        this.failed = true
+        // A parser of the application's that threw says nothing of the statement.
+        this.failed ||= error === connection.errorFrame || !connection.usable
         const tell = (): void => {
           const told = this.#owner.lossFor(this, connection, error)
           if (told !== error) {
@@ -121,6 +130,18 @@ export class SubmittableRun {
       connection.destroy()
       submittable.handleError = () => undefined
       handleError?.call(submittable, error as Error)
+    }
+  }
+
+  /** A cursor that is closed before it was sent takes no notice of that, and would never end. */
+  #noticeClosing(): void {
+    const { cursor = this.submittable } = this.submittable as { cursor?: unknown }
+    const closing = cursor as { close?: (callback?: unknown) => unknown }
+    const { close } = closing
+    if (typeof close !== 'function') return
+    closing.close = (callback) => {
+      this.#closed ||= !this.submitted
+      return close.call(closing, callback)
     }
   }
 
@@ -178,7 +199,10 @@ export class SubmittableRun {
   /** It never came to be sent. */
   fail(error: Error): void {
     this.limit?.clear()
-    this.submittable.handleError?.(error)
+    const { submittable } = this
+    // Whoever destroyed a stream that he reads has nobody left to hear of an error of it.
+    if (submittable.destroyed === true && submittable.handleCopyInResponse === undefined) return
+    submittable.handleError?.(error)
   }
 
   evidence(connection: Connection): Evidence {
@@ -200,50 +224,4 @@ export class SubmittableRun {
       socket: connection.socketCode,
     }
   }
-}
-
-/** What is known of pg-cursor's own account of itself. */
-interface Reader {
-  state?: unknown
-  readonly _cb?: unknown
-  readonly _portal?: unknown
-}
-
-/** The cursor, or the one inside a query stream. */
-function readerOf(submittable: Submittable): Reader {
-  const { cursor = submittable } = submittable as { cursor?: unknown }
-  return cursor as Reader
-}
-
-/** `done` and `error` still wait for their ReadyForQuery; `idle` waits for its caller, unless that reads. */
-const waiting: ReadonlySet<unknown> = new Set(['submitted', 'busy', 'done', 'error'])
-
-function waitsForServer({ state, _cb, _portal }: Reader): boolean {
-  return typeof _portal === 'string' && (waiting.has(state) || typeof _cb === 'function')
-}
-
-/**
- * A cursor takes itself for done at CommandComplete, and hears of no error any more; but whoever reads
- * waits until ReadyForQuery for the last rows.
- */
-function reopen(submittable: Submittable): void {
-  const reader = readerOf(submittable)
-  if (reader.state === 'done' && typeof reader._cb === 'function') reader.state = 'busy'
-}
-
-/**
- * pg-cursor's close() waits on the wire for a ReadyForQuery, which a dead wire never brings: whoever
- * waits is told now, and whoever asks later is told at once.
- */
-function settleWaiting(wire: Wire): void {
-  for (const listener of wire.rawListeners('readyForQuery')) {
-    // Only a once() is a wait; the standing listeners are pg's and ours.
-    if ('listener' in listener) Reflect.apply(listener, wire, [])
-  }
-  const once = wire.once
-  wire.once = function (this: Wire, event: string | symbol, listener: (...args: never[]) => void) {
-    if (event !== 'readyForQuery') return once.call(this, event, listener as () => void) as Wire
-    setImmediate(listener as () => void)
-    return this
-  } as Wire['once']
 }

@@ -16,6 +16,7 @@ import { endsTransaction, Pending, tagsOf } from '../transaction/pending.ts'
 import { opaque } from '../transaction/transaction-after.ts'
 import { answerOfBroken, onlyEnds } from '../transaction/transaction-end.ts'
 import type { Conversation } from './conversation.ts'
+import { closed } from './failures.ts'
 import { mend } from './housekeeping.ts'
 import { isStranger, meet } from './stranger.ts'
 import type { SubmittableOwner, SubmittableRun } from './submittable-run.ts'
@@ -183,6 +184,10 @@ export class Submittables implements SubmittableOwner {
   #send(run: SubmittableRun): void {
     const { transaction, link } = this.#conversation
     const { submittable, statement } = run
+    if (run.closed) {
+      process.nextTick(() => this.#refuse(run, closed()))
+      return
+    }
     if (
       transaction?.keeper?.admits(statement, textOf(submittable), valuesOf(submittable)) !== false
     ) {

@@ -122,6 +122,10 @@ export interface Submittable {
   readonly text?: string | undefined
   readonly values?: readonly unknown[] | undefined
   callback?: unknown
+  /** Of a stream. */
+  readonly destroyed?: boolean
+  /** Of what writes. */
+  handleCopyInResponse?: unknown
   handleError?(error: Error, wire?: Wire): void
   handleCommandComplete?(message: { readonly text: string }, wire: Wire): void
   /** Only a pg.Query has this. */
