@@ -49,7 +49,8 @@ it('query_timeout ends a query of the caller’s own, and the session goes on', 
   const pool = poolOn(inject('serverUrl'), {}, { query_timeout: 100 })
   const client = await pool.connect()
   expect(await failure(own(client, 'SELECT pg_sleep(60)'))).toMatchObject({ reason: 'timeout' })
-  expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  const patient = { text: 'SELECT 1 AS one', query_timeout: 60_000 } as pg.QueryConfig
+  expect((await client.query(patient)).rows).toEqual([{ one: 1 }])
   client.release()
   await pool.end()
 })
