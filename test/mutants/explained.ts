@@ -149,6 +149,12 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
     [/fullJitter|\{ base: 5, cap: 100 \}/, 'cost alone: how long a pause is'],
     ['[] => ["Stryker was here"]', 'a server without an answer is none that is known either way'],
   ],
+  'packages/pg/src/recovery/account.ts': [
+    [
+      `loss.condition === 'connection_failure' => true`,
+      'conflict.test.ts notices it, which takes minutes and is not run here',
+    ],
+  ],
   'packages/pg/src/recovery/proof.ts': [
     [`'' => "Stryker was here!"`, 'neither is a tag that counts no rows'],
     [

@@ -137,9 +137,10 @@ describe('without a word of ours, that nothing was sent is said only of', () => 
   ])('and not of %s', (_name, error) => {
     expect(diagnose(error)?.outcome).toBe('in-doubt')
   })
-  it('and a kind that means something else is no loss', () => {
-    expect(diagnose({ kind: 'UniqueConstraintViolation' })).toBeUndefined()
-  })
+  it.each(['UniqueConstraintViolation', 'constructor', Object.create(null), undefined])(
+    'and a kind that means something else is no loss: %j',
+    (kind) => expect(diagnose({ kind })).toBeUndefined(),
+  )
 })
 
 describe('a divergence behind Prisma’s adapter', () => {

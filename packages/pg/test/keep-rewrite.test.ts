@@ -313,7 +313,6 @@ const unkept: Row[] = [
       'SELECT $1 HAVING $3 UNION ALL SELECT $2',
       '(SELECT $1 LIMIT 0) UNION ALL SELECT $2',
       '(SELECT $1 OFFSET 1) UNION ALL SELECT $2',
-      '(SELECT $1 FOR UPDATE) UNION ALL SELECT $2',
       '(SELECT $1 ORDER BY 1) UNION ALL SELECT $2',
       'SELECT $1 UNION ALL SELECT $2 ORDER BY 1',
       'SELECT $1 WINDOW w AS () UNION ALL SELECT $2',
@@ -513,6 +512,10 @@ describe('the time at which the transaction began takes the place of', () => {
     [
       "INSERT INTO item (name, at, day) VALUES ('a', '1', '1') ON CONFLICT (name) DO UPDATE SET at = DEFAULT",
       "INSERT INTO item (name, at, day) VALUES ('a', '1', '1') ON CONFLICT (name) DO UPDATE SET at = T",
+    ],
+    [
+      "INSERT INTO item (name) SELECT 'a' UNION SELECT 'b' ON CONFLICT (name) DO UPDATE SET at = DEFAULT",
+      "INSERT INTO item (name) SELECT 'a' UNION SELECT 'b' ON CONFLICT (name) DO UPDATE SET at = T",
     ],
     [
       'MERGE INTO t USING u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (at) VALUES (now())',

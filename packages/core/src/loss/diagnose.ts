@@ -113,15 +113,15 @@ function lossCode(node: ErrorNode): string | undefined {
 
 function socketCode(node: ErrorNode): string | undefined {
   const codes = [node.code, node.originalCode].flatMap((code) => text(code) ?? [])
-  return codes.find(isPassingSocketError) ?? kinds[String(node.kind)]
+  return codes.find(isPassingSocketError) ?? kinds.get(text(node.kind))
 }
 
 /** What Prisma's driver adapters call the ends of a socket, having thrown its own code away. */
-const kinds: Readonly<Record<string, string>> = {
-  DatabaseNotReachable: 'ECONNREFUSED',
-  ConnectionClosed: 'ECONNRESET',
-  SocketTimeout: 'ETIMEDOUT',
-}
+const kinds: ReadonlyMap<string | undefined, string> = new Map([
+  ['DatabaseNotReachable', 'ECONNREFUSED'],
+  ['ConnectionClosed', 'ECONNRESET'],
+  ['SocketTimeout', 'ETIMEDOUT'],
+])
 
 function conditionNamed(name: unknown): Condition | undefined {
   return conditions.find((condition) => condition === name)

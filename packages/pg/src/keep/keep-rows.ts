@@ -3,7 +3,10 @@ import { typed } from './keep-value.ts'
 import type { Parser } from './parser.ts'
 import type { Insert, Node, Select, Target } from './tree.ts'
 
-/** The clauses with which a SELECT of a list may give anything but one row. */
+/**
+ * The clauses with which a SELECT of a list, under a UNION, may give anything but one row. The server
+ * locks no rows there.
+ */
 const clauses = [
   'distinctClause',
   'fromClause',
@@ -11,7 +14,6 @@ const clauses = [
   'havingClause',
   'limitCount',
   'limitOffset',
-  'lockingClause',
   'sortClause',
   'whereClause',
   'windowClause',
