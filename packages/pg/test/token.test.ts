@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
 import { tokenTable } from '../src/index.ts'
 import { newToken, resolveToken } from '../src/witness/token.ts'
@@ -131,6 +131,39 @@ describe('the token witness', () => {
     expect((await admin.query(tokenTable(name).prune(-1000, 3))).rowCount).toBe(2)
     await admin.end()
   })
+  it.each([
+    ['a day and more behind', 'in-doubt'],
+    ['hours behind', 'rolled-back'],
+    ['right', 'rolled-back'],
+    ['ahead', 'rolled-back'],
+  ])(
+    'that may have been removed proves nothing: made by a clock that is %s',
+    async (clock, told) => {
+      const url = await server.createDatabase()
+      const admin = await setUp(url)
+      const hour = 60 * 60 * 1000
+      const offsets: Record<string, number> = { right: 0, ahead: hour, 'hours behind': -2 * hour }
+      const made = (at: number): string => {
+        vi.useFakeTimers({ now: Date.now() + at, toFake: ['Date'] })
+        const token = newToken()
+        vi.useRealTimers()
+        return token
+      }
+      const token = { table: name, id: made(offsets[clock] ?? -25 * hour) }
+      const { prune } = tokenTable(name)
+      // Whatever is old enough goes with it.
+      await admin.query(`INSERT INTO ${name} VALUES ('${token.id}'), ('${made(-30 * hour)}')`)
+      await admin.query(prune())
+      await admin.query(`DELETE FROM ${name} WHERE token = '${token.id}'`)
+      expect(await resolveToken(token, ask(admin))).toBe(told)
+      expect((await admin.query(prune())).rowCount).toBe(told === 'in-doubt' ? 2 : 0)
+      const { rows } = await admin.query(
+        `SELECT FROM ${name} WHERE token >= 'ffffffff-0000-8000-8000-000000000000'`,
+      )
+      expect(rows).toHaveLength(1)
+      await admin.end()
+    },
+  )
   it('without its table is an error that names it, and nothing is written', async () => {
     const url = await server.createDatabase()
     const pool = poolOn(url, { witness: { token: 'missing' } })

@@ -110,9 +110,12 @@ function judgeVerb(span: Span, verb: string): Judgement {
     case 'CLOSE':
       return { ...nothing, verb, kind: 'cursor', state: ofCursor(span) }
     case 'COPY':
-      return words[from + 1] === '('
-        ? withCalls(span, from + 1, verb, 'copy')
-        : { ...nothing, verb, kind: 'copy' }
+      return {
+        ...(words[from + 1] === '('
+          ? withCalls(span, from + 1, verb, 'copy')
+          : { ...nothing, verb, kind: 'copy' }),
+        canCommit: runsProgram(span),
+      }
     case 'ANALYZE':
     case 'ANALYSE':
     // Statistics again, checkpoint again: nobody is harmed by half of it.
@@ -122,6 +125,14 @@ function judgeVerb(span: Span, verb: string): Judgement {
   // VACUUM, CLUSTER and REINDEX commit as they go. So may whatever is not known here: replication
   // commands, and what later versions bring.
   return unknown(verb === 'name' ? upper(written(span.tokens, from)) : verb)
+}
+
+/** Whether a COPY hands its rows to a program, or takes them from one: nothing undoes what that does. */
+function runsProgram({ tokens: { words }, from, to }: Span): boolean {
+  for (let i = from + 1; i < to; i++) {
+    if (words[i] === 'PROGRAM' && (words[i - 1] === 'TO' || words[i - 1] === 'FROM')) return true
+  }
+  return false
 }
 
 /** A statement that is no query but has expressions in it, which is never run again as it is. */

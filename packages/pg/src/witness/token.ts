@@ -14,7 +14,8 @@ export interface TokenTable {
   readonly create: string
   /**
    * A bounded statement that removes tokens older than so many milliseconds (default: a day). Run it
-   * now and then, until it removes none. A transaction older than that can no longer be resolved.
+   * now and then, until it removes none. A transaction older than that can no longer be resolved, by
+   * whichever clock: it leaves one row that says up to when tokens may be gone.
    */
   prune(olderThan?: number, atOnce?: number): string
 }
@@ -29,12 +30,30 @@ export function tokenTable(name: string): TokenTable {
   const table = quoted(name)
   return {
     create: `CREATE TABLE IF NOT EXISTS ${table} (token uuid PRIMARY KEY)`,
-    prune: (olderThan = keptFor, atOnce = prunedAtOnce) =>
-      `DELETE FROM ${table} WHERE token IN (SELECT token FROM ${table} WHERE token < '${uuidAt(
-        Date.now() - olderThan,
-        Buffer.alloc(10),
-      )}' ORDER BY token LIMIT ${Math.max(1, Math.trunc(atOnce))})`,
+    prune: (olderThan = keptFor, atOnce = prunedAtOnce) => {
+      const first = uuidAt(Date.now() - olderThan, Buffer.alloc(10))
+      const old = `FROM ${table} WHERE token < '${first}'`
+      return `WITH told AS (INSERT INTO ${table} (token) SELECT '${boundOf(first)}'
+ WHERE EXISTS (SELECT ${old}) ON CONFLICT DO NOTHING),
+ untold AS (DELETE FROM ${table} WHERE token >= '${lowestBound}' AND token < '${boundOf(first)}'
+ AND EXISTS (SELECT ${old}))
+ DELETE FROM ${table} WHERE token IN (SELECT token ${old} ORDER BY token LIMIT ${Math.max(1, Math.trunc(atOnce))})`
+    },
   }
+}
+
+/** With which the row begins that says up to when tokens may be gone: behind every token there will be. */
+const bounds = 'ffffffff-ffff-8fff-8fff-'
+const lowestBound = `${bounds}000000000000`
+
+/** That row, for tokens before this one. */
+function boundOf(token: string): string {
+  return bounds + timeOf(token)
+}
+
+/** When a token was made, as its first twelve digits have it. */
+function timeOf(token: string): string {
+  return token.replaceAll('-', '').slice(0, 12)
 }
 
 /** A token in its table. */
@@ -61,6 +80,9 @@ export function leaveToken({ table, id }: Token): string {
  *
  * Beside the token goes its counter-token, in the same statement: a resolver whose own answer is lost
  * can tell its own token from the original's.
+ *
+ * That it is not there proves nothing where it may have been removed: the clock of whoever made it may be
+ * behind that of whoever prunes the table.
  */
 export async function resolveToken(token: Token, ask: Inquiry): Promise<Outcome> {
   const table = quoted(token.table)
@@ -71,12 +93,16 @@ export async function resolveToken(token: Token, ask: Inquiry): Promise<Outcome>
     [token.id, counter],
   )
   if (taken.code !== undefined) return 'in-doubt'
-  const { rows, code } = await ask(`SELECT token FROM ${table} WHERE token IN ($1, $2)`, [
-    token.id,
-    counter,
-  ])
-  if (code !== undefined || rows.length === 0) return 'in-doubt'
-  return rows.some(([found]) => found === counter) ? 'rolled-back' : 'committed'
+  const { rows, code } = await ask(
+    `SELECT token FROM ${table} WHERE token IN ($1, $2) OR token >= '${lowestBound}'`,
+    [token.id, counter],
+  )
+  const all = rows.map(([found]) => String(found))
+  const found = all.filter((each) => !each.startsWith(bounds))
+  if (code !== undefined || found.length === 0) return 'in-doubt'
+  if (!found.includes(counter)) return 'committed'
+  const mayBeGone = all.some((each) => each.startsWith(bounds) && each > boundOf(token.id))
+  return mayBeGone ? 'in-doubt' : 'rolled-back'
 }
 
 /** The same UUID, of version 8. */
