@@ -10,9 +10,9 @@ let shared: Buffer | undefined
  * The configuration of a client with a socket for it, unless it brings its own.
  *
  * Node makes a buffer of 64 KB for each piece of an answer, and cuts it down to what has come. This
- * socket reads into one that all of them share, and hands on a copy of what has come. Measured by CPU of
- * the client on plain pg, 70 paired rounds: an insert takes 30.0 us in place of 32.3, and one with a
- * witness is answered in two pieces.
+ * socket reads into one that all of them share, and hands on a copy of what has come. By CPU of the client,
+ * paired rounds: an insert by plain pg takes 30.0 us in place of 32.3 (ratio 1.05 ± 0.04); through a
+ * session, whose writes are answered in two pieces, reads and writes together have a ratio of 1.04 ± 0.02.
  */
 export function withSocket(
   config: string | ClientConfig | undefined,
