@@ -45,8 +45,12 @@ test('a stream whose connection is killed ends with an honest error, does not ha
     (failure) => failure,
   )
   expect(rows).toBeLessThan(5000)
-  expect(error).toMatchObject({ outcome: 'rolled-back', reason: 'streamed' })
-  expect(diagnose(error)).toMatchObject({ outcome: 'rolled-back', condition: 'admin_shutdown' })
+  // Where the stream was writing at that moment, the server's last words may never arrive.
+  const { outcome, condition } = error
+  expect(['rolled-back admin_shutdown', 'in-doubt connection_failure']).toContain(
+    `${outcome} ${condition}`,
+  )
+  expect(diagnose(error)).toMatchObject({ outcome, condition })
   // The pool has but one client.
   expect(await source.manager.count(Account)).toBe(5000)
 })
