@@ -26,8 +26,12 @@ export interface Effort {
   readonly most: number
 }
 
-/** How long a side runs twice before it counts, in milliseconds. */
+/** How long a side runs in a turn before it counts, in milliseconds, and in how many turns at most. */
 const warmUp = 700
+const mostWarmUps = 14
+
+/** What a turn must save of the cheapest so far to show that the compiler is not done. */
+const stillCheaper = 0.02
 
 /** Before so many rounds an interval says little. */
 const fewest = 8
@@ -53,8 +57,7 @@ export async function paired(
 ): Promise<Figure> {
   const { callers, roundFor } = effort
   const first = await metered()
-  // What runs for hours has been compiled: the compiler would count for whoever has more to compile.
-  for (const side of [plain, ours, plain, ours]) await turn(side, first, callers, warmUp)
+  await warm([plain, ours], (side) => turn(side, first, callers, warmUp))
   // Only now all connections are there.
   const meter = await metered()
   const rounds: Round[] = []
@@ -74,6 +77,28 @@ export async function paired(
     cpuRatio: commonRatio(rounds.map(({ plain, reprise }) => total(plain) / total(reprise))),
     cpu: { plain: mean(rounds, 'plain'), reprise: mean(rounds, 'reprise') },
     rounds: rounds.length,
+  }
+}
+
+/**
+ * Runs all sides in turns until none has got cheaper twice running. What runs for hours has been compiled,
+ * and the compiler would count for whoever has more to compile.
+ */
+async function warm(
+  sides: readonly (() => Promise<unknown>)[],
+  run: (side: () => Promise<unknown>) => Promise<Turn>,
+): Promise<void> {
+  const cheapest = sides.map(() => Infinity)
+  let settled = 0
+  for (let i = 0; i < mostWarmUps && settled < 2; i++) {
+    settled += 1
+    for (const [at, side] of sides.entries()) {
+      const { cpu, done } = await run(side)
+      const cost = cpu.client / done
+      const least = cheapest[at] as number
+      if (cost < least * (1 - stillCheaper)) settled = 0
+      cheapest[at] = Math.min(least, cost)
+    }
   }
 }
 
