@@ -5,7 +5,6 @@ import { handshake } from './handshake.ts'
 import type { Backend, Marked } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
 import { type ParameterStatus, type Reported, report, unreported } from './reported.ts'
-import { withSocket } from './socket.ts'
 import type { PgClient, PgClientClass, PgQuery, ReportMessage, Submittable } from './wire.ts'
 
 /** How long after its last words a backend may take to close the socket, in milliseconds. */
@@ -95,7 +94,7 @@ export class Connection {
     owner: ConnectionOwner,
   ) {
     this.#owner = owner
-    this.client = new Base(withSocket(config))
+    this.client = new Base(config)
     this.#queue = this.client._queryQueue ?? this.client.queryQueue
     const { connection: wire, connectionParameters: parameters } = this.client
     this.queryTimeout = Number(parameters.query_timeout) || 0

@@ -10,7 +10,6 @@ import {
 } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { Address } from './address.ts'
-import { withOption } from './config.ts'
 import type { PgClient } from './wire.ts'
 
 type Config = string | ClientConfig | undefined
@@ -126,5 +125,8 @@ function bare(host = ''): string {
 
 function withHost(config: Config, connectionString: string): Config {
   if (typeof config !== 'object') return connectionString
-  return withOption(config, 'connectionString', connectionString)
+  // Pools hide passwords and keys from enumeration.
+  const own = Object.getOwnPropertyDescriptors(config)
+  const copy: ClientConfig = Object.create(Object.getPrototypeOf(config), own)
+  return Object.defineProperty(copy, 'connectionString', { value: connectionString })
 }
