@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     const stages = [part.tests, values.quick ? [] : (part.served ?? [])]
       .map((stage) => stage.filter((test) => tests.length === 0 || tests.includes(test)))
       .filter((stage) => stage.length > 0)
-    if (!values.resume) begin(name, values.survivors === true)
+    if (!values.resume) begin(name, values.survivors === true, 0, files)
     await inStages(name, stages, files, values.once === true)
     report(readLedger(name))
     if (tests.length === 0) keepScores(scoresOf(readLedger(name)))
