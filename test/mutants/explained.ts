@@ -38,7 +38,13 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     ['at < 0 => false', 'there is no value before the first'],
     ['of !== undefined => true', 'types want it: undefined is no name'],
   ],
-  'keep-label': [],
+  'keep-label': [
+    [
+      /: (node|kind|name|guess|instead) === undefined/,
+      'types want it: what is not there has no name',
+    ],
+    [/: (default:|case 'CollateClause':) return/, 'what comes next says the same'],
+  ],
   'keep-rewrite': [['target === undefined => false', half]],
   'keep-rows': [
     [/: lists === undefined|: first === undefined/, half],
@@ -59,12 +65,7 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     [`typeof value === 'string' => true`, 'types want it: null is no instant'],
   ],
   'keep-sight': [[`typeof relname === 'string' => true`, 'types want it: undefined is no name']],
-  'keep-time': [],
-  'keep-value': [],
-  keep: [],
-  order: [],
-  parser: [],
-  tree: [],
+  ...{ 'keep-time': [], 'keep-value': [], keep: [], order: [], parser: [], tree: [] },
 }
 
 /** The survivors of each file, explained. */

@@ -92,8 +92,21 @@ describe('an expression without a name is called as PostgreSQL calls it', () => 
     "j['a']",
     '(\'x\' COLLATE "C")',
     '(lower(\'x\') COLLATE "C")',
+    // A name of its own outlives a cast, and what has none takes that of the type.
+    'coalesce(a, 1)::bigint',
+    'nullif(a, 1)::bigint',
+    'greatest(a, 1)::bigint',
+    'least(a, 1)::bigint',
+    'l[1]::bigint',
+    'EXISTS (SELECT 1)::text',
+    'ARRAY(SELECT 1)::text',
+    '(a IN (SELECT 1))::text',
+    '(SELECT 1)::text',
+    '(\'x\' COLLATE "C")::text',
+    'CASE WHEN a = 1 THEN 1 ELSE coalesce(a, 1) END',
     'grouping(a)',
     '(t).a',
+    '((t).a)::text',
     '(t.r)::text',
   ])('%s', async (expression) => {
     const grouped = expression === 'grouping(a)' ? ' GROUP BY a' : ''

@@ -593,6 +593,7 @@ describe('what a select list drew', () => {
     ],
     ['of a null', 'SELECT gen_random_uuid()', [['gen_random_uuid']], [[null]]],
     ['of a call with a parameter', 'SELECT nextval($1)', [['nextval']], [['7']]],
+    ['of a call with one that is cast', 'SELECT nextval($1::regclass)', [['nextval']], [['7']]],
     ['of a call of a column', 'SELECT nextval(t.a) FROM t', [['nextval']], [['7']]],
     ['of a sum', "SELECT nextval('s') + 1", [['?column?']], [['7']]],
     ['of another function', 'SELECT random()', [['random']], [['7']]],

@@ -361,6 +361,8 @@ describe('a tree', () => {
     [{ stmt_lens: 1 }, {}],
     [{ list_starts: 1 }, {}],
     [{ locations: 1 }, {}],
+    [{ my_stmt_len: 1 }, {}],
+    [{ subversion: 1 }, {}],
     [undefined, {}],
     [{}, undefined],
   ])('is not another: %j and %j', (a, b) => {

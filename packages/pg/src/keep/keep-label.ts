@@ -31,14 +31,7 @@ const fixed: { readonly [kind: string]: string } = {
 }
 
 /** Expressions that have no name of their own. */
-const unnamed = new Set([
-  'A_Const',
-  'ParamRef',
-  'BoolExpr',
-  'NullTest',
-  'BooleanTest',
-  'SetToDefault',
-])
+const unnamed = new Set(['A_Const', 'ParamRef', 'BoolExpr', 'NullTest', 'BooleanTest'])
 
 /** A name, and whether anything better may still take its place. */
 type Guess = readonly [name: string, weak: boolean]
