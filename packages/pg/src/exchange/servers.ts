@@ -35,12 +35,12 @@ export interface KnownHosts {
   wrote: boolean
   /** The places of those that say nothing since another has taken their place. */
   readonly replaced: Set<string>
-  /** Who looks for another in the place of one that says nothing, by the place of that. */
-  readonly lookouts: Map<string, SharedResource<Lookout>>
+  /** Searches for another in the place of one that says nothing, by the place of that. */
+  readonly searches: Map<string, SharedResource<SuccessorSearch>>
 }
 
-/** Who looks at servers in the place of others. */
-export interface Lookout {
+/** A search for the server that has taken the place of another. */
+export interface SuccessorSearch {
   /** Undefined when it is stopped before there is one. */
   readonly found: Promise<Successor | undefined>
   stop(): void
@@ -179,7 +179,7 @@ export function sharedAmong(
       primary: undefined,
       wrote: false,
       replaced: new Set(),
-      lookouts: new Map(),
+      searches: new Map(),
     })),
   }
 }

@@ -5,11 +5,11 @@ import type { HostList } from '../connection/host-list.ts'
 import { isPromoted } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { PgClient } from '../connection/wire.ts'
-import type { HostsShare, Lookout, Successor } from '../exchange/servers.ts'
+import type { HostsShare, Successor, SuccessorSearch } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SharedResource } from '../exchange/shared-resource.ts'
-import { Watchman } from './lookout.ts'
 import { type Stop, stopsOf } from './stops.ts'
+import { ListSearch } from './successor-search.ts'
 import { requireTarget } from './target.ts'
 
 /** The servers of which a session wants one, one server in most cases, and what is known of them. */
@@ -136,10 +136,10 @@ export class Hosts {
     const place = placeOf(silent)
     const others = async (): Promise<readonly Stop[]> =>
       (await this.stops([], client)).filter(({ address }) => placeOf(address) !== place)
-    const lookout = known.lookouts.get(place) ?? new SharedResource<Lookout>()
-    known.lookouts.set(place, lookout)
-    const found = await lookout.use(
-      async () => new Watchman(others, this.#shared, this.#list.config),
+    const search = known.searches.get(place) ?? new SharedResource<SuccessorSearch>()
+    known.searches.set(place, search)
+    const found = await search.use(
+      async () => new ListSearch(others, this.#shared, this.#list.config),
       (open) => open.stop(),
       (open) => Promise.race([open.found, aborted(signal)]),
     )

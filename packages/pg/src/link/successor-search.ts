@@ -5,7 +5,7 @@ import { aim, placeOf } from '../connection/address.ts'
 import { Connection } from '../connection/connection.ts'
 import type { Backend } from '../connection/incarnation.ts'
 import { inquiry } from '../exchange/ask.ts'
-import type { Lookout, Successor } from '../exchange/servers.ts'
+import type { Successor, SuccessorSearch } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { identify } from '../witness/backend.ts'
 import { attempt } from './attempt.ts'
@@ -20,7 +20,7 @@ const between = 500
  * Looks at the other servers of a list, again and again, while one says nothing: a primary that stands still
  * keeps its sockets, so nothing tells its clients that another was promoted.
  */
-export class Watchman implements Lookout {
+export class ListSearch implements SuccessorSearch {
   /** Undefined when it is stopped before there is one. */
   readonly found: Promise<Successor | undefined>
   readonly #stop = new AbortController()
