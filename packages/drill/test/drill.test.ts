@@ -206,9 +206,22 @@ describe('--only', () => {
       const { rows } = await held.client.query('SHOW synchronous_standby_names')
       return rows[0].synchronous_standby_names === 'absent'
     })
-    await held.client.query('BEGIN')
-    await held.client.query('INSERT INTO t VALUES (1)')
-    const committed = held.client.query('COMMIT').catch(() => undefined)
+    const waits = async (): Promise<boolean> =>
+      (await staging.server.sql("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+        .length === 1
+    let committed: Promise<unknown>
+    // That there is a standby to wait for the checkpointer tells all, a moment later (syncrep.c
+    // SyncRepUpdateSyncStandbysDefined).
+    do {
+      let over = false
+      await held.client.query('BEGIN')
+      await held.client.query('INSERT INTO t VALUES (1)')
+      const done = (): void => {
+        over = true
+      }
+      committed = held.client.query('COMMIT').then(done, done)
+      await until(async () => over || (await waits()))
+    } while (!(await waits()))
     const ended = await run(
       ...on('observer', '--only', 'in-commit', '--kill', '10/s', '--for', '2s', '--yes'),
     )
