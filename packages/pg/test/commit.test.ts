@@ -213,8 +213,15 @@ describe('under synchronous replication', () => {
     '%s whose wait for the standby was %s is acknowledged (%s) when what came after it is replicated, and not before',
     async (_what, _how, _by, lose, work, settings) => {
       await using link = await proxied(sync)
+      let passed = 0
+      link.proxy.onFrame(({ from, length }) => {
+        if (from === 'server') passed += length
+        return 'pass'
+      })
       const pool = poolOn(link.url, settings)
       const client = await pool.connect()
+      const { stream } = (client as unknown as { connection: { stream: { bytesRead: number } } })
+        .connection
       await client.query(`CREATE TABLE t (a int); ${tokenTable('tokens').create}`)
       const pid = pidOf(client)
       await hold()
@@ -224,6 +231,8 @@ describe('under synchronous replication', () => {
       })
       try {
         await until(async () => (await waiting(pid)) === 1)
+        // What the server said before it waited has come: a witness that did not would leave a doubt.
+        await until(async () => (await waiting(pid)) === 1 && stream.bytesRead === passed)
         await lose(pid, link.proxy)
         // Whoever waits now is another: our own commit behind it, or the one that was cut off.
         await until(async () => (await waiting()) > 1 && pidOf(client) !== pid)

@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { until } from '../../../test/kit/index.ts'
 import { diagnose, reprise } from '../src/index.ts'
 import { Database } from './database.ts'
 import { Account, AccountSchema } from './entities.ts'
@@ -57,6 +58,10 @@ test('a stream whose connection is killed ends with an honest error, does not ha
 
 test('a stream begun on a connection that is gone already runs on a new one', async () => {
   await database.killAll()
+  const { master } = source.driver as unknown as {
+    master: { _clients: { connection: { stream: { destroyed: boolean } } }[] }
+  }
+  await until(() => master._clients.every(({ connection }) => connection.stream.destroyed))
   let rows = 0
   for await (const _ of await stream()) rows += 1
   expect(rows).toBe(5000)
