@@ -22,6 +22,15 @@ beforeAll(async () => {
   await admin.end()
 })
 
+/** What was asked of a client has been sent, behind whatever comes before it, and sleeps. */
+async function asleep(client: object): Promise<void> {
+  const admin = new pg.Client({ connectionString: url })
+  await admin.connect()
+  const text = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
+  await until(async () => (await admin.query(text, [pidOf(client)])).rowCount === 1)
+  await admin.end()
+}
+
 /** Starts something on a client and loses its backend in the midst of it. */
 type Loss = (client: pg.PoolClient) => Promise<unknown>
 
@@ -132,6 +141,7 @@ const losses: [string, Loss][] = [
     async (client) => {
       const query = client.query(new pg.Query('SELECT pg_sleep(60)'))
       const failed = new Promise((resolve) => query.on('error', resolve))
+      await asleep(client)
       await kill(client)
       return failed
     },
@@ -142,6 +152,7 @@ const losses: [string, Loss][] = [
       const failed = new Promise((resolve) =>
         client.query(new pg.Query('SELECT pg_sleep(60)', resolve as never)),
       )
+      await asleep(client)
       await kill(client)
       return failed
     },
