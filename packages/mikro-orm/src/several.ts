@@ -3,7 +3,10 @@ import type { EntityManager } from '@mikro-orm/postgresql'
 import { inParts } from '@reprise/core'
 
 /** Calls of an entity manager that write at once, without a transaction of their own. */
-const names = ['insert', 'insertMany', 'nativeUpdate', 'upsert', 'upsertMany'] as const
+const names = ['insert', 'insertMany', 'nativeUpdate', 'upsert', 'upsertMany', 'clone'] as const
+
+/** Those of them that are one statement where nothing has to be put into a pivot table. */
+const single: ReadonlySet<string> = new Set(['insert', 'insertMany', 'nativeUpdate'])
 
 type Name = (typeof names)[number]
 
@@ -25,7 +28,9 @@ export function tellTheWhole(
   own: (em: EntityManager, error: unknown) => unknown,
 ): void {
   for (const name of names) {
-    const call = prototype[name] as Call
+    const call = prototype[name] as Call | undefined
+    // MikroORM 6 cannot clone.
+    if (call === undefined) continue
     const whole: Call = async function (...parameters) {
       if (this.isInTransaction() || !sendsSeveral(this, name, parameters[0])) {
         return call.apply(this, parameters)
@@ -39,7 +44,7 @@ export function tellTheWhole(
 }
 
 function sendsSeveral(em: EntityManager, name: Name, target: unknown): boolean {
-  if (name === 'upsert' || name === 'upsertMany') return true
+  if (!single.has(name)) return true
   const [first] = Array.isArray(target) ? target : [target]
   const entity = typeof first === 'object' && !(first instanceof EntitySchema)
   try {

@@ -71,4 +71,41 @@ describe('a doubt about what drives the wire itself', () => {
     client.release()
     await Promise.all([pool.end(), admin.end()])
   })
+  it('is told when its query_timeout is over, where there is no server to ask', async () => {
+    await using link = await proxied(server)
+    const pool = poolOn(link.url, {}, { query_timeout: 500 })
+    const client = await pool.connect()
+    await client.query('SELECT 1')
+    const lost = failure(client.query(new Cursor('SELECT pg_sleep(60)')).read(1))
+    const sleeps = async (): Promise<boolean> =>
+      (await server.sql("SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'")).length > 0
+    await until(sleeps, { what: 'the cursor to wait' })
+    link.proxy.refuse(true)
+    for (const connection of link.proxy.connections) connection.reset()
+    expect(await lost).toMatchObject({ outcome: 'in-doubt', reason: 'timeout' })
+    client.release(true)
+    await pool.end()
+  }, 10_000)
+  it('ends the transaction that it is in, also where its error was told before', async () => {
+    await using link = await proxied(server)
+    const admin = new pg.Client({ connectionString: link.direct })
+    await admin.connect()
+    await admin.query(`CREATE TABLE t (n int); CREATE PROCEDURE ends() LANGUAGE plpgsql AS
+      $$BEGIN COMMIT; END$$`)
+    const pool = poolOn(link.url)
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('INSERT INTO t VALUES (1)')
+    link.proxy.onFrame(({ from, type }) =>
+      from === 'server' && type === 'E' ? 'pass-then-reset' : 'pass',
+    )
+    const told = await failure(client.query(new Cursor('CALL ends()')).read(1))
+    expect(told).toMatchObject({ code: '2D000' })
+    // Outside its transaction none of it may run.
+    expect(typeof outcomeOf(await failure(client.query('INSERT INTO t VALUES (2)')))).toBe('string')
+    expect((await admin.query('SELECT FROM t')).rowCount).toBe(0)
+    await client.query('ROLLBACK')
+    client.release()
+    await Promise.all([pool.end(), admin.end()])
+  })
 })

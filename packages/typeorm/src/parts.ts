@@ -1,4 +1,4 @@
-import { InDoubtError, inParts } from '@reprise/core'
+import { type InDoubtError, inParts } from '@reprise/core'
 import { type DataSource, type EntityManager, QueryFailedError } from 'typeorm'
 
 /** What saves or removes entities with all that hangs on them. */
@@ -53,7 +53,8 @@ async function whole<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await inParts(run)
   } catch (error) {
-    throw error instanceof InDoubtError ? own(error) : error
+    const { reason } = error as Partial<InDoubtError>
+    throw reason === 'in-parts' ? own(error as InDoubtError) : error
   }
 }
 

@@ -171,7 +171,6 @@ export class SubmittableRun {
   lost(connection: Connection): void {
     const wire = connection.client.connection
     settleWaiting(wire)
-    this.limit?.clear()
     this.#owner.lost(this, connection, () => this.#tellHeld())
   }
 

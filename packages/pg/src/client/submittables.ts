@@ -74,16 +74,19 @@ export class Submittables implements SubmittableOwner {
     const loss = classify(run.evidence(connection))
     conversation.tellLoss(loss, connection, false)
     const leave = (): void => {
+      run.limit?.clear()
       tell()
       conversation.answered()
       const { transaction } = conversation
+      const failure = run.loss ?? new Error('it was lost')
       // Whether it did end there is for its own error to say.
       if (onlyEnds(statement)) conversation.transaction = undefined
+      // The connection there is now knows nothing of it.
       else if (conversation.link.connection !== connection && transaction !== undefined) {
-        transaction.broken ??= run.loss
+        transaction.broken ??= failure
       }
       transaction?.stopTaping('streamed')
-      conversation.delivery.abandoned(statement)(run.loss ?? new Error('it was lost'))
+      conversation.delivery.abandoned(statement)(failure)
       conversation.inquiry.rest()
     }
     if (loss.outcome !== 'in-doubt' || loss.announced) leave()

@@ -60,7 +60,8 @@ export async function attempt(
   const over = new AbortController()
   const lookAround = setTimeout(async () => {
     const silent = (): boolean => connection.bytesRead === 0
-    if (silent() && (await elsewhere?.(over.signal)) && silent()) giveUp()
+    const found = silent() && (await elsewhere?.(over.signal).catch(() => false))
+    if (found && silent()) giveUp()
   }, quiet)
   // Once there is a socket, a slow login may take as long as the deadline allows.
   if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
