@@ -1,17 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answers } from './answers.ts'
-import { serverAccount } from './binaries.ts'
 import { freePort } from './free-port.ts'
-import { until } from './until.ts'
-
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGINT')
-})
+import { launch, Pooler } from './pooler.ts'
 
 /** Whether pgpool-II (Debian's package `pgpool2`) is on this machine. */
 export function hasPgpool(): boolean {
@@ -22,17 +14,7 @@ export function hasPgpool(): boolean {
  * A real pgpool-II in front of a server, in streaming replication mode. In raw mode 4.3.5 opens a transaction around a
  * write by the extended protocol and never ends it, whoever the client is: what plain node-postgres inserts is gone.
  */
-export class Pgpool {
-  readonly port: number
-  readonly #child: ChildProcess
-  readonly #directory: string
-
-  private constructor(child: ChildProcess, port: number, directory: string) {
-    this.#child = child
-    this.port = port
-    this.#directory = directory
-  }
-
+export class Pgpool extends Pooler {
   /** Starts one; `settings` go over its own. */
   static async start(
     target: { host: string; port: number },
@@ -65,39 +47,14 @@ export class Pgpool {
     const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}`)
     const file = join(directory, 'pgpool.conf')
     await writeFile(file, `${lines.join('\n')}\n`)
-    const log: string[] = []
-    const child = spawn('pgpool', ['-n', '-f', file, '-F', '/dev/null', '-a', '/dev/null'], {
-      ...(await serverAccount()),
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const launched = await launch({
+      title: 'pgpool-II',
+      program: 'pgpool',
+      arguments: ['-n', '-f', file, '-F', '/dev/null', '-a', '/dev/null'],
+      port,
+      directory,
+      end: 'SIGQUIT',
     })
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (text) => log.push(String(text)))
-    running.add(child)
-    child.once('exit', () => running.delete(child))
-    const what = 'pgpool-II to listen'
-    await until(() => child.exitCode !== null || answers(port), { what })
-    if (child.exitCode !== null) throw new Error(`pgpool-II did not start:\n${log.join('')}`)
-    return new Pgpool(child, port, directory)
-  }
-
-  /** The same database, through it. */
-  url(databaseUrl: string): string {
-    const url = new URL(databaseUrl)
-    url.port = String(this.port)
-    return url.href
-  }
-
-  async close(): Promise<void> {
-    if (this.#child.exitCode === null) {
-      const ended = once(this.#child, 'exit')
-      // Its immediate shutdown: its children end with it.
-      this.#child.kill('SIGQUIT')
-      await ended
-    }
-    await rm(this.#directory, { recursive: true, force: true })
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    return new Pgpool(launched)
   }
 }
