@@ -41,6 +41,7 @@ function write(texts: readonly string[], atCommit: () => unknown): Promise<unkno
     if (runs === 1) await atCommit()
     try {
       await transaction.executeRaw(asked('COMMIT'))
+      await transaction.commit()
       return runs
     } catch {
       const message = 'A rollback cannot be executed on a committed transaction.'
