@@ -7,6 +7,7 @@ export { type TokenTable, tokenTable } from './witness/token.ts'
 
 import { misplaced } from './client/misplaced.ts'
 import { sessionClass } from './client/pool.ts'
+import { answerAtEnd } from './client/pool-end.ts'
 import { requireVersion, type Wanted } from './client/version.ts'
 import type { PgClientClass } from './connection/wire.ts'
 import { refusePipeline } from './exchange/shared.ts'
@@ -65,7 +66,8 @@ export function repriseClient(Base: unknown, options?: RepriseOptions): Reprised
 
 /**
  * Makes an existing pool's clients outlive their connections, from the next one on. The session is
- * built on the pool's own copy of pg. A pool that makes sessions already stays as it is.
+ * built on the pool's own copy of pg. A pool that makes sessions already goes on making its own. When
+ * the pool is ended, whoever waits for a client is told so.
  *
  * @returns the same pool
  * @throws TypeError when this is no pg.Pool, or one with a configuration that cannot be used
@@ -79,6 +81,7 @@ export function reprisePool<P extends Pool>(pool: P, options?: RepriseOptions): 
     throw new TypeError('reprisePool() takes a pg.Pool: pass new pg.Pool({ … }).')
   }
   refusePipeline(held.options)
+  answerAtEnd(held)
   held.Client = sessionClass(held.Client, options) as unknown as PgClientClass
   return pool
 }
