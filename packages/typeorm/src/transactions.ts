@@ -1,5 +1,6 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
+import { giveBackUnbegun } from './begin.ts'
 import { tellTheWhole, tellTheWholeOfRunner, tellTheWholeOfSchemas } from './parts.ts'
 import { warn } from './report.ts'
 import { fenceRollback } from './rollback.ts'
@@ -39,6 +40,7 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
   const create = dataSource.createEntityManager
   dataSource.createEntityManager = (queryRunner) => {
     if (queryRunner !== undefined) {
+      giveBackUnbegun(queryRunner)
       fenceRollback(queryRunner)
       tellTheWholeOfRunner(queryRunner)
     }
