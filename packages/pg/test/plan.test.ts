@@ -328,6 +328,8 @@ describe('a unit that is run again', () => {
     [insert, 'INSERT', 'I', true],
     [insert, 'INSERT', 'T', false],
     ['SELECT 1', 'SELECT', 'I', false],
+    ['SELECT of_somebody()', 'SELECT', 'I', true],
+    ['SELECT of_somebody()', 'SELECT', 'T', false],
     ['SET a = 1', 'SET', 'I', false],
     ['COMMIT; SELECT 1', 'COMMIT;SELECT', 'T', true],
     ['SELECT 1; SELECT 2', 'SELECT;SELECT', 'T', false],

@@ -15,6 +15,9 @@ beforeAll(async () => {
   plain = new pg.Pool({ connectionString: url, max: 2 })
   await plain.query('CREATE TABLE account (id int PRIMARY KEY, balance int)')
   await plain.query('CREATE TABLE note (token uuid)')
+  await plain.query(
+    'CREATE FUNCTION noted(uuid) RETURNS void LANGUAGE sql AS $$ INSERT INTO note VALUES ($1) $$',
+  )
   await plain.query('INSERT INTO account VALUES (1, 0)')
 })
 beforeEach(() => plain.query('UPDATE account SET balance = 0'))
@@ -141,6 +144,25 @@ const kept: [string, (token: string, body: () => void) => Promise<unknown>][] = 
         await client.query(refusal)
       }),
   ],
+  ...[false, true].map((own): (typeof kept)[number] => [
+    `beside it, by a function of somebody's${own ? ', in a query of its own' : ''}`,
+    (token, ran) =>
+      rerun(db, async (client) => {
+        ran()
+        const text = `SELECT noted('${token}')`
+        if (!own) await pool.query(text)
+        else {
+          await new Promise<void>((resolve) => {
+            const query = new pg.Query(text, (() => resolve()) as never)
+            void pool.connect().then((other) => {
+              other.query(query)
+              other.once('drain', () => other.release())
+            })
+          })
+        }
+        await client.query(refusal)
+      }),
+  ]),
 ]
 
 test.each(kept)('what was committed %s is not run again', async (_, run) => {

@@ -11,6 +11,7 @@ import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import { mayKeep } from '../transaction/transaction-after.ts'
 import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
 import type { TimeLimit } from './time-limit.ts'
 
@@ -59,7 +60,7 @@ export class SubmittableRun {
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
     this.#query = typeof submittable.requiresPreparation === 'function'
     this.submittable = submittable
-    this.unit = statement.passing || statement.reads ? undefined : unitToTell()
+    this.unit = mayKeep(statement) ? unitToTell() : undefined
     this.statement = statement
     this.#owner = owner
     this.#noticeClosing()

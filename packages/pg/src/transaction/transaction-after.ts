@@ -1,4 +1,4 @@
-import { keptIn, type Settings, type TransactionStatus } from '@reprise/core'
+import { keptIn, type Settings, type Statement, type TransactionStatus } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
@@ -52,10 +52,18 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
   return commits || rollsBack ? 'I' : exchange.before
 }
 
+/**
+ * Whether something of a statement may be left behind outside a transaction. What a function does that is
+ * not known to be harmless may be a write.
+ */
+export function mayKeep({ passing, reads, functions }: Statement): boolean {
+  return !passing && !(reads && functions.length === 0)
+}
+
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
 export function tellUnit({ unit, statement, tag, before }: Exchange): void {
   if (unit === undefined) return
-  const { commits, passing, reads, commitsInside } = statement
-  const kept = before === 'I' ? !passing && !reads : commitsInside
+  const { commits, commitsInside } = statement
+  const kept = before === 'I' ? mayKeep(statement) : commitsInside
   if (commits ? tag === 'COMMIT' : kept) keptIn(unit)
 }
