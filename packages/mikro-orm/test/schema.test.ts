@@ -174,7 +174,7 @@ test.each(parts)(
   async (_, migrations, work, filled) => {
     const begin = async (): Promise<MikroORM> => {
       await fresh()
-      const orm = await open(migrations, { deadline: 300, backoff: { base: 1, cap: 5 } })
+      const orm = await open(migrations, { deadline: 1000, backoff: { base: 1, cap: 5 } })
       if (filled) await orm.schema.create()
       else await orm.migrator.getExecuted()
       return orm

@@ -101,3 +101,19 @@ it('a cursor whose caller takes his time between two reads is not taken for half
   await pool.end()
   forget()
 })
+
+it.each(['a statement', 'a cursor'])(
+  '%s whose answer never comes does not hang, however short the deadline is',
+  async (what) => {
+    // Shorter than a backend is looked at to see whether it keeps still.
+    const options = { deadline: 300, probeAfter: 300 }
+    const pool = new pg.Pool({ connectionString: proxy.url(url), max: 1, ...reprise(options) })
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    for (const connection of proxy.connections) connection.freeze()
+    const work = what === 'a cursor' ? client.query(new Cursor(rows)).read(2) : client.query(rows)
+    await Promise.allSettled([work])
+    client.release(true)
+    await pool.end()
+  },
+)

@@ -40,7 +40,7 @@ export async function probe(
   const still = Math.min(stillFor, shared.settings.probeAfter)
   try {
     const waits = await server.probe.use(
-      () => open(shared, config, addressOf(client), server.gate),
+      () => open(shared, config, addressOf(client), server.gate, still),
       close,
       ({ connection, ask }) => waitsForUs(silent, connection, ask, still),
     )
@@ -58,8 +58,9 @@ async function open(
   config: string | ClientConfig | undefined,
   address: Address,
   gate: Gate,
+  still: number,
 ): Promise<ProbeConnection> {
-  const deadline = new Deadline(shared.settings.deadline)
+  const reached = new Deadline(shared.settings.deadline)
   // There and nowhere else: what another server says of a process is about another process.
   const make = (): Connection => {
     const made = new Connection(shared.Base, config, { connectionEnded: () => undefined })
@@ -69,7 +70,9 @@ async function open(
   const stops = async (): Promise<Stop[]> => [{ address, target: 'any', gate: undefined }]
   try {
     const search = { gate, tryFor: 0, takesNo: true, stops, make, settle: async () => undefined }
-    const { connection } = await reconnect(search, deadline)
+    const { connection } = await reconnect(search, reached)
+    // Looking takes its time, however short a server that is down is waited for.
+    const deadline = new Deadline(shared.settings.deadline + 2 * still)
     const plain = inquiry(shared.Exchange, connection, deadline.signal)
     let turn: Promise<unknown> = Promise.resolve()
     const ask: Inquiry = (text, values) => {
@@ -78,9 +81,8 @@ async function open(
       return answer
     }
     return { connection, ask, deadline }
-  } catch (error) {
-    deadline.dispose()
-    throw error
+  } finally {
+    reached.dispose()
   }
 }
 
