@@ -1,4 +1,5 @@
 import { type BackoffOptions, type Refuser, untilNextTry } from './backoff.ts'
+import { clock } from './clock.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -86,7 +87,7 @@ export class Gate {
 
   /** A {@link Pass} that need not be waited for, or undefined where there is none. */
   enterAtOnce(): Pass | undefined {
-    if (this.down && this.#notBefore > performance.now()) return undefined
+    if (this.down && this.#notBefore > clock.now()) return undefined
     if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
     this.#inside += 1
     return this.#pass(this.#failures)
@@ -121,13 +122,13 @@ export class Gate {
   }
 
   #pump(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
-      const wait = this.#notBefore - performance.now()
+      const wait = this.#notBefore - clock.now()
       if (this.down && wait > 0) {
-        this.#timer = setTimeout(() => this.#pump(), wait)
+        this.#timer = clock.setTimeout(() => this.#pump(), wait)
         return
       }
       this.#inside += 1
@@ -143,7 +144,7 @@ export class Gate {
   }
 
   #pass(failuresBefore: number): Pass {
-    const from = performance.now()
+    const from = clock.now()
     let known = failuresBefore
     const leave = (): void => {
       this.#inside -= 1
@@ -181,7 +182,7 @@ export class Gate {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
-    const now = performance.now()
+    const now = clock.now()
     if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
     const tryTook = now - from
