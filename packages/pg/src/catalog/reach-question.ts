@@ -50,6 +50,7 @@ const catalogState = `concat_ws(';', ${[
   counted('pg_inherits', 'true'),
   counted('pg_cast'),
   counted('pg_operator'),
+  counted('pg_event_trigger'),
   // A relation is known by its name.
   `(SELECT sum(hashtextextended(relname::text, oid::int8)) FROM pg_class WHERE oid >= 16384
  AND relkind IN ('r', 'v', 'm', 'p', 'f') AND relpersistence <> 't')`,
@@ -127,6 +128,10 @@ const dependents = (
 
 const byRule = "CASE x.ev_type WHEN '1' THEN 'r' ELSE 'w' END"
 
+/** Commands that fire event triggers (event_trigger.c), or may hold one that does. */
+const defining =
+  '\\m(alter|comment|create|do|drop|execute|grant|import|reassign|refresh|reindex|revoke|security)\\M'
+
 /** Objects that a function is called by under a name of theirs, or that call it at no statement's end. */
 const named = [
   ...['pg_proc', 'pg_rewrite', 'pg_trigger', 'pg_policy', 'pg_attrdef', 'pg_class'],
@@ -140,7 +145,8 @@ const named = [
  * All that reaches those, by name: a function whose source has the name of one in it; a relation whose
  * trigger, policy, rule, default or constraint calls one; and what reads or writes such a relation in
  * its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
- * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type.
+ * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type;
+ * `defining` is what an event trigger calls, and so whatever defines something.
  *
  * @param trusted the extensions that are trusted
  * @param found arrays of the functions, those that leave what cannot be asked after apart, and of the
@@ -152,7 +158,9 @@ export function reachText(
 ): string {
   return questionOf(`WITH RECURSIVE ${mineOf(trusted, '')}, writing AS (
  SELECT *, lang NOT IN ('sql', 'plpgsql')
-  OR source ~* ${literal('\\m(insert|update|delete|merge|copy|truncate|execute|do)\\M')} AS writes FROM mine
+  OR source ~* ${literal('\\m(insert|update|delete|merge|copy|truncate|execute|do)\\M')} AS writes,
+  lang NOT IN ('sql', 'plpgsql') OR source ~* ${literal(defining)}
+  OR lang = 'sql' AND source ~* ${literal('\\minto\\M')} AS defines FROM mine
 ), words AS MATERIALIZED (
  SELECT DISTINCT m.oid, m.writes, w.word FROM writing m,
   LATERAL regexp_split_to_table(lower(m.source), '[^[:alnum:]_$]+') AS w(word)
@@ -185,6 +193,8 @@ export function reachText(
  UNION ALL SELECT 'w', inhrelid, 'w', inhparent FROM pg_inherits
  UNION ALL SELECT 'w', conrelid, 'w', confrelid FROM pg_constraint
   WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
+ UNION ALL SELECT 'f', evtfoid, 'd', 0 FROM pg_event_trigger
+ UNION ALL SELECT 'd', 0, 'f', oid FROM writing WHERE defines
 ), reach(kind, oid, unnamed) AS (
  (SELECT 'f', f.oid, false FROM unnest('${found.askable}'::oid[]) AS f(oid)
  UNION SELECT 'f', f.oid, true FROM unnest('${found.unnamed}'::oid[]) AS f(oid)
@@ -195,8 +205,9 @@ export function reachText(
 SELECT r.kind, n.name, bool_or(r.unnamed) FROM reach r JOIN (
  SELECT 'f' AS kind, oid, proname::text AS name FROM pg_proc WHERE oid >= 16384
  UNION ALL SELECT kind, oid, written FROM relations) AS n ON n.kind = r.kind AND n.oid = r.oid GROUP BY 1, 2
+UNION ALL SELECT 'defining', '', bool_or(unnamed) FROM reach WHERE kind = 'd' HAVING count(*) > 0
 UNION ALL SELECT 'anywhere', '', bool_or(r.unnamed) FROM reach r
-WHERE r.oid = 0 OR r.kind = 'f' AND EXISTS (
+WHERE r.kind = 'w' AND r.oid = 0 OR r.kind = 'f' AND EXISTS (
  SELECT FROM pg_depend d
  LEFT JOIN pg_constraint k ON d.classid = ${catalog('pg_constraint')} AND k.oid = d.objid
  WHERE d.refclassid = ${catalog('pg_proc')} AND d.refobjid = r.oid

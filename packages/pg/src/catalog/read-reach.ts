@@ -25,7 +25,10 @@ export interface Reading {
   readonly snapshot: string | undefined
 }
 
-const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
+const none: Names = {
+  ...{ f: new Map(), r: new Map(), w: new Map() },
+  ...{ anywhere: undefined, defining: undefined },
+}
 const unread: Reading = {
   reach: new Reach(none),
   settings: new Set(),
@@ -93,9 +96,11 @@ function namesIn(rows: readonly (readonly Raw[])[]): Names {
     w: new Map<string, boolean>(),
   }
   let anywhere: boolean | undefined
+  let defining: boolean | undefined
   for (const [kind, name, unnamed] of rows) {
     const flag = unnamed === 't'
     if (kind === 'anywhere') anywhere = flag
+    else if (kind === 'defining') defining = flag
     else {
       const names = found[kind as 'f' | 'r' | 'w']
       // Lower case is what it is here, whatever the database's locale says.
@@ -103,7 +108,7 @@ function namesIn(rows: readonly (readonly Raw[])[]): Names {
       names.set(lower, flag || names.get(lower) === true)
     }
   }
-  return { ...found, anywhere }
+  return { ...found, anywhere, defining }
 }
 
 function oidsIn(list: Raw | undefined): string[] {
