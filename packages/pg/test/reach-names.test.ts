@@ -128,7 +128,7 @@ describe('an event trigger is reached', () => {
     ['SELECT 1', false],
     ['SELECT f()', false],
     ['INSERT INTO t VALUES (1)', false],
-    ['CALL f()', false],
+    ['CALL f()', true],
     ['COPY t FROM STDIN', false],
     ['BEGIN; SET a = 1; COMMIT', false],
   ])('by %s: %s', (text, fires) => {

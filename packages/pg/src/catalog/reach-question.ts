@@ -22,7 +22,7 @@ const mineOf = (trusted: readonly string[], body: string): string => `mine AS MA
  * Every expression that is evaluated unseen, by the relation that brings it along (0 for a type), and
  * whether that is when it is read (`r`) or only when it is written to (`w`).
  */
-const expressions = `
+export const expressions: string = `
  SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END AS kind, ev_class AS oid, ev_action::text AS tree
   FROM pg_rewrite WHERE ev_class >= 16384
  UNION ALL SELECT 'w', tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL

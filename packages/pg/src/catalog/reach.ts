@@ -76,7 +76,7 @@ export class Reach {
     const meet = (unnamed: boolean | undefined): void => {
       if (unnamed !== undefined) found = worse(found, level(unnamed))
     }
-    if (ambiguous || members.some(mayDefine)) meet(defining)
+    if (ambiguous || members.some(({ kind }) => definers.has(kind))) meet(defining)
     const all = text.length > longest || /u&"/i.test(text)
     if (all) for (const names of [f, r, w]) for (const unnamed of names.values()) meet(unnamed)
     const lower = text.toLowerCase()
@@ -95,10 +95,8 @@ export class Reach {
   }
 }
 
-/** Whether a statement may fire event triggers. Of what a function may do in its place the catalog tells. */
-function mayDefine({ kind, verb }: Member): boolean {
-  return kind === 'definition' || kind === 'other' || verb === 'DO'
-}
+/** What may fire event triggers. Of what a function may do in its place the catalog tells. */
+const definers: ReadonlySet<Member['kind']> = new Set(['definition', 'other', 'procedure'])
 
 /** How far on either side of a name it is looked what the name is. */
 const near = 80
