@@ -72,7 +72,7 @@ const questionOfTables = (oids: readonly number[]): string =>
 SELECT ${incarnationColumns},
  EXISTS (SELECT FROM trees WHERE tree ~ ${sequenceCalls}) OR EXISTS (
   SELECT FROM pg_proc p WHERE p.oid >= 16384
-  AND (p.prosrc ~* ${sequenceWords} OR p.prosqlbody::text ~ ${sequenceCalls})
+  AND p.prosrc ~* ${sequenceWords}
   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e' AND e.objid = p.oid
    AND e.classid = 'pg_proc'::regclass)),
  (SELECT json_agg(json_build_array(c.oid::bigint, n.nspname, c.relname, (
