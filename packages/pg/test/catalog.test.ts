@@ -378,6 +378,7 @@ describe('a statement may leave', () => {
       r: new Map(),
       w: new Map(),
       anywhere: undefined,
+      defining: undefined,
     })
 
   it.each([
