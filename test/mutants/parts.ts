@@ -8,6 +8,8 @@ export interface Part {
   readonly served?: readonly string[]
   /** Whether the sources' answers are kept for longer than a test. */
   readonly cached?: boolean
+  /** Whether what they ask a server in SQL is changed as well (`questions.ts`). */
+  readonly asks?: boolean
 }
 
 const under = (folder: string, names: string): string[] =>
@@ -72,6 +74,7 @@ export const parts: Readonly<Record<string, Part>> = {
     ],
     tests: inPg('catalog reach-names session-inquiry'),
     served: inPg('reach unrefused proof definition state-unseen hidden-write'),
+    asks: true,
   },
   keep: {
     sources: under(
@@ -82,6 +85,7 @@ export const parts: Readonly<Record<string, Part>> = {
     served: inPg(
       'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
     ),
+    asks: true,
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),

@@ -6,6 +6,7 @@ import { killerOf, reachOf, trialsOf } from './killer.ts'
 import { readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
 import { mark, readReach, writeReach } from './reach.ts'
+import { changeQuestions, sqlMutants } from './sql-mutants.ts'
 import type { Suite } from './suite.ts'
 import { around, failureOf, load } from './trial.ts'
 
@@ -29,8 +30,16 @@ const ledger = readLedger(part)
 test(part, async () => {
   const suites: Suite[] = []
   for (const file of files) suites.push(await load(file))
-  const { sources = [], cached = false } = parts[part] ?? {}
-  const { mutants, texts } = await instrument(root, sources)
+  const { sources = [], cached = false, asks = false } = parts[part] ?? {}
+  const { mutants: ofSources, texts } = await instrument(root, sources)
+  const ofQuestions = asks ? await sqlMutants(sources) : []
+  changeQuestions(ofQuestions)
+  const asking = new Set(ofQuestions.map(({ file }) => file))
+  const mutants = [
+    // What is sent is changed bit by bit: without all of a template no server takes it.
+    ...ofSources.filter(({ file, was }) => !(asking.has(file) && was.startsWith('`'))),
+    ...ofQuestions,
+  ]
   const names = new Set(mutants.map(({ name }) => name))
   // What has gone since is left alone.
   ledger.pending = ledger.pending?.filter((name) => names.has(name))

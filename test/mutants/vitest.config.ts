@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { instrument } from './instrument.ts'
@@ -7,9 +8,24 @@ const root = join(import.meta.dirname, '../..')
 const part = parts[process.env.MUTANTS_PART ?? '']
 if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnpm mutants')
 const { texts } = await instrument(root, part.sources)
+if (part.asks) {
+  const file = join(root, 'packages/pg/src/exchange/ask.ts')
+  texts.set(file, askingAfter(texts.get(file) ?? readFileSync(file, 'utf8')))
+}
 const wantsServer = part.served?.some((file) => process.env.MUTANTS_TESTS?.includes(file))
 const suite = join(import.meta.dirname, 'suite.ts')
 const conditions = ['@reprise/source', 'node', 'development|production']
+
+/** The source of what asks a server, with a word of {@link Switch.asking} in it. */
+function askingAfter(source: string): string {
+  const before = 'return async (text, values) => {'
+  if (!source.includes(before)) throw new Error(`ask.ts has no '${before}'`)
+  return source.replace(
+    before,
+    `return async (asked, given) => {
+    const [text, values] = globalThis.__stryker__?.asking?.(asked, given) ?? [asked, given]`,
+  )
+}
 
 /** One process that tries mutants: the sources hold all of them, and tests register in a suite. */
 export default defineConfig({

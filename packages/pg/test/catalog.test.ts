@@ -382,6 +382,7 @@ describe('a statement may leave', () => {
       r: new Map(),
       w: new Map(),
       anywhere: undefined,
+      defining: undefined,
     })
 
   it.each([

@@ -4,9 +4,11 @@
  * nor a temporary table that of a type (where pg_temp is not named it is searched first, namespace.c),
  * and no short statement_timeout of the application's comes between. It waits for no lock of others:
  * to show a body in SQL locks what that reads.
+ *
+ * @param before what is asked by the session's own search_path: all names of PostgreSQL's are qualified there
  */
-export function questionOf(select: string): string {
-  return `SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '1s';
+export function questionOf(select: string, before = ''): string {
+  return `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '1s'; ${before}SET LOCAL search_path = pg_catalog, pg_temp;
 ${select}`
 }
 
