@@ -197,3 +197,44 @@ describe('what no connection can be given again is told of', () => {
     await pool.end()
   })
 })
+
+describe('a session that listens and has asked for nothing', () => {
+  /** Ways for its network to fall silent, or not to. */
+  const silences: readonly [string, (proxy: Proxy) => void, boolean][] = [
+    ['is lost when the network falls silent', ({ connections }) => connections[0]?.freeze(), true],
+    ['is left alone while nobody notifies', () => undefined, false],
+  ]
+  it.each(silences)('%s', async (_, silence, lost) => {
+    await using place = await proxied(server)
+    const pool = poolOn(place.url, { probeAfter: 30 })
+    const other = poolOn(place.direct)
+    const client = await pool.connect()
+    const heard: string[] = []
+    client.on('notification', ({ payload }) => heard.push(payload ?? ''))
+    client.on('notificationsMissed', () => heard.push('missed'))
+    client.on('drain', () => heard.push('drain'))
+    await client.query('LISTEN jobs')
+    await until(() => heard.includes('drain'))
+    heard.length = 0
+    let pulses = 0
+    place.proxy.onFrame(({ text, from }) => {
+      if (from === 'client' && text.includes('SELECT 1')) pulses += 1
+    })
+    silence(place.proxy)
+    if (lost) await until(() => heard.includes('missed'))
+    else await until(() => pulses > 2)
+    await other.query("SELECT pg_notify('jobs', 'one')")
+    await until(() => heard.includes('one'))
+    if (lost) expect(heard).toEqual(expect.arrayContaining(['missed', 'one']))
+    else expect(heard).toEqual(['one'])
+    // Its holder is in the midst of something.
+    await client.query('BEGIN')
+    pulses = 0
+    await other.query('SELECT pg_sleep(0.5)')
+    expect(pulses).toBe(0)
+    await client.query('COMMIT')
+    client.release()
+    await pool.end()
+    await other.end()
+  })
+})
