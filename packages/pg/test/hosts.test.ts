@@ -120,7 +120,7 @@ describe('where none will do', () => {
       ...reprise({
         hosts: [at(way), `127.0.0.1:${await freePort()}`],
         target: 'primary',
-        deadline: 300,
+        deadline: 200,
         backoff: endless,
         gate: { concurrency: 1 },
       }),
