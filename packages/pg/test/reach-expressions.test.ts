@@ -65,18 +65,16 @@ const places: Readonly<Record<string, readonly [(call: string) => string, string
   ],
 }
 
-/** What a session is answered that has evaluated an expression in such a place, and was lost. */
-async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
-  const [make, text] = places[place] ?? [String, '']
+/** What a session is answered that has run a statement in a database, and was lost. */
+async function lostAfter(sql: string, text: string, as = ''): Promise<pg.QueryResult> {
   const url = await server.createDatabase()
   const admin = new pg.Client({ connectionString: url })
   await admin.connect()
-  const role = `DO $$BEGIN CREATE ROLE somebody LOGIN; EXCEPTION WHEN duplicate_object THEN END$$;`
-  await admin.query(`${role} ${make(call)}`)
+  await admin.query(sql)
   await admin.end()
   const { host, pathname } = new URL(url)
-  const as = place.includes('policy') ? `postgres://somebody@${host}${pathname}` : url
-  return withThrowaway(as, async (client) => {
+  const user = as === '' ? url : `postgres://${as}@${host}${pathname}`
+  return withThrowaway(user, async (client) => {
     await client.query('SELECT 1')
     await client.query(text)
     // It is asked after before anything else runs.
@@ -85,6 +83,42 @@ async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
     return client.query("SELECT current_setting('app.only', true) AS it")
   })
 }
+
+/** What one is answered that has had an expression evaluated in such a place. */
+async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
+  const [make, text] = places[place] ?? [String, '']
+  const role = `DO $$BEGIN CREATE ROLE somebody LOGIN; EXCEPTION WHEN duplicate_object THEN END$$;`
+  return lostAfter(`${role} ${make(call)}`, text, place.includes('policy') ? 'somebody' : '')
+}
+
+/** `note(int)` says that it is IMMUTABLE, and leaves a setting. */
+const note = `CREATE FUNCTION leave() RETURNS int LANGUAGE plpgsql AS
+  $$BEGIN PERFORM set_config('app.only', 'x', false); RETURN 1; END$$;
+  CREATE FUNCTION note(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN leave(); END$$;`
+const parts = `CREATE TABLE item (id int) PARTITION BY RANGE (note(id));
+  CREATE TABLE part PARTITION OF item FOR VALUES FROM (0) TO (10)`
+
+describe('what is left by what a table is made of', () => {
+  it.each([
+    ['an index', 'CREATE TABLE item (id int); CREATE INDEX ON item (note(id))', 'item'],
+    [
+      'the condition of an index',
+      'CREATE TABLE item (id int); CREATE INDEX ON item (id) WHERE note(id) = 1',
+      'item',
+    ],
+    ['an exclusion', 'CREATE TABLE item (id int, EXCLUDE (note(id) WITH =))', 'item'],
+    [
+      'a generated column',
+      'CREATE TABLE item (id int, n int GENERATED ALWAYS AS (note(id)) STORED)',
+      'item',
+    ],
+    ['a key of partitions', parts, 'item'],
+    ['a key of partitions, by the name of one', parts, 'part'],
+  ])('is there again after a loss: %s', async (_what, sql, table) => {
+    const { rows } = await lostAfter(`${note} ${sql}`, `INSERT INTO ${table} VALUES (1)`)
+    expect(rows).toEqual([{ it: 'x' }])
+  })
+})
 
 describe('what PostgreSQL’s own functions leave in a session, called where no statement shows it', () => {
   it.each(Object.keys(places))('is a setting that is there again, by %s', async (place) => {
