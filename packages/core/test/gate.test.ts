@@ -80,7 +80,7 @@ describe('the gate of a server', () => {
   it.each([
     ['unanswered', undefined, 250],
     ['unanswered', 40, 40],
-    ['unsuited', undefined, 500],
+    ['unsuited', undefined, 300],
     ['unsuited', 40, 40],
     ['failed', undefined, 1000],
     ['failed', 40, 40],

@@ -96,6 +96,9 @@ describe('policy', () => {
   it('lets ROLLBACK succeed on a lost connection', () => {
     const known = { inTransaction: true, unreplayable: 'streamed' as const }
     expect(decide(loss(), scene('ROLLBACK', known))).toEqual({ do: 'complete' })
+    // Who has caught the error of his BEGIN or his COMMIT sends one, too.
+    expect(decide(loss(), scene('ROLLBACK'))).toEqual({ do: 'complete' })
+    expect(decide(loss(), scene('ROLLBACK AND CHAIN'))).not.toEqual({ do: 'complete' })
   })
   it('has it proved that a COMMIT in doubt had nothing to commit', () => {
     const known = { inTransaction: true, provable: true }

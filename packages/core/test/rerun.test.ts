@@ -68,6 +68,13 @@ describe('a rerunnable callback', () => {
       () => surfaced({ ...loss, outcome: 'committed', reason: 'result-unknown' }),
     ],
     ["an operator's will", () => surfaced({ ...loss, outcome: 'rolled-back', reason: 'operator' })],
+    ...(['deadline', 'down', 'budget'] as const).map(
+      (reason) =>
+        [
+          `a server that was given up (${reason})`,
+          () => surfaced({ ...loss, outcome: 'not-sent', reason }),
+        ] as const,
+    ),
     ['a closed client', () => surfaced({ ...loss, outcome: 'rolled-back', reason: 'closed' })],
     ['an unheeded error', () => new RolledBackError()],
     ['a constraint', () => ({ code: '23505' })],

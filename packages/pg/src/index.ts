@@ -5,6 +5,7 @@ export { isReprised } from './client/pool.ts'
 export { rerun, type Transacting, type TransactionOf } from './client/rerun.ts'
 export { type TokenTable, tokenTable } from './witness/token.ts'
 
+import { answerWaiting, meetPool } from './client/ending-pool.ts'
 import { misplaced } from './client/misplaced.ts'
 import { sessionClass } from './client/pool.ts'
 import { requireVersion, type Wanted } from './client/version.ts'
@@ -47,7 +48,8 @@ export function reprise(options?: RepriseOptions): Reprised {
     door: '@reprise/pg',
     from: typeof __filename === 'string' ? __filename : '',
   })
-  const made = { Client: repriseClient(pg.Client, options), connection: misplaced }
+  const Client = repriseClient(pg.Client, options)
+  const made = { Client, connection: misplaced, log: meetPool }
   return made
 }
 
@@ -80,5 +82,6 @@ export function reprisePool<P extends Pool>(pool: P, options?: RepriseOptions): 
   }
   refusePipeline(held.options)
   held.Client = sessionClass(held.Client, options) as unknown as PgClientClass
+  answerWaiting(pool)
   return pool
 }

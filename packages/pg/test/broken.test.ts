@@ -4,7 +4,7 @@ import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Proxy, Server, until } from '../../../test/kit/index.ts'
 import { sessionOn } from './compare.ts'
-import { failure } from './support.ts'
+import { failure, listen } from './support.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -245,5 +245,47 @@ describe('a broken transaction', () => {
     expect(await failure(cursor.read(1))).toMatchObject({ code: '25P02' })
     await cursor.close()
     await client.end()
+  })
+})
+
+describe('a ROLLBACK behind a statement that was lost with its server', () => {
+  const opened = async (id: number): Promise<pg.Client> => {
+    const client = sessionOn(url, { deadline: 200 })
+    await client.connect()
+    await client.query('BEGIN')
+    await client.query('INSERT INTO t VALUES ($1, 1)', [id])
+    return client
+  }
+  const fresh = async (): Promise<pg.Client> => {
+    const client = sessionOn(url, { deadline: 200 })
+    await client.connect()
+    return client
+  }
+  it.each([
+    ['BEGIN', fresh],
+    ['SELECT 1', fresh],
+    ['INSERT INTO t VALUES (0, 1)', fresh],
+    ['SELECT 1', () => opened(++ids)],
+    ['COMMIT', () => opened(++ids)],
+  ] as const)('asks nobody, and hides nothing (%s)', async (text, open) => {
+    for (const own of [false, true]) {
+      const client = await open()
+      using surfaced = listen('reprise:surface')
+      const stop = proxy.onFrame(({ from }) => {
+        if (from !== 'server') return 'pass'
+        proxy.refuse(true)
+        return 'reset'
+      })
+      const lost = await failure(client.query(text))
+      stop()
+      expect(lost).toHaveProperty('outcome')
+      const told = surfaced.seen.length
+      expect(told).toBeGreaterThan(0)
+      expect(await ask(client, { text: 'ROLLBACK', own })).toMatchObject({ command: 'ROLLBACK' })
+      expect(surfaced.seen).toHaveLength(told)
+      proxy.refuse(false)
+      expect((await client.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }])
+      await client.end()
+    }
   })
 })

@@ -69,7 +69,8 @@ const mostCrashes = 1
 export function decide(loss: Loss, scene: Scene): Verdict {
   const { statement, inTransaction } = scene
   if (loss.outcome === 'committed') return { do: 'complete' }
-  if (inTransaction && statement.rollsBack && !statement.chains) return { do: 'complete' }
+  // The transaction went with its connection; where there was none, there is nothing to roll back.
+  if (statement.rollsBack && !statement.chains) return { do: 'complete' }
   const doubt = loss.outcome === 'in-doubt' || scene.guarded
   const again = statement.idempotent && !inTransaction && !statement.outward
   if (doubt) {

@@ -11,10 +11,16 @@ import { currentUnit, inUnit, isRerunnable, newUnit, type Unit } from './unit.ts
 /** More runs than this do not end a conflict that the first ones did not. */
 const mostRuns = 10
 
-/** Reasons for which a loss is not to be mended by anybody. */
+/**
+ * Reasons for which a loss is not to be mended by anybody: another's will, or that the session has
+ * waited, or tried, for as long as it may. Another run would wait anew.
+ */
 const final = new Set([
   'aborted',
+  'budget',
   'closed',
+  'deadline',
+  'down',
   'dropped',
   'limit',
   'operator',

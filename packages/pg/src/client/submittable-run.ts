@@ -11,6 +11,7 @@ import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import { CopyProgress } from './copy-progress.ts'
 import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
 import type { TimeLimit } from './time-limit.ts'
 
@@ -55,6 +56,8 @@ export class SubmittableRun {
   #held: (() => void) | undefined
   /** The last ErrorResponse before this one was sent. */
   #errorBefore: ReportMessage | undefined
+  /** How far it has come, where it is a COPY stream that is under way. */
+  #copy: CopyProgress | undefined
 
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
     this.#query = typeof submittable.requiresPreparation === 'function'
@@ -71,15 +74,16 @@ export class SubmittableRun {
   }
 
   /**
-   * Whether it waits for the server: a query of the caller's own always does, a cursor while it reads.
-   * Between two reads, and in a COPY, it may be the caller that takes its time.
+   * Whether it waits for the server: a query of the caller's own always does, a cursor while it reads, a
+   * COPY stream when its caller has nothing to do. Else it may be the caller that takes its time.
    */
   get awaitsAnswer(): boolean {
+    if (this.#copy !== undefined) return this.#copy.waitsForServer
     return this.#query || waitsForServer(readerOf(this.submittable))
   }
 
   get upload(): number {
-    return uploadOf(this.submittable)
+    return uploadOf(this.submittable) + (this.#copy?.upload ?? 0)
   }
 
   start(connection: Connection): void {
@@ -88,6 +92,8 @@ export class SubmittableRun {
     this.#errorBefore = connection.errorFrame
     const { submittable } = this
     const { handleError, handleCommandComplete, submit } = submittable
+    const { stream } = connection.client.connection
+    if (this.statement.kind === 'copy') this.#copy = CopyProgress.of(submittable, stream)
     let refusal: unknown
     submittable.submit = (wire) => {
       submittable.submit = submit

@@ -46,8 +46,11 @@ export class Submittables implements SubmittableOwner {
       this.#answerBroken(run, forsaken)
     } else if (conversation.lostAnchors.bar(run.statement)) {
       process.nextTick(() => this.#refuse(run, conversation.lostAnchors.told()))
-    } else if (!link.connection.usable) void this.#beginLater(run)
-    else if (isStranger(link.connection, run.statement, textOf(run.submittable), true))
+    } else if (!link.connection.usable) {
+      // As the policy has it: there is nothing left to roll back.
+      if (onlyEnds(run.statement) && run.statement.rollsBack) this.#answerBroken(run, undefined)
+      else void this.#beginLater(run)
+    } else if (isStranger(link.connection, run.statement, textOf(run.submittable), true))
       void this.#meet(run)
     else this.#send(run)
   }
@@ -169,7 +172,7 @@ export class Submittables implements SubmittableOwner {
   }
 
   /** As to an exchange: ROLLBACK succeeds, everything else is refused. */
-  #answerBroken(run: SubmittableRun, broken: Error): void {
+  #answerBroken(run: SubmittableRun, broken: Error | undefined): void {
     const conversation = this.#conversation
     if (onlyEnds(run.statement)) {
       conversation.transaction = undefined
