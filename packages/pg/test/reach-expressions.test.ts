@@ -156,6 +156,28 @@ describe('what PostgreSQL’s own functions leave in a session, called where no 
     const call = "set_config(concat('app.', 'only'), concat('}', '{'), true)"
     expect((await afterLoss('a body in SQL', call)).rows[0].it ?? '').toBe('')
   })
+  it.each([
+    [
+      'an operator',
+      'CREATE OPERATOR !! (RIGHTARG = int8, FUNCTION = pg_try_advisory_lock)',
+      'SELECT !! 7::int8',
+    ],
+    [
+      'a cast',
+      'CREATE CAST (int8 AS boolean) WITH FUNCTION pg_try_advisory_lock(int8)',
+      'SELECT 7::int8::boolean',
+    ],
+    [
+      'an aggregate',
+      'CREATE AGGREGATE locked(int8) (SFUNC = int8pl, STYPE = int8, INITCOND = 0, FINALFUNC = pg_try_advisory_lock)',
+      'SELECT locked(n) FROM generate_series(1, 3) n',
+    ],
+  ])(
+    'is told of when it is lost, where it is called by the name of %s',
+    async (_what, sql, text) => {
+      expect(await failure(lostAfter(sql, text))).toMatchObject({ reason: 'anchored' })
+    },
+  )
   it.each(Object.keys(places))('is nothing where it is done with at once, by %s', async (place) => {
     const { rows } = await afterLoss(place, "set_config('app.only', 'x', true)")
     expect(['', null]).toContain(rows[0].it)

@@ -21,6 +21,7 @@ const mineOf = (trusted: readonly string[]): string => `mine AS MATERIALIZED (
 /**
  * Every expression that is evaluated unseen, by the relation that brings it along (0 for a type), and
  * whether that is when it is read (`r`) or only when it is written to (`w`); or by the function (`f`).
+ * An operator, a cast or an aggregate may be another name of one of PostgreSQL's functions.
  */
 export const expressions: string = `
  SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END AS kind, ev_class AS oid, ev_action::text AS tree
@@ -32,7 +33,11 @@ export const expressions: string = `
  UNION ALL SELECT 'w', conrelid, conbin::text FROM pg_constraint
  UNION ALL SELECT 'w', 0, typdefaultbin::text FROM pg_type
  UNION ALL SELECT 'f', oid, proargdefaults::text FROM pg_proc WHERE oid >= 16384
- UNION ALL SELECT 'f', oid, prosqlbody::text FROM pg_proc WHERE oid >= 16384`
+ UNION ALL SELECT 'f', oid, prosqlbody::text FROM pg_proc WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', oprcode::oid, ' ') FROM pg_operator WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', castfunc, ' ') FROM pg_cast WHERE oid >= 16384
+ UNION ALL SELECT 'f', aggfnoid, concat(':funcid ', aggtransfn::oid, ' :funcid ', aggfinalfn::oid, ' ')
+  FROM pg_aggregate WHERE aggfnoid >= 16384`
 
 const counted = (relation: string, condition = 'oid >= 16384'): string =>
   `(SELECT concat(count(*), ',', sum(xmin::text::int8)) FROM ${relation} WHERE ${condition})`
