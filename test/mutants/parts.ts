@@ -68,12 +68,14 @@ export const parts: Readonly<Record<string, Part>> = {
     sources: [
       ...under(
         'packages/pg/src/catalog',
-        'database leaving question reach-question reach read-reach trusted writing',
+        'database leaving leaving-tree question reach-question reach read-reach trusted writing',
       ),
       ...under('packages/pg/src/transaction', 'session-inquiry unjudged'),
     ],
     tests: inPg('catalog reach-names session-inquiry'),
-    served: inPg('reach unrefused proof definition state-unseen hidden-write'),
+    served: inPg(
+      'reach reach-expressions event-trigger unrefused proof definition state-unseen hidden-write',
+    ),
     asks: true,
   },
   keep: {
@@ -83,7 +85,7 @@ export const parts: Readonly<Record<string, Part>> = {
     ),
     tests: inPg('keep-rewrite keep-scope keep-default keep-parser'),
     served: inPg(
-      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
+      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight keep-unseen answer',
     ),
     asks: true,
   },
