@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import { Deadline } from '../src/pace/deadline.ts'
 import { Gate, type Pass } from '../src/pace/gate.ts'
 
@@ -105,6 +106,7 @@ describe('the gate of a server', () => {
     'has a prober that %s wait at the most, with a cap of %s, %s ms',
     async (end, cap, most) => {
       vi.useFakeTimers()
+      heedTimers()
       const random = vi.spyOn(Math, 'random').mockReturnValue(1)
       try {
         const gate = new Gate({}, { cap })
@@ -125,6 +127,7 @@ describe('the gate of a server', () => {
       } finally {
         random.mockRestore()
         vi.useRealTimers()
+        heedTimers()
       }
     },
   )
@@ -219,6 +222,7 @@ describe('a pass that need not be waited for', () => {
   })
   it('is there of a server that is down only when it is time to look again', async () => {
     vi.useFakeTimers()
+    heedTimers()
     const random = vi.spyOn(Math, 'random').mockReturnValue(1)
     try {
       const gate = new Gate({ concurrency: 8 }, { base: 100, cap: 100 })
@@ -235,6 +239,7 @@ describe('a pass that need not be waited for', () => {
     } finally {
       random.mockRestore()
       vi.useRealTimers()
+      heedTimers()
     }
   })
   it('is not taken from somebody who waits', async () => {
@@ -348,12 +353,14 @@ describe('the wait between two looks at a server that is down', () => {
 
   async function withTime(body: () => Promise<void>): Promise<void> {
     vi.useFakeTimers()
+    heedTimers()
     const random = vi.spyOn(Math, 'random').mockReturnValue(1)
     try {
       await body()
     } finally {
       random.mockRestore()
       vi.useRealTimers()
+      heedTimers()
     }
   }
 })

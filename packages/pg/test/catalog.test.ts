@@ -1,6 +1,7 @@
 import diagnostics from 'node:diagnostics_channel'
 import { analyze } from '@reprise/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import { Database } from '../src/catalog/database.ts'
 import type { Here } from '../src/catalog/known-reach.ts'
 import { leaving, leftBy } from '../src/catalog/leaving.ts'
@@ -15,6 +16,7 @@ const nowhere: Here = { backend: undefined, snapshot: undefined }
 
 afterEach(() => {
   vi.useRealTimers()
+  heedTimers()
 })
 
 const reached = (database: Database, text: string) => database.reach?.of(analyze(text), text)
@@ -176,6 +178,7 @@ describe('a catalog', () => {
 
   it('that could not be read is not believed, and is due again a while later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
+    heedTimers()
     const { server, database } = some({ f: sources.nothing })
     await database.refresh(server.ask, nowhere)
     const ranAt = performance.now()
@@ -193,6 +196,7 @@ describe('a catalog', () => {
 
   it('is looked at again once a minute has passed, whoever changes it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
+    heedTimers()
     const { server, database } = some()
     await database.refresh(server.ask, nowhere)
     vi.advanceTimersByTime(59_000)

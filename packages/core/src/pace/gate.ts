@@ -1,4 +1,5 @@
 import { type BackoffOptions, type Refuser, untilNextTry } from './backoff.ts'
+import { clock } from './clock.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -72,7 +73,7 @@ export class Gate {
 
   /** In how many milliseconds a server that is down may be tried again. */
   get pause(): number {
-    return Math.max(0, this.#notBefore - performance.now())
+    return Math.max(0, this.#notBefore - clock.now())
   }
 
   /**
@@ -129,13 +130,13 @@ export class Gate {
   }
 
   #pump(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
       const { pause } = this
       if (this.down && pause > 0) {
-        this.#timer = setTimeout(() => this.#pump(), pause)
+        this.#timer = clock.setTimeout(() => this.#pump(), pause)
         return
       }
       this.#inside += 1
@@ -151,7 +152,7 @@ export class Gate {
   }
 
   #pass(failuresBefore: number): Pass {
-    const from = performance.now()
+    const from = clock.now()
     let known = failuresBefore
     const leave = (): void => {
       this.#inside -= 1
@@ -189,7 +190,7 @@ export class Gate {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
-    const now = performance.now()
+    const now = clock.now()
     if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
     const tryTook = now - from

@@ -1,4 +1,4 @@
-import { publish } from '@reprise/core'
+import { clock, publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { type Here, KnownReach } from './known-reach.ts'
 import { leaving } from './leaving.ts'
@@ -30,7 +30,7 @@ export class Database {
    * Whether it is to be read, or read again, and nobody is doing that.
    * @param moment by the clock of `performance.now()`: when something ran that may have reached it
    */
-  isDue(moment: number = performance.now()): boolean {
+  isDue(moment: number = clock.now()): boolean {
     return this.#leaving.isDue(moment - fresh)
   }
 

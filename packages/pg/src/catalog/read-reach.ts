@@ -1,5 +1,5 @@
-import { setImmediate as others } from 'node:timers/promises'
 import type { Leavings } from '@reprise/core'
+import { clock } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
 import { type Names, Reach } from './reach.ts'
@@ -59,11 +59,11 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
   const settings = new Set<string>()
   const seeds = (): Seeds => ({ askable: [], unnamed: [] })
   const all: Found = { f: seeds(), r: seeds(), w: seeds() }
-  let from = performance.now()
+  let from = clock.now()
   for (const [kind, list, language, source] of rows) {
-    if (performance.now() - from > longest) {
-      await others()
-      from = performance.now()
+    if (clock.now() - from > longest) {
+      await clock.immediately()
+      from = clock.now()
     }
     if (kind !== 'f' && kind !== 'r' && kind !== 'w') continue
     const left = sought.judge(String(language), String(source ?? ''))

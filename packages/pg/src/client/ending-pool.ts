@@ -1,4 +1,4 @@
-import { surfaced } from '@reprise/core'
+import { clock, surfaced } from '@reprise/core'
 
 /** What is known of pg-pool's own account of itself: who waits for a client, since pg-pool 2. */
 interface Pool {
@@ -27,7 +27,7 @@ export function answerWaiting(pool: Pool): void {
     value(this: Pool, ...given: unknown[]) {
       const ended = Reflect.apply(end, this, given)
       const waiting = this._pendingQueue?.splice(0) ?? []
-      process.nextTick(() => {
+      clock.nextTick(() => {
         for (const each of waiting) if (!each.timedOut) each.callback(ending(), undefined, release)
       })
       return ended

@@ -1,3 +1,4 @@
+import { clock } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
@@ -44,7 +45,7 @@ export class IdleInquiry {
 
   /** For how long the session has been asking on its own account, in all, in milliseconds. */
   get asked(): number {
-    return this.#askedFor + (this.asking ? performance.now() - this.#askingSince : 0)
+    return this.#askedFor + (this.asking ? clock.now() - this.#askingSince : 0)
   }
 
   /**
@@ -70,7 +71,7 @@ export class IdleInquiry {
 
   async #ask(about: SessionInquiry, connection: Connection): Promise<void> {
     this.asking = true
-    this.#askingSince = performance.now()
+    this.#askingSince = clock.now()
     const told = this.#owner.drained()
     try {
       const ask = inquiry(this.#shared.Exchange, connection, never)

@@ -1,4 +1,4 @@
-import { fullJitter } from '@reprise/core'
+import { clock, fullJitter } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 import { listenAgain } from './housekeeping.ts'
 
@@ -37,7 +37,7 @@ export class Relistening {
   start(): void {
     if (this.#ended) return
     this.#pending = true
-    if (this.#trying || performance.now() - this.#heardAt < steady) {
+    if (this.#trying || clock.now() - this.#heardAt < steady) {
       // The try that is under way sees for itself.
       if (!this.#trying && this.#timer === undefined) this.#later()
       return
@@ -65,7 +65,7 @@ export class Relistening {
     const { heard, again } = await listenAgain(conversation)
     this.#trying = false
     if (heard) {
-      this.#heardAt = performance.now()
+      this.#heardAt = clock.now()
       this.#failures = Math.min(this.#failures, mostFlaps)
     }
     if (again && !this.#ended) this.#later()
@@ -86,7 +86,7 @@ export class Relistening {
       this.#timer = undefined
       this.#again()
     }
-    this.#timer = setTimeout(due, pause.base + fullJitter(this.#failures, pause))
+    this.#timer = clock.setTimeout(due, pause.base + fullJitter(this.#failures, pause))
     if (!this.#keepsAlive()) this.#timer.unref()
   }
 
@@ -96,7 +96,7 @@ export class Relistening {
   }
 
   #clear(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
 }

@@ -1,4 +1,4 @@
-import { failsFast, RepriseError } from '@reprise/core'
+import { clock, failsFast, RepriseError } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
@@ -200,7 +200,7 @@ export class Session extends ClientFace {
           tellSurfaced(this.#conversation, failure)
         }
         // As with pg, whoever connects is told first.
-        setImmediate(() => void this.#close(failure as Error))
+        clock.setImmediate(() => void this.#close(failure as Error))
         throw failure
       },
     )

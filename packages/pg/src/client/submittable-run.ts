@@ -1,4 +1,5 @@
 import {
+  clock,
   type Evidence,
   failsFast,
   type Statement,
@@ -166,7 +167,7 @@ export class SubmittableRun {
   ready(connection: Connection): void {
     this.#tellHeld()
     // pg tells the submittable itself of this frame right after us: let it go first.
-    process.nextTick(() => {
+    clock.nextTick(() => {
       connection.idle()
       this.limit?.clear()
       this.#owner.answered(this, connection)

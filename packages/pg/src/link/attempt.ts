@@ -1,4 +1,4 @@
-import { type Deadline, isGenuine, isPassing, isPassingSocketError } from '@reprise/core'
+import { clock, type Deadline, isGenuine, isPassing, isPassingSocketError } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import { Unsuited } from './target.ts'
@@ -56,15 +56,15 @@ export async function attempt(
 ): Promise<Outcome> {
   const limit = new AbortController()
   const giveUp = (): void => limit.abort(new Error('timeout expired'))
-  const timer = setTimeout(giveUp, tryFor || longestTry)
+  const timer = clock.setTimeout(giveUp, tryFor || longestTry)
   const over = new AbortController()
-  const lookAround = setTimeout(async () => {
+  const lookAround = clock.setTimeout(async () => {
     const silent = (): boolean => connection.bytesRead === 0
     const found = silent() && (await elsewhere?.(over.signal).catch(() => false))
     if (found && silent()) giveUp()
   }, quiet)
   // Once there is a socket, a slow login may take as long as the deadline allows.
-  if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
+  if (!tryFor) connection.client.connection.once('connect', () => clock.clearTimeout(timer))
   let opened = false
   try {
     await connection.open(AbortSignal.any([deadline.signal, limit.signal]))
@@ -88,8 +88,8 @@ export async function attempt(
     return { tried: 'missed', error, nobody, unheard: limit.signal.aborted }
   } finally {
     over.abort()
-    clearTimeout(lookAround)
-    clearTimeout(timer)
+    clock.clearTimeout(lookAround)
+    clock.clearTimeout(timer)
   }
 }
 

@@ -1,4 +1,4 @@
-import { analyze, type Statement } from '@reprise/core'
+import { analyze, clock, type Statement } from '@reprise/core'
 import type { Database } from '../catalog/database.ts'
 import { leftBy } from '../catalog/leaving.ts'
 import type { Reached } from '../catalog/reach.ts'
@@ -151,7 +151,7 @@ export class SessionInquiry {
     this.#epoch = this.#database.epoch
   }
 
-  #hasRun(at = performance.now()): void {
+  #hasRun(at = clock.now()): void {
     if (this.#ranAt === undefined) this.#epoch = this.#database.epoch
     this.#ranAt = at
   }
