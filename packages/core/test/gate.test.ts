@@ -80,6 +80,7 @@ describe('the gate of a server', () => {
   })
   it('has the next probe when the last one says, where it does', async () => {
     vi.useFakeTimers()
+    heedTimers()
     try {
       const gate = new Gate({}, slow)
       ;(await gate.enter(never)).unsuited(undefined, 40)
@@ -96,7 +97,7 @@ describe('the gate of a server', () => {
     }
   })
   it.each([
-    ['unanswered', undefined, 250],
+    ['unanswered', undefined, 150],
     ['unanswered', 40, 40],
     ['unsuited', undefined, 300],
     ['unsuited', 40, 40],

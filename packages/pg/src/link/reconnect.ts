@@ -9,7 +9,7 @@ import { type Failures, whyNot } from './unreached.ts'
 const patience = 3000
 
 /** The next round comes with the next try at a server of several that is tried again within so many milliseconds. */
-const soon = 250
+const soon = 150
 
 /** The server will not have us, and waiting would not change that. */
 export class Refused extends Error {
