@@ -165,6 +165,7 @@ export class SubmittableRun {
 
   /** ReadyForQuery was seen. */
   ready(connection: Connection): void {
+    this.#copy?.end()
     this.#tellHeld()
     // pg tells the submittable itself of this frame right after us: let it go first.
     clock.nextTick(() => {
@@ -217,8 +218,8 @@ export class SubmittableRun {
       submitted: this.submitted,
       syncHeld: false,
       witnessPending: false,
-      // It writes as it goes: whether what failed was the end that counts, nobody can tell.
-      unsent: false,
+      // It writes as it goes: whether what failed was the end that counts, only the rows of a COPY tell.
+      unsent: this.#copy?.unfinished === true,
       simple: !this.submittable.requiresPreparation?.(),
       status: this.before,
       statement: this.statement,

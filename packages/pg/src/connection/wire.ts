@@ -126,7 +126,6 @@ export interface Submittable {
   /** Of a stream. */
   readonly destroyed?: boolean
   readonly readableLength?: number
-  readonly writableEnded?: boolean
   /** Of what writes. */
   handleCopyInResponse?: unknown
   handleError?(error: Error, wire?: Wire): void
