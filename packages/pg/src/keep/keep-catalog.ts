@@ -45,7 +45,7 @@ const sequenceWords = literal('\\m(currval|lastval|setval|restart)\\M')
 const sequenceCalls = literal(':funcid (1575|2559|1576|1765) ')
 
 /** What puts another row in the place of NEW. */
-const wholeRow = literal('\\mnew\\s*(:=|=|#=)|\\minto\\s+(strict\\s+)?new\\M')
+const wholeRow = literal('\\mnew\\s*:?=|\\minto\\s+(strict\\s+)?new\\M')
 
 /** A row of its own, as only the session's search_path tells: the tables to which their names alone lead. */
 const visible = `SELECT pg_catalog.array_agg(c.oid) FROM pg_catalog.pg_class c
