@@ -134,9 +134,11 @@ async function goRound(
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
     const found = await visit(search, outer, stop, time, deadline)
     const over = found.tried !== 'missed' && found.tried !== 'unsuited'
-    // What it said in an earlier round says more than that it has not answered yet.
-    const silent = found.unheard === true || (found.tried === 'given up' && time.shared)
-    if (silent ? !failures.has(place) : !over) failures.set(place, { address, error: found.error })
+    // What it said in an earlier round, or to others, says more than that it has not answered yet.
+    const givenUp = found.tried === 'given up' && time.shared
+    const known = failures.has(place) || ((time.short || givenUp) && search.gate.down)
+    const silent = found.unheard === true || givenUp
+    if (silent ? !known : !over) failures.set(place, { address, error: found.error })
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
     if (stops.length === 1) end = found.end ?? 'failed'
