@@ -65,7 +65,20 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     [`typeof value === 'string' => true`, 'types want it: null is no instant'],
   ],
   'keep-sight': [[`typeof relname === 'string' => true`, 'types want it: undefined is no name']],
-  ...{ 'keep-time': [], 'keep-value': [], keep: [], order: [], parser: [], tree: [] },
+  'keep-value': [
+    [`'drawn' => ""`, 'it only matters that it is no number'],
+    [/: cast\?\.TypeCast === undefined => false$/, half],
+    [
+      /: (node|label) === undefined|: node === undefined \|\| label === undefined/,
+      'types want it: PostgreSQL reads its own types, and a call has a name',
+    ],
+    ['false => true', 'the same'],
+  ],
+  parser: [
+    [/^OptionalChaining: /, 'types want it: it is there, or what throws reads nothing'],
+    ['{ return undefined } => {}', 'it is the same'],
+  ],
+  ...{ 'keep-time': [], keep: [], order: [], tree: [] },
 }
 
 /** The survivors of each file, explained. */
@@ -116,6 +129,7 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
   'packages/core/src/pace/gate.ts': [
     [/^OptionalChaining: /, 'types want it: whoever is looked for is there'],
     [/^EqualityOperator: .*performance\.now\(\) => .*>= /, 'no clock shows the same instant twice'],
+    ['said === undefined => false', 'what nobody said makes no number, and none is no wait'],
   ],
   'packages/core/src/pace/known-servers.ts': [
     [

@@ -12,6 +12,7 @@ import type { Inquiry } from '../../packages/pg/src/connection/inquiry.ts'
 import type { Exchange } from '../../packages/pg/src/exchange/exchange.ts'
 import { Catalog } from '../../packages/pg/src/keep/keep-catalog.ts'
 import { Sight } from '../../packages/pg/src/keep/keep-sight.ts'
+import { timeSyntax } from '../../packages/pg/src/keep/keep-time.ts'
 import { isOrderFree } from '../../packages/pg/src/keep/order.ts'
 import { loadParser, type Parser } from '../../packages/pg/src/keep/parser.ts'
 
@@ -31,8 +32,6 @@ export interface Question {
   readonly lists?: readonly List[]
 }
 
-const asItIs = (list: string): List => ({ list, written: (each) => each })
-
 async function asked(by: (ask: Inquiry) => Promise<unknown>): Promise<readonly string[]> {
   const found: string[] = []
   await by(async (text, values = []) => {
@@ -44,17 +43,22 @@ async function asked(by: (ask: Inquiry) => Promise<unknown>): Promise<readonly s
 
 /** Without what other files bring, and without what is asked in another text as well. */
 const plain: Candidates = {
-  ...{ source: '-', cut: '-', builtin: ['-'], builtinStarts: '-', inSql: '-' },
+  ...{ source: '-', cut: '-', builtin: ['-'], builtinStarts: '-', builtinTold: '-', inSql: '-' },
   ...{ shown: true, trusted: [], foreign: true },
 }
-const nothing = { askable: '{}', unnamed: '{}', r: '{}', w: '{}' }
+const none = { askable: [], unnamed: [] }
+const nothing = { f: none, r: none, w: none }
 const [candidates = ''] = candidatesText(plain).split("\nUNION ALL SELECT 'state'")
 const fixed = new Set(unrefusedNames)
-const listsOf = ({ source, cut, builtin, builtinStarts, inSql }: Candidates): Question => ({
+const listsOf = (of: Candidates): Question => ({
   texts: [],
   lists: [
-    ...[source, cut, builtinStarts, inSql].map((list) => ({ list, written: literal, fixed })),
-    { list: builtin.join('|'), written: (list) => literal(`{${list.split('|')}}`), fixed },
+    ...[of.source, of.cut, of.builtinStarts, of.builtinTold, of.inSql].map((list) => ({
+      list,
+      written: literal,
+      fixed,
+    })),
+    { list: of.builtin.join('|'), written: (list) => literal(`{${list.split('|')}}`), fixed },
   ],
 })
 
@@ -67,15 +71,13 @@ export async function questions(): Promise<Readonly<Record<string, Question>>> {
   const order = await asked((ask) =>
     isOrderFree({ statement: analyze(text), text } as Exchange, ask),
   )
-  const [, , timeSyntax = '', sequenceWords = ''] = catalog
-  const [, , reaching = ''] = sight
   return {
-    'packages/pg/src/keep/keep-catalog.ts': {
-      texts: catalog.slice(0, 1),
-      lists: [asItIs(sequenceWords)],
+    'packages/pg/src/keep/keep-catalog.ts': { texts: catalog },
+    'packages/pg/src/keep/keep-sight.ts': { texts: sight },
+    'packages/pg/src/keep/keep-time.ts': {
+      texts: [],
+      lists: [{ list: timeSyntax, written: literal }],
     },
-    'packages/pg/src/keep/keep-sight.ts': { texts: sight.slice(0, 1), lists: [asItIs(reaching)] },
-    'packages/pg/src/keep/keep-time.ts': { texts: [], lists: [asItIs(timeSyntax)] },
     'packages/pg/src/keep/order.ts': { texts: order.slice(0, 1) },
     'packages/pg/src/catalog/reach-question.ts': {
       texts: [stateText, reachText([], nothing), candidates],

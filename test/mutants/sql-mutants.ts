@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { Server } from '../kit/server.ts'
 import type { Mutant } from './instrument.ts'
@@ -14,6 +15,7 @@ export interface SqlMutant extends Mutant {
 }
 
 const root = join(import.meta.dirname, '../..')
+const path = join(root, 'report/mutants/questions.json')
 /** How much of what stands around a change says which one it is. */
 const around = 40
 
@@ -30,18 +32,18 @@ export async function sqlMutants(sources: readonly string[]): Promise<SqlMutant[
     const place = { id: `sql:${mutants.length}`, name: `${words} #${count}`, file }
     mutants.push({ ...place, line: lineOf(file, was), kind: 'Sql', ...change, find, put })
   }
-  const asked = Object.entries(await questions()).filter(([file]) => sources.includes(file))
+  const all = await questions()
+  const asked = Object.entries(all).filter(([file]) => sources.includes(file))
   if (asked.length === 0) return []
-  const server = await Server.start()
-  const client = new pg.Client({ connectionString: server.url })
-  await client.connect()
-  try {
+  const fixed = new Set(
+    Object.values(all).flatMap(({ lists = [] }) => lists.map((each) => each.written(each.list))),
+  )
+  await withJudge(async (isQuestion) => {
     for (const [file, { texts, lists = [] }] of asked) {
       for (const text of texts) {
-        for (const { at, was, is } of changesOf(text)) {
-          const end = at + was.length
-          const [before, after] = [text.slice(0, at), text.slice(end)]
-          if (!(await isQuestion(client, before + is + after))) continue
+        for (const { at, was, is } of changesOf(text, fixed)) {
+          const [before, after] = [text.slice(0, at), text.slice(at + was.length)]
+          if (!(await isQuestion(before + is + after))) continue
           const near = (middle: string): string =>
             before.slice(-around) + middle + after.slice(0, around)
           add(file, was, is, near(was), near(is))
@@ -53,22 +55,53 @@ export async function sqlMutants(sources: readonly string[]): Promise<SqlMutant[
         }
       }
     }
-  } finally {
-    await client.end()
-    await server.dispose()
-  }
+  })
   return mutants
 }
 
-/** Whether the server takes it for one that it can answer. */
-async function isQuestion(client: pg.Client, text: string): Promise<boolean> {
-  const select = text.slice(text.lastIndexOf(';\n') + 1)
+/** Gives a server that says whether it takes a text for a question, and remembers what it has said. */
+async function withJudge(
+  work: (isQuestion: (text: string) => Promise<boolean>) => Promise<void>,
+): Promise<void> {
+  const known = readKnown()
+  let server: Server | undefined
+  let client: pg.Client | undefined
+  const ask = async (text: string): Promise<boolean> => {
+    server ??= await Server.start()
+    client ??= await connected(server)
+    try {
+      await client.query(`PREPARE changed AS ${text.slice(text.lastIndexOf(';\n') + 1)}`)
+      await client.query('DEALLOCATE changed')
+      return true
+    } catch {
+      return false
+    }
+  }
   try {
-    await client.query(`PREPARE changed AS ${select}`)
-    await client.query('DEALLOCATE changed')
-    return true
+    await work(async (text) => {
+      const key = createHash('sha1').update(text).digest('base64')
+      known[key] ??= await ask(text)
+      return known[key]
+    })
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, JSON.stringify(known))
+  } finally {
+    await client?.end()
+    await server?.dispose()
+  }
+}
+
+async function connected({ url }: Server): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return client
+}
+
+function readKnown(): Record<string, boolean> {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
-    return false
+    return {}
   }
 }
 

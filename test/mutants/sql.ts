@@ -26,8 +26,9 @@ const starts = new Set('WHERE ON WHEN HAVING ( SELECT , AND OR ELSE THEN'.split(
  * Every small change of a question that leaves a question: a condition less, a branch of a union less, an
  * element of a list less, another word in the place of NOT or LEFT. Whether the server takes it as one is
  * for the server to say.
+ * @param fixed strings that are changed elsewhere
  */
-export function changesOf(text: string): Change[] {
+export function changesOf(text: string, fixed: ReadonlySet<string>): Change[] {
   const tokens = tokensOf(text)
   const found: Change[] = []
   const put = (from: number, to: number, is = ''): void => {
@@ -52,8 +53,11 @@ export function changesOf(text: string): Change[] {
       }
     } else if (/^'\{.+,.+\}'$/.test(word)) {
       for (const each of without(word, ',')) put(from, to, each)
-    } else if (/^'.*\|.*'$/.test(word)) {
-      for (const { is } of alternativesOf(word.slice(1, -1))) put(from, to, `'${is}'`)
+    } else if (/^E?'.*\|.*'$/.test(word) && !fixed.has(word)) {
+      const start = word.indexOf("'") + 1
+      for (const { is } of alternativesOf(word.slice(start, -1))) {
+        put(from, to, `${word.slice(0, start)}${is}'`)
+      }
     }
   }
   return found

@@ -78,8 +78,26 @@ describe('the gate of a server', () => {
     expect(gate.down).toBe(true)
     ;(await gate.enter(never)).succeeded()
   })
+  it('has the next probe when the last one says, where it does', async () => {
+    vi.useFakeTimers()
+    heedTimers()
+    try {
+      const gate = new Gate({}, slow)
+      ;(await gate.enter(never)).unsuited(undefined, 40)
+      expect(gate.pause).toBe(40)
+      await vi.advanceTimersByTimeAsync(30)
+      expect(gate.pause).toBe(10)
+      expect(gate.enterAtOnce()).toBe(undefined)
+      await vi.advanceTimersByTimeAsync(10)
+      expect(gate.pause).toBe(0)
+      gate.enterAtOnce()?.unanswered(undefined, 7)
+      expect(gate.pause).toBe(7)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
   it.each([
-    ['unanswered', undefined, 250],
+    ['unanswered', undefined, 150],
     ['unanswered', 40, 40],
     ['unsuited', undefined, 300],
     ['unsuited', 40, 40],

@@ -601,6 +601,15 @@ describe('what a select list drew', () => {
   ])('is not kept %s', async (_of, select, columns, rows) => {
     expect((await rewritten(answered(select, columns, ...rows))).text).toBeUndefined()
   })
+  it.each(['nextval($1)', "nextval('s', $1)", "nextval('s'::regclass, a)"])(
+    'is kept beside what is not, which is left as it is: %s',
+    async (call) => {
+      const select = answered(`SELECT ${call}, uuidv7() AS u`, [['nextval'], ['u']], ['7', 'x'])
+      expect(short((await rewritten(select)).text)).toMatch(
+        /^SELECT nextval\(.*\), 'x'::uuid AS u$/,
+      )
+    },
+  )
   it('is not kept of a statement that is yet to be answered', async () => {
     expect((await rewritten(text)).text).toBeUndefined()
   })

@@ -65,18 +65,16 @@ const places: Readonly<Record<string, readonly [(call: string) => string, string
   ],
 }
 
-/** What a session is answered that has evaluated an expression in such a place, and was lost. */
-async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
-  const [make, text] = places[place] ?? [String, '']
+/** What a session is answered that has run a statement in a database, and was lost. */
+async function lostAfter(sql: string, text: string, as = ''): Promise<pg.QueryResult> {
   const url = await server.createDatabase()
   const admin = new pg.Client({ connectionString: url })
   await admin.connect()
-  const role = `DO $$BEGIN CREATE ROLE somebody LOGIN; EXCEPTION WHEN duplicate_object THEN END$$;`
-  await admin.query(`${role} ${make(call)}`)
+  await admin.query(sql)
   await admin.end()
   const { host, pathname } = new URL(url)
-  const as = place.includes('policy') ? `postgres://somebody@${host}${pathname}` : url
-  return withThrowaway(as, async (client) => {
+  const user = as === '' ? url : `postgres://${as}@${host}${pathname}`
+  return withThrowaway(user, async (client) => {
     await client.query('SELECT 1')
     await client.query(text)
     // It is asked after before anything else runs.
@@ -85,6 +83,42 @@ async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
     return client.query("SELECT current_setting('app.only', true) AS it")
   })
 }
+
+/** What one is answered that has had an expression evaluated in such a place. */
+async function afterLoss(place: string, call: string): Promise<pg.QueryResult> {
+  const [make, text] = places[place] ?? [String, '']
+  const role = `DO $$BEGIN CREATE ROLE somebody LOGIN; EXCEPTION WHEN duplicate_object THEN END$$;`
+  return lostAfter(`${role} ${make(call)}`, text, place.includes('policy') ? 'somebody' : '')
+}
+
+/** `note(int)` says that it is IMMUTABLE, and leaves a setting. */
+const note = `CREATE FUNCTION leave() RETURNS int LANGUAGE plpgsql AS
+  $$BEGIN PERFORM set_config('app.only', 'x', false); RETURN 1; END$$;
+  CREATE FUNCTION note(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN leave(); END$$;`
+const parts = `CREATE TABLE item (id int) PARTITION BY RANGE (note(id));
+  CREATE TABLE part PARTITION OF item FOR VALUES FROM (0) TO (10)`
+
+describe('what is left by what a table is made of', () => {
+  it.each([
+    ['an index', 'CREATE TABLE item (id int); CREATE INDEX ON item (note(id))', 'item'],
+    [
+      'the condition of an index',
+      'CREATE TABLE item (id int); CREATE INDEX ON item (id) WHERE note(id) = 1',
+      'item',
+    ],
+    ['an exclusion', 'CREATE TABLE item (id int, EXCLUDE (note(id) WITH =))', 'item'],
+    [
+      'a generated column',
+      'CREATE TABLE item (id int, n int GENERATED ALWAYS AS (note(id)) STORED)',
+      'item',
+    ],
+    ['a key of partitions', parts, 'item'],
+    ['a key of partitions, by the name of one', parts, 'part'],
+  ])('is there again after a loss: %s', async (_what, sql, table) => {
+    const { rows } = await lostAfter(`${note} ${sql}`, `INSERT INTO ${table} VALUES (1)`)
+    expect(rows).toEqual([{ it: 'x' }])
+  })
+})
 
 describe('what PostgreSQL’s own functions leave in a session, called where no statement shows it', () => {
   it.each(Object.keys(places))('is a setting that is there again, by %s', async (place) => {
@@ -122,6 +156,28 @@ describe('what PostgreSQL’s own functions leave in a session, called where no 
     const call = "set_config(concat('app.', 'only'), concat('}', '{'), true)"
     expect((await afterLoss('a body in SQL', call)).rows[0].it ?? '').toBe('')
   })
+  it.each([
+    [
+      'an operator',
+      'CREATE OPERATOR !! (RIGHTARG = int8, FUNCTION = pg_try_advisory_lock)',
+      'SELECT !! 7::int8',
+    ],
+    [
+      'a cast',
+      'CREATE CAST (int8 AS boolean) WITH FUNCTION pg_try_advisory_lock(int8)',
+      'SELECT 7::int8::boolean',
+    ],
+    [
+      'an aggregate',
+      'CREATE AGGREGATE locked(int8) (SFUNC = int8pl, STYPE = int8, INITCOND = 0, FINALFUNC = pg_try_advisory_lock)',
+      'SELECT locked(n) FROM generate_series(1, 3) n',
+    ],
+  ])(
+    'is told of when it is lost, where it is called by the name of %s',
+    async (_what, sql, text) => {
+      expect(await failure(lostAfter(sql, text))).toMatchObject({ reason: 'anchored' })
+    },
+  )
   it.each(Object.keys(places))('is nothing where it is done with at once, by %s', async (place) => {
     const { rows } = await afterLoss(place, "set_config('app.only', 'x', true)")
     expect(['', null]).toContain(rows[0].it)

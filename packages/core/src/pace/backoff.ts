@@ -6,7 +6,7 @@ export interface BackoffOptions {
    */
   readonly base?: number | undefined
   /**
-   * The last ceiling, in milliseconds. Default 1000, and never more than 250 while nobody takes the
+   * The last ceiling, in milliseconds. Default 1000, and never more than 150 while nobody takes the
    * socket or it ends before a byte has come, or 300 while servers are up and none is what is wanted.
    */
   readonly cap?: number | undefined
@@ -50,7 +50,7 @@ export interface Outage {
 const caps: Readonly<Record<Refuser, number>> = {
   server: Number.POSITIVE_INFINITY,
   another: 300,
-  nobody: 250,
+  nobody: 150,
 }
 
 /**

@@ -15,10 +15,13 @@ export interface Pass {
   succeeded(): void
   /** The server is down, starting or full; the error says which. */
   failed(error?: unknown): void
-  /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
-  unanswered(error?: unknown): void
-  /** There are others, which are up and not what is wanted. */
-  unsuited(error?: unknown): void
+  /**
+   * There was nobody: the socket was refused, or ended before a byte came. That is asked again soon, or
+   * after so many milliseconds.
+   */
+  unanswered(error?: unknown, after?: number): void
+  /** There are others, which are up and not what is wanted. They are asked again soon, or after so long. */
+  unsuited(error?: unknown, after?: number): void
   /** It is down, and another gate that was entered as well says when it is tried again. */
   referred(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
@@ -68,6 +71,11 @@ export class Gate {
     return this.#lastFailure
   }
 
+  /** In how many milliseconds a server that is down may be tried again. */
+  get pause(): number {
+    return Math.max(0, this.#notBefore - clock.now())
+  }
+
   /**
    * Waits for a {@link Pass}.
    * @throws the signal's reason, when it is aborted first
@@ -87,7 +95,7 @@ export class Gate {
 
   /** A {@link Pass} that need not be waited for, or undefined where there is none. */
   enterAtOnce(): Pass | undefined {
-    if (this.down && this.#notBefore > clock.now()) return undefined
+    if (this.down && this.pause > 0) return undefined
     if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
     this.#inside += 1
     return this.#pass(this.#failures)
@@ -126,9 +134,9 @@ export class Gate {
     this.#timer = undefined
     if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
-      const wait = this.#notBefore - clock.now()
-      if (this.down && wait > 0) {
-        this.#timer = clock.setTimeout(() => this.#pump(), wait)
+      const { pause } = this
+      if (this.down && pause > 0) {
+        this.#timer = clock.setTimeout(() => this.#pump(), pause)
         return
       }
       this.#inside += 1
@@ -150,8 +158,8 @@ export class Gate {
       this.#inside -= 1
       this.#pump()
     }
-    const fail = (error: unknown, said?: Refuser): void => {
-      this.#fail(error, known, from, said)
+    const fail = (error: unknown, said?: Refuser, after?: number): void => {
+      this.#fail(error, known, from, said, after)
       leave()
     }
     return {
@@ -165,8 +173,8 @@ export class Gate {
         leave()
       },
       failed: (error) => fail(error, 'server'),
-      unanswered: (error) => fail(error, 'nobody'),
-      unsuited: (error) => fail(error, 'another'),
+      unanswered: (error, after) => fail(error, 'nobody', after),
+      unsuited: (error, after) => fail(error, 'another', after),
       referred: (error) => fail(error),
       abandoned: leave,
     }
@@ -178,7 +186,7 @@ export class Gate {
     this.#lastFailure = undefined
   }
 
-  #fail(error: unknown, known: number, from: number, said?: Refuser): void {
+  #fail(error: unknown, known: number, from: number, said?: Refuser, after?: number): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
@@ -187,7 +195,7 @@ export class Gate {
     this.#failures += 1
     const tryTook = now - from
     const outage = { failures: this.#failures, lasted: now - this.#downSince, tryTook }
-    this.#notBefore =
-      said === undefined ? now : now + untilNextTry({ ...outage, said }, this.#backoff)
+    const pause = said === undefined ? 0 : untilNextTry({ ...outage, said }, this.#backoff)
+    this.#notBefore = now + (after ?? pause)
   }
 }

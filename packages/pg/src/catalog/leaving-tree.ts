@@ -5,7 +5,7 @@ const setting = /:funcid 2078 [^{}]*?:args \(/g
 const locking = /:funcid 28(8\d|9[0-2]) /
 
 /** A constant as the catalog holds it: its bytes, those of a text behind its length. */
-const constant = /^\{CONST .*:constvalue \d+ \[ ([-\d ]+)\]\}$/
+const constant = /^\{CONST .*:constvalue \d+ \[ ([-\d ]+) \]\}$/
 
 /**
  * What an expression leaves in a session by set_config() and by locks, as the catalog holds it
@@ -15,7 +15,7 @@ export function leftByTree(tree: string): Leavings {
   const settings: string[] = []
   let unnamed = false
   for (const { 0: call, index } of tree.matchAll(setting)) {
-    const [name, , local] = argumentsAt(tree, index + call.length)
+    const [name = '', , local = ''] = argumentsAt(tree, index + call.length)
     // Until the end of its transaction, and no longer.
     if (bytesOf(local)?.[0] === 1) continue
     const bytes = bytesOf(name)
@@ -25,12 +25,8 @@ export function leftByTree(tree: string): Leavings {
   return { leaves: unnamed || settings.length > 0 || locking.test(tree), unnamed, settings }
 }
 
-function bytesOf(node: string | undefined): number[] | undefined {
-  return constant
-    .exec(node ?? '')?.[1]
-    ?.trim()
-    .split(' ')
-    .map(Number)
+function bytesOf(node: string): number[] | undefined {
+  return constant.exec(node)?.[1]?.split(' ').map(Number)
 }
 
 /** The nodes of a list, from where its first begins. */
@@ -38,11 +34,10 @@ function argumentsAt(tree: string, from: number): string[] {
   const found: string[] = []
   let depth = 0
   let start = from
-  for (let i = from; depth >= 0 && i < tree.length; i++) {
+  for (let i = from; i < tree.length && (depth > 0 || tree[i] !== ')'); i++) {
     if (tree[i] === '\\') i++
     else if (tree[i] === '{' && depth++ === 0) start = i
     else if (tree[i] === '}' && --depth === 0) found.push(tree.slice(start, i + 1))
-    else if (tree[i] === ')' && depth === 0) break
   }
   return found
 }

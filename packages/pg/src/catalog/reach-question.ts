@@ -21,18 +21,23 @@ const mineOf = (trusted: readonly string[]): string => `mine AS MATERIALIZED (
 /**
  * Every expression that is evaluated unseen, by the relation that brings it along (0 for a type), and
  * whether that is when it is read (`r`) or only when it is written to (`w`); or by the function (`f`).
+ * An operator, a cast or an aggregate may be another name of one of PostgreSQL's functions.
  */
 export const expressions: string = `
  SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END AS kind, ev_class AS oid, ev_action::text AS tree
   FROM pg_rewrite WHERE ev_class >= 16384
- UNION ALL SELECT 'w', tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL
+ UNION ALL SELECT 'w', tgrelid, tgqual::text FROM pg_trigger
  UNION ALL SELECT 'r', polrelid, polqual::text FROM pg_policy
  UNION ALL SELECT 'r', polrelid, polwithcheck::text FROM pg_policy
  UNION ALL SELECT 'w', adrelid, adbin::text FROM pg_attrdef
- UNION ALL SELECT 'w', conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL
- UNION ALL SELECT 'w', 0, typdefaultbin::text FROM pg_type WHERE typdefaultbin IS NOT NULL
- UNION ALL SELECT 'f', oid, proargdefaults::text FROM pg_proc WHERE oid >= 16384 AND proargdefaults IS NOT NULL
- UNION ALL SELECT 'f', oid, prosqlbody::text FROM pg_proc WHERE oid >= 16384 AND prosqlbody IS NOT NULL`
+ UNION ALL SELECT 'w', conrelid, conbin::text FROM pg_constraint
+ UNION ALL SELECT 'w', 0, typdefaultbin::text FROM pg_type
+ UNION ALL SELECT 'f', oid, proargdefaults::text FROM pg_proc WHERE oid >= 16384
+ UNION ALL SELECT 'f', oid, prosqlbody::text FROM pg_proc WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', oprcode::oid, ' ') FROM pg_operator WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', castfunc, ' ') FROM pg_cast WHERE oid >= 16384
+ UNION ALL SELECT 'f', aggfnoid, concat(':funcid ', aggtransfn::oid, ' :funcid ', aggfinalfn::oid, ' ')
+  FROM pg_aggregate WHERE aggfnoid >= 16384`
 
 const counted = (relation: string, condition = 'oid >= 16384'): string =>
   `(SELECT concat(count(*), ',', sum(xmin::text::int8)) FROM ${relation} WHERE ${condition})`
@@ -158,8 +163,8 @@ const named = [
 
 /**
  * All that reaches those, by name: a function whose source has the name of one in it; a relation whose
- * trigger, policy, rule, default or constraint calls one; and what reads or writes such a relation in
- * its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
+ * trigger, policy, rule, default or constraint calls one, or the key of a table that it is a part of; and
+ * what reads or writes such a relation in its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
  * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type;
  * `defining` is what an event trigger calls, and so whatever defines something.
  *
@@ -210,6 +215,11 @@ export function reachText(trusted: readonly string[], found: Found): string {
  UNION ALL SELECT 'w', inhrelid, 'w', inhparent FROM pg_inherits
  UNION ALL SELECT 'w', conrelid, 'w', confrelid FROM pg_constraint
   WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
+ UNION ALL SELECT 'f', d.refobjid, 'p', k.partrelid FROM pg_depend d
+  JOIN pg_partitioned_table k ON k.partrelid = d.objid
+  WHERE d.classid = ${catalog('pg_class')} AND d.refclassid = ${catalog('pg_proc')}
+ UNION ALL SELECT 'p', inhparent, 'p', inhrelid FROM pg_inherits
+ UNION ALL SELECT 'p', oid, 'w', oid FROM relations WHERE kind = 'w'
  UNION ALL SELECT 'f', evtfoid, 'd', 0 FROM pg_event_trigger
  UNION ALL SELECT 'd', 0, 'f', oid FROM writing WHERE defines
 ), reach(kind, oid, unnamed) AS (

@@ -47,6 +47,17 @@ export class Reach {
     this.#odd = all.filter((name) => /[^\p{L}\p{N}_$]/u.test(name))
   }
 
+  /** What of it does something that has no name. */
+  get unnamed(): Reach {
+    const { f, r, w, anywhere, defining } = this.#names
+    const only = (names: ReadonlyMap<string, boolean>) =>
+      new Map([...names].filter(([, flag]) => flag))
+    return new Reach({
+      ...{ f: only(f), r: only(r), w: only(w) },
+      ...{ anywhere: anywhere || undefined, defining: defining || undefined },
+    })
+  }
+
   /** Whether another one reaches nothing that this one does not. */
   covers(other: Reach): boolean {
     if (this.#names.anywhere === true) return true

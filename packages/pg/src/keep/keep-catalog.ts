@@ -44,6 +44,9 @@ const sequenceWords = literal('\\m(currval|lastval|setval|restart)\\M')
 /** The same in an expression as the catalog holds it: by what pg_proc.dat calls them. */
 const sequenceCalls = literal(':funcid (1575|2559|1576|1765) ')
 
+/** What puts another row in the place of NEW. */
+const wholeRow = literal('\\mnew\\s*:?=|\\minto\\s+(strict\\s+)?new\\M')
+
 /** A row of its own, as only the session's search_path tells: the tables to which their names alone lead. */
 const visible = `SELECT pg_catalog.array_agg(c.oid) FROM pg_catalog.pg_class c
  WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND pg_catalog.pg_table_is_visible(c.oid);
@@ -81,7 +84,8 @@ SELECT ${incarnationColumns},
        SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
        WHERE t.tgrelid IN (SELECT oid FROM parts WHERE whole = c.oid)
        AND NOT t.tgisinternal AND t.tgtype & 7 = 7
-       AND strpos(lower(p.prosrc || ' ' || encode(t.tgargs, 'escape')), lower(a.attname)) > 0))
+       AND (p.prosrc ~* ${wholeRow}
+        OR strpos(lower(p.prosrc || ' ' || encode(t.tgargs, 'escape')), lower(a.attname)) > 0)))
       ORDER BY a.attnum)
     FROM pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::text

@@ -100,9 +100,9 @@ SELECT EXISTS (SELECT FROM pg_cast c JOIN seeing s ON s.oid = c.castfunc)
   WHERE c.relkind = 'v' AND c.oid >= 16384)::text`)
 
 /** Built-in functions that see at what time their transaction began. */
-const clocks: RegExp = /^(now|transaction_timestamp|timetz|pg_timezone_\w+|jsonb_path_\w+_tz)$/
+const clocks: RegExp = /^(now|transaction_timestamp|timetz|jsonb_path_\w+_tz)$/
 
-/** Relations of the server's own that show it. */
+/** Relations and functions of the server's own that show it. */
 const records: RegExp = /^pg_(stat|timezone|prepared)/
 
 /** Words that a date or a time may be written with, in a value or among those of an array. */
@@ -153,7 +153,11 @@ export class Sight {
       }
       if (call !== undefined) {
         const called = words(call.funcname).at(-1) ?? ''
-        return clocks.test(called) || (called === 'age' && call.args?.length === 1)
+        return (
+          clocks.test(called) ||
+          records.test(called) ||
+          (called === 'age' && call.args?.length === 1)
+        )
       }
       return isTimeOfDay(node)
     })
