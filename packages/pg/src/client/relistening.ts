@@ -59,7 +59,10 @@ export class Relistening {
     if (link.connection.usable) {
       if (this.#pending) this.#settle()
       if (!this.#ended) this.#pulse.rest(conversation)
-    } else if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
+      return
+    }
+    this.#pulse.end()
+    if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
       this.start()
     }
   }
