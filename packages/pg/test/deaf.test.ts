@@ -2,6 +2,7 @@ import type pg from 'pg'
 import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Proxy, Server, until } from '../../../test/kit/index.ts'
+import { reprise } from '../src/index.ts'
 import { failure, kill, poolOn, proxied } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -236,5 +237,38 @@ describe('a session that listens and has asked for nothing', () => {
     client.release()
     await pool.end()
     await other.end()
+  })
+})
+
+describe('the holder of a lock who has asked for nothing', () => {
+  it.each([
+    ['is told when the network falls silent', true],
+    ['is left alone while it does not', false],
+  ])('%s', async (_, silent) => {
+    await using place = await proxied(server)
+    const { Client } = reprise({ probeAfter: 30, backoff: { base: 1, cap: 20 } })
+    const client = new Client(place.url)
+    const told: unknown[] = []
+    client.on('error', (error) => told.push(error))
+    await client.connect()
+    await client.query('SELECT pg_advisory_lock(7)')
+    let pulses = 0
+    place.proxy.onFrame(({ text, from }) => {
+      if (from === 'client' && text.includes('SELECT 1')) pulses += 1
+    })
+    if (silent) {
+      await until(() => pulses > 0)
+      place.proxy.connections[0]?.freeze()
+      await until(() => told.length > 0)
+      expect(told).toMatchObject([{ reason: 'anchored', outcome: 'not-sent' }])
+      expect(await failure(client.query('SELECT 2'))).toMatchObject({ reason: 'anchored' })
+    } else {
+      await until(() => pulses > 2)
+      expect(told).toEqual([])
+      expect((await client.query('SELECT pg_advisory_unlock(7) AS was')).rows).toEqual([
+        { was: true },
+      ])
+    }
+    await client.end()
   })
 })

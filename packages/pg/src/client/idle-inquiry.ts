@@ -70,8 +70,11 @@ export class IdleInquiry {
   }
 
   /** Asks for a sign of life, and gives the connection up that gives none. */
-  pulse(): Promise<void> {
-    return this.#while(this.#link.connection, async (ask) => void (await ask('SELECT 1')))
+  async pulse(): Promise<void> {
+    const { connection } = this.#link
+    await this.#while(connection, async (ask) => void (await ask('SELECT 1')))
+    // Given up by nobody's wish: as good as lost.
+    if (!connection.usable && connection.asked) this.#owner.lostIdle(connection)
   }
 
   async #ask(about: SessionInquiry, connection: Connection): Promise<void> {

@@ -1,13 +1,14 @@
 import { clock } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 
-/** So many times `probeAfter` a session that listens may hear nothing before it is looked whether it could. */
+/** So many times `probeAfter` such a session may hear nothing before it is looked whether it could. */
 const patience = 6
 
 /**
- * Sees to it that a session that listens is asked for a sign of life now and then. It waits for its server
- * without having asked for anything: a connection that the network has dropped in silence looks like one on
- * which nobody has notified yet.
+ * Sees to it that a session that listens, or holds a lock or whatever else goes with its connection, is asked
+ * for a sign of life now and then. Its holder relies on its connection without asking for anything: one that
+ * the network has dropped in silence looks like one on which nobody has notified yet, and its lock is held by
+ * somebody else.
  */
 export class Pulse {
   readonly #feel: () => void
@@ -23,12 +24,12 @@ export class Pulse {
 
   /** Nothing is under way. */
   rest(conversation: Conversation): void {
-    if (this.#timer !== undefined || !this.#isListening(conversation)) return
+    if (this.#timer !== undefined || !this.#isReliedOn(conversation)) return
     const { bytesMoved } = conversation.link.connection
     const due = (): void => {
       this.#timer = undefined
       const { connection } = conversation.link
-      if (!connection.usable || !this.#isListening(conversation)) return
+      if (!connection.usable || !this.#isReliedOn(conversation)) return
       const still = connection.bytesMoved === bytesMoved && connection.active === undefined
       if (still && !conversation.open) this.#feel()
       else this.rest(conversation)
@@ -36,12 +37,12 @@ export class Pulse {
     this.#timer = clock.setTimeout(due, patience * conversation.settings.probeAfter).unref()
   }
 
-  #isListening({ link: { state } }: Conversation): boolean {
+  #isReliedOn({ link: { state } }: Conversation): boolean {
     if (this.#version !== state.version) {
       this.#version = state.version
       this.#listens = state.listening
     }
-    return this.#listens
+    return this.#listens || state.anchor !== undefined
   }
 
   /** There is nobody to ask any more. */
