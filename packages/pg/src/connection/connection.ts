@@ -1,7 +1,7 @@
 import type { TransactionStatus } from '@reprise/core'
 import { clock } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import { guardParser } from './guard.ts'
+import { guardParser, requireSocket } from './guard.ts'
 import { handshake } from './handshake.ts'
 import type { Backend, Marked } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
@@ -98,9 +98,7 @@ export class Connection {
     this.client = new Base(config)
     this.#queue = this.client._queryQueue ?? this.client.queryQueue
     const { connection: wire, connectionParameters: parameters } = this.client
-    if (typeof (wire.stream as { destroy?: unknown } | undefined)?.destroy !== 'function') {
-      throw new TypeError("'stream' gave no socket: give a stream, or a function that makes one.")
-    }
+    requireSocket(wire)
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
     guardParser(wire, () => this.#greeted)
