@@ -1,6 +1,7 @@
 import { clock, fullJitter } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 import { listenAgain } from './housekeeping.ts'
+import { Pulse } from './pulse.ts'
 
 /** Between two tries to listen again, at first and at most, in milliseconds. */
 const pause = { base: 500, cap: 60_000 }
@@ -23,6 +24,7 @@ export class Relistening {
   #pending = false
   #trying = false
   #ended = false
+  readonly #pulse: Pulse
 
   /**
    * @param again puts another try in the session's queue
@@ -31,6 +33,7 @@ export class Relistening {
   constructor(again: () => void, keepsAlive: () => boolean) {
     this.#again = again
     this.#keepsAlive = keepsAlive
+    this.#pulse = new Pulse(again)
   }
 
   /** The session has just fallen silent. */
@@ -51,16 +54,27 @@ export class Relistening {
    * Nothing is under way any more. Whatever took the connection away, a session that listens and has
    * none is deaf.
    */
-  rest({ link, transaction }: Conversation): void {
+  rest(conversation: Conversation): void {
+    const { link, transaction } = conversation
     if (link.connection.usable) {
       if (this.#pending) this.#settle()
-    } else if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
+      if (!this.#ended) this.#pulse.rest(conversation)
+      return
+    }
+    this.#pulse.end()
+    if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
       this.start()
     }
   }
 
-  /** One try. Nothing else may be under way. */
+  /** One try, or a look whether one is needed. Nothing else may be under way. */
   async try(conversation: Conversation): Promise<void> {
+    if (conversation.link.connection.usable && !conversation.open) {
+      conversation.answered()
+      await conversation.inquiry.pulse()
+      conversation.next(true)
+      return
+    }
     this.#trying = true
     const { heard, again } = await listenAgain(conversation)
     this.#trying = false
@@ -76,6 +90,7 @@ export class Relistening {
   /** There is no session any more. */
   end(): void {
     this.#ended = true
+    this.#pulse.end()
     this.#settle()
   }
 

@@ -98,6 +98,9 @@ export class Connection {
     this.client = new Base(config)
     this.#queue = this.client._queryQueue ?? this.client.queryQueue
     const { connection: wire, connectionParameters: parameters } = this.client
+    if (typeof (wire.stream as { destroy?: unknown } | undefined)?.destroy !== 'function') {
+      throw new TypeError("'stream' gave no socket: give a stream, or a function that makes one.")
+    }
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
     guardParser(wire, () => this.#greeted)
