@@ -25,6 +25,7 @@ const half = 'another rule decides: it throws, and half a rewrite is none'
 /** The survivors of pg/src/keep. */
 const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
   'keep-catalog': [
+    ['names === undefined => false', 'types want it: where there is one row there are two'],
     ['expression === null => false', 'cost alone: of nothing the parser finds no call'],
     ['calls++ => calls--', 'it matters whether there were none'],
     ['{ return undefined } => {}', 'it is the same'],
@@ -213,6 +214,12 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'copy.refusal !== undefined => false',
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
+  ],
+  'packages/pg/src/catalog/leaving.ts': [
+    ['/\\s+/ => /\\s/', 'the words have one space or one line between them'],
+    [/^StringLiteral: '\(set_config\|/, 'cost alone: more sources are judged closer'],
+    [`'(?!)' => ""`, 'cost alone: more sources are judged closer'],
+    ['false => true', 'to read a foreign table is judged to leave nothing'],
   ],
   'packages/pg/src/catalog/read-reach.ts': [
     [/performance\.now\(\)/, 'cost alone: how often others have their turn'],
