@@ -215,6 +215,11 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
   ],
+  'packages/pg/src/catalog/leaving-tree.ts': [
+    [/^OptionalChaining: |^StringLiteral: '' /, 'types want it: the function has three arguments'],
+    [/: found\.length < 3|: i < tree\.length && found/, 'cost alone: nobody looks at a fourth'],
+    ['i < tree.length => i <= tree.length', 'cost alone: there is nothing behind its end'],
+  ],
   'packages/pg/src/catalog/leaving.ts': [
     ['/\\s+/ => /\\s/', 'the words have one space or one line between them'],
     [/^StringLiteral: '\(set_config\|/, 'cost alone: more sources are judged closer'],
