@@ -70,12 +70,13 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     [`'drawn' => ""`, 'it only matters that it is no number'],
     [/: cast\?\.TypeCast === undefined => false$/, half],
     [
-      /: (node|label) === undefined|: node === undefined \|\| label === undefined/,
+      /: (node === undefined|label === undefined|node === undefined \|\| label === undefined) => false$|^LogicalOperator: node ===/,
       'types want it: PostgreSQL reads its own types, and a call has a name',
     ],
     ['false => true', 'the same'],
   ],
   parser: [
+    ['error === 0 => true', 'what could not be read has no tree'],
     [/^OptionalChaining: /, 'types want it: it is there, or what throws reads nothing'],
     ['{ return undefined } => {}', 'it is the same'],
   ],

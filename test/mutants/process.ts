@@ -63,10 +63,15 @@ test(part, async () => {
   if (reach.every(({ hits }) => Object.keys(hits).length === 0)) {
     throw new Error('no test comes by a mutant')
   }
-  const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
+  // Suspects first, and what everything has to be loaded anew for last.
+  const isStatic = ({ id }: Mutant): boolean => !trials.some(({ reached }) => reached.hits[id])
+  const turn = (mutant: Mutant): number =>
+    ledger.verdicts[mutant.name] === 'suspect' ? 0 : isStatic(mutant) ? 2 : 1
   const pending = mutants
     .filter(({ name }) => ledger.pending?.includes(name))
-    .sort((a, b) => isSuspect(b) - isSuspect(a))
+    .map((mutant) => ({ mutant, at: turn(mutant) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ mutant }) => mutant)
   for (const [i, mutant] of pending.entries()) {
     if (performance.now() > end) break
     ledger.trying = mutant.name
