@@ -13,7 +13,7 @@ export class Asking {
     this.#client = client
     const texts = { rowMode: 'array', types: { getTypeParser: () => String } } as const
     this.ask = async (text, values) => {
-      const answers = (await client.query({ text, values, ...texts })) as unknown
+      const answers = (await client.query({ text, ...(values && { values }), ...texts })) as unknown
       const rows = [answers].flat().flatMap((answer) => (answer as pg.QueryArrayResult).rows)
       return { rows, code: undefined }
     }
