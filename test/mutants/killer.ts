@@ -36,7 +36,7 @@ export interface Trying {
 }
 
 /** How long the tests that one mutant meets may take in all, in milliseconds: the most telling come first. */
-const patience = 60_000
+const patience = 20_000
 
 /** A test of less than so many milliseconds is not worth leaving out. */
 const cheap = 20

@@ -82,13 +82,19 @@ export const parts: Readonly<Record<string, Part>> = {
   keep: {
     sources: under(
       'packages/pg/src/keep',
-      'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value keep order parser tree',
+      'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value order parser tree',
     ),
     tests: inPg('keep-rewrite keep-scope keep-default keep-parser keep-catalog keep-sight-catalog'),
     served: inPg(
       'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight keep-unseen answer',
     ),
     asks: true,
+  },
+  // Only whole replays come by it.
+  keeper: {
+    sources: under('packages/pg/src/keep', 'keep'),
+    tests: inPg('keep-returning keep-time keep-divergence keep-number keep-unseen'),
+    served: inPg('keep-sight keep-schemas'),
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),

@@ -62,6 +62,12 @@ const listsOf = (of: Candidates): Question => ({
   ],
 })
 
+/** Files whose strings are parts of their questions, and nothing else. */
+export const allSql: ReadonlySet<string> = new Set([
+  'packages/pg/src/catalog/reach-question.ts',
+  'packages/pg/src/keep/order.ts',
+])
+
 /** The questions of those files that ask one which is worth changing. */
 export async function questions(): Promise<Readonly<Record<string, Question>>> {
   const parser = (await loadParser()) as Parser

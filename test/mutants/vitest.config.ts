@@ -9,20 +9,25 @@ const part = parts[process.env.MUTANTS_PART ?? '']
 if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnpm mutants')
 const { texts } = await instrument(root, part.sources)
 if (part.asks) {
-  const file = join(root, 'packages/pg/src/exchange/ask.ts')
-  texts.set(file, askingAfter(texts.get(file) ?? readFileSync(file, 'utf8')))
+  const asks = {
+    'packages/pg/src/exchange/ask.ts': 'return async (text, values) => {',
+    'packages/pg/test/asking.ts': 'this.ask = async (text, values) => {',
+  }
+  for (const [name, before] of Object.entries(asks)) {
+    const file = join(root, name)
+    texts.set(file, askingAfter(texts.get(file) ?? readFileSync(file, 'utf8'), before))
+  }
 }
 const wantsServer = part.served?.some((file) => process.env.MUTANTS_TESTS?.includes(file))
 const suite = join(import.meta.dirname, 'suite.ts')
 const conditions = ['@reprise/source', 'node', 'development|production']
 
 /** The source of what asks a server, with a word of {@link Switch.asking} in it. */
-function askingAfter(source: string): string {
-  const before = 'return async (text, values) => {'
-  if (!source.includes(before)) throw new Error(`ask.ts has no '${before}'`)
+function askingAfter(source: string, before: string): string {
+  if (!source.includes(before)) throw new Error(`nothing begins with '${before}'`)
   return source.replace(
     before,
-    `return async (asked, given) => {
+    `${before.replace('(text, values)', '(asked, given)')}
     const [text, values] = globalThis.__stryker__?.asking?.(asked, given) ?? [asked, given]`,
   )
 }

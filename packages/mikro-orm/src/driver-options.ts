@@ -36,6 +36,9 @@ export function checkedReplicas<R extends Configured>(config: {
   readonly replicas?: readonly R[]
 }): { replicas?: R[] } {
   if (config.replicas === undefined) return {}
+  if (!Array.isArray(config.replicas)) {
+    throw new TypeError('replicas of MikroORM is a list of configurations: pass [{ host, … }].')
+  }
   return { replicas: config.replicas.map((one) => ({ ...one, ...checkedDriverOptions(one) })) }
 }
 

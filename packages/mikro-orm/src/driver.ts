@@ -3,7 +3,9 @@ import type { PostgreSqlDriver } from '@mikro-orm/postgresql'
 import type { Settings } from '@reprise/core'
 import type { RepriseOptions } from '@reprise/pg'
 import { withSessions } from './connection.ts'
+import { tellTheWholeOfExtensions } from './extensions.ts'
 import { Guard } from './guard.ts'
+import { ownError } from './memory.ts'
 import { RepriseSubscriber } from './subscriber.ts'
 
 /** A driver class as MikroORM's configuration takes it. */
@@ -42,6 +44,7 @@ export function driverOver(
       }
       for (const connection of [this.connection, ...this.replicas])
         withSessions(connection, options)
+      tellTheWholeOfExtensions(config, (error) => ownError(this.getPlatform(), error))
     }
 
     override createEntityManager(useContext?: boolean): this[typeof EntityManagerType] {

@@ -52,7 +52,7 @@ export function reprise<
   const settings = settingsOf(options)
   if (config.replicas !== undefined) refuseHosts(options, 'replicas')
   const Base = (config.driver ?? PostgreSqlDriver) as DriverClass
-  if (typeof Base !== 'function') {
+  if (typeof Base !== 'function' || Base.prototype === undefined) {
     throw new TypeError(
       'reprise() takes the MikroORM configuration, whose driver is a class: write MikroORM.init(reprise({ clientUrl, entities })), not reprise(orm).',
     )

@@ -13,9 +13,16 @@ interface KnexDialect {
 
 type KnexDialectClass = new (...config: never[]) => KnexDialect
 
+/** A transaction of knex's. */
+interface KnexTransaction {
+  isCompleted(): boolean
+  readonly executionPromise: Promise<unknown>
+}
+
 /** The parts of MikroORM 6's connection, on knex, that are put on sessions. */
 export interface KnexConnection {
   getKnexOptions(type: unknown): KnexOptions
+  begin(options?: unknown): Promise<KnexTransaction>
 }
 
 /** Whether a connection is one of MikroORM 6, which makes its statements with knex. */
@@ -27,7 +34,14 @@ export function isKnexConnection(connection: unknown): connection is KnexConnect
  * Has a connection of MikroORM 6's, to the primary or to a replica, make sessions in its pool.
  */
 export function withKnexSessions(connection: KnexConnection, options: RepriseOptions): void {
-  const { getKnexOptions } = connection
+  const { getKnexOptions, begin } = connection
+  // knex hands out a transaction whose BEGIN or SAVEPOINT has failed, and tells whoever uses it that it is
+  // complete; why is known to nobody but its promise.
+  connection.begin = async (options) => {
+    const transaction = await begin.call(connection, options)
+    if (transaction.isCompleted()) await transaction.executionPromise
+    return transaction
+  }
   connection.getKnexOptions = (type) => {
     const made = getKnexOptions.call(connection, type)
     return { ...made, client: dialectOver(made.client, options) }

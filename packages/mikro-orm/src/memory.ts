@@ -1,4 +1,4 @@
-import { DriverException, type EntityManager } from '@mikro-orm/core'
+import { DriverException, type EntityManager, type Platform } from '@mikro-orm/core'
 import { diagnose, type Outcome } from '@reprise/core'
 
 const clearIt =
@@ -39,13 +39,7 @@ export class Memory {
   lost(em: EntityManager, error: unknown, kept: string | undefined): unknown {
     const diagnosis = diagnose(error)
     if (diagnosis === undefined) return error
-    const own =
-      error instanceof DriverException
-        ? error
-        : em
-            .getPlatform()
-            .getExceptionConverter()
-            .convertException(error as Error)
+    const own = ownError(em.getPlatform(), error)
     if (kept === undefined) return own
     if (!this.#untrue.has(em)) this.#untrue.set(em, own)
     if (!this.#advised.has(own)) {
@@ -54,6 +48,13 @@ export class Memory {
     }
     return own
   }
+}
+
+/** MikroORM's own class, as of every other loss. */
+export function ownError(platform: Pick<Platform, 'getExceptionConverter'>, error: unknown): Error {
+  return error instanceof DriverException || diagnose(error) === undefined
+    ? (error as Error)
+    : platform.getExceptionConverter().convertException(error as Error)
 }
 
 function refusal(loss: Error): Error {

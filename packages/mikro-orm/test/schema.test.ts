@@ -1,7 +1,7 @@
 import { Migration, Migrator } from '@mikro-orm/migrations'
-import { MikroORM } from '@mikro-orm/postgresql'
+import { DriverException, type EntityManager, MikroORM, type Options } from '@mikro-orm/postgresql'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { diagnose, reprise } from '../src/index.ts'
+import { diagnose, type RepriseOptions, reprise } from '../src/index.ts'
 import { Account, Transfer } from './account.ts'
 import { Database, type Fault } from './database.ts'
 
@@ -26,20 +26,28 @@ beforeAll(async () => {
 
 afterAll(() => database?.[Symbol.asyncDispose]())
 
+type Migrations = NonNullable<Options['migrations']>
+
 const migrationsList = [
   { name: 'First', class: First },
   { name: 'Second', class: Second },
 ]
 
 /** An ORM that is connected and has looked at nothing yet. */
-async function open(): Promise<MikroORM> {
+async function open(
+  migrations: Migrations = { migrationsList },
+  options?: RepriseOptions,
+): Promise<MikroORM> {
   const orm = await MikroORM.init(
-    reprise({
-      clientUrl: database.url,
-      entities: [Account, Transfer],
-      extensions: [Migrator],
-      migrations: { migrationsList, snapshot: false, silent: true },
-    }),
+    reprise(
+      {
+        clientUrl: database.url,
+        entities: [Account, Transfer],
+        extensions: [Migrator, Seeders],
+        migrations: { ...migrations, snapshot: false, silent: true },
+      },
+      options,
+    ),
   )
   await orm.connect()
   return orm
@@ -120,3 +128,86 @@ test.each([
   for (const outcome of surfaced) expect(['in-doubt', 'rolled-back']).toContain(outcome)
   expect(surfaced.length).toBeLessThan(statements)
 })
+
+class Third extends Migration {
+  override up(): void {
+    this.addSql('create table "third" ("id" int primary key)')
+    this.addSql('insert into "third" values (1)')
+    this.addSql('insert into "third" values (2)')
+  }
+
+  override isTransactional(): boolean {
+    return false
+  }
+}
+
+/** What @mikro-orm/seeder does, as far as it matters here. */
+const Seeders = {
+  register(orm: {
+    config: { registerExtension(name: string, make: () => unknown): void }
+    em: { fork(): unknown }
+  }): void {
+    orm.config.registerExtension('@mikro-orm/seeder', () => ({
+      seed: (run: (em: EntityManager) => Promise<void>) => run(orm.em.fork() as EntityManager),
+    }))
+  },
+}
+
+const sow = async (em: EntityManager): Promise<void> => {
+  for (const id of [1, 2]) await em.insert(Account, { id, balance: 1, version: 1 })
+}
+
+const alone: Migrations = { migrationsList: [{ name: 'Third', class: Third }] }
+const two = { migrationsList }
+const parts: [string, Migrations, (orm: MikroORM) => Promise<unknown>, boolean?][] = [
+  ['schema.create()', two, (orm) => orm.schema.create()],
+  ['schema.refresh()', two, (orm) => orm.schema.refresh()],
+  [
+    'schema.execute()',
+    two,
+    (orm) => orm.schema.execute('create table a ();\n\ncreate table b ();'),
+  ],
+  ['migrations without transactions', { ...two, transactional: false }, (orm) => orm.migrator.up()],
+  ['a migration that declines its transaction', alone, (orm) => orm.migrator.up()],
+  ['a seeder', two, (orm) => orm.seeder.seed(sow as never), true],
+]
+
+test.each(parts)(
+  '%s: the outcome is that of the whole call',
+  async (_, migrations, work, filled) => {
+    const begin = async (): Promise<MikroORM> => {
+      await fresh()
+      const orm = await open(migrations, { deadline: 300, backoff: { base: 1, cap: 5 } })
+      if (filled) await orm.schema.create()
+      else await orm.migrator.getExecuted()
+      return orm
+    }
+    const contents = async (): Promise<string> =>
+      JSON.stringify([
+        await tables(),
+        ...(await Promise.all(
+          ['account', 'third'].map((name) => database.sql(`select * from ${name}`).catch(() => [])),
+        )),
+      ])
+    const orm = await begin()
+    database.listen()
+    await work(orm)
+    const { length } = database.statements
+    await orm.close()
+    let kept = 0
+    for (let place = 0; place < length; place++) {
+      const lost = await begin()
+      const before = await contents()
+      database.listen(place, 'down')
+      const error = await work(lost).catch((failure) => failure)
+      database.refuse(false)
+      await lost.close()
+      expect(error, `statement ${place}`).toBeInstanceOf(DriverException)
+      const nothing = (await contents()) === before
+      if (nothing) continue
+      kept += 1
+      expect(diagnose(error), `statement ${place}`).toMatchObject({ outcome: 'in-doubt' })
+    }
+    expect(kept).toBeGreaterThan(0)
+  },
+)

@@ -42,6 +42,15 @@ describe('a wrong set-up is refused with a sentence that says what to do', () =>
     expect(() => reprise({ entities }, { deadline: 'soon' } as never)).toThrow(/'deadline' must be/)
   })
 
+  test('replicas that are no list, and a driver that is no class', () => {
+    for (const replicas of [null, {}, 'replica']) {
+      expect(() => reprise({ entities, replicas } as never)).toThrow(/is a list of configurations/)
+    }
+    for (const driver of [() => PostgreSqlDriver, {}]) {
+      expect(() => reprise({ entities, driver } as never)).toThrow(/whose driver is a class/)
+    }
+  })
+
   test('a configuration that went through it before', () => {
     expect(() => reprise(reprise({ entities }))).toThrow(/call it once/)
   })

@@ -67,7 +67,8 @@ export function repriseClient(Base: unknown, options?: RepriseOptions): Reprised
 
 /**
  * Makes an existing pool's clients outlive their connections, from the next one on. The session is
- * built on the pool's own copy of pg. A pool that makes sessions already stays as it is.
+ * built on the pool's own copy of pg. A pool that makes sessions already goes on making its own. When
+ * the pool is ended, whoever waits for a client is told so.
  *
  * @returns the same pool
  * @throws TypeError when this is no pg.Pool, or one with a configuration that cannot be used

@@ -1,4 +1,4 @@
-import { isReprised, reprise, reprisePool } from '@reprise/pg'
+import { isReprised, reprise, reprisePool, tokenTable } from '@reprise/pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDatabase } from './compare.ts'
@@ -22,6 +22,17 @@ test('reprise without a call is refused where it is spread', () => {
     new TypeError('reprise is a function to be called: write ...reprise().'),
   )
 })
+
+test.each([undefined, null, 5, {}, '', 'a.'])('%s is no name of a token table', (name) => {
+  expect(() => tokenTable(name as string)).toThrow(/must be named as 'table' or 'schema.table'/)
+})
+
+test.each(['30 days', Number.NaN, Number.POSITIVE_INFINITY, null])(
+  '%s is no age of tokens to be removed',
+  (age) => {
+    expect(() => tokenTable('tokens').prune(age as number)).toThrow(/an age in milliseconds/)
+  },
+)
 
 test('a pg.Client does not heed reprise(), and refuses to connect', async () => {
   const refused = 'reprise() makes the clients of a pool'

@@ -201,6 +201,18 @@ describe('what leaves something in a session is reached', () => {
       'askable',
     ],
     [
+      'by a trigger of what it is a part of',
+      `${set} CREATE TABLE whole (id int) PARTITION BY LIST (id); CREATE TABLE item PARTITION OF whole DEFAULT; ${trigger('whole')}`,
+      writes,
+      'askable',
+    ],
+    [
+      'by a trigger in the place of a write',
+      `${set} CREATE VIEW item AS SELECT 1 AS id; ${fire} CREATE TRIGGER t INSTEAD OF INSERT ON item FOR EACH ROW EXECUTE FUNCTION fire()`,
+      writes,
+      'askable',
+    ],
+    [
       'by a policy of a child',
       `${set} ${item} CREATE TABLE child () INHERITS (item); CREATE POLICY p ON child USING (leave(1) = 1)`,
       reads,
@@ -218,6 +230,28 @@ describe('what leaves something in a session is reached', () => {
       `${set} CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE below (id int DEFAULT 1 REFERENCES item ${action}); ${trigger('below')}`,
       writes,
       'askable',
+    ]),
+    ...[
+      ["set_config('a.b', 'x', false)", 'askable'],
+      ["set_config(current_setting('a.b'), 'x', false)", 'unnamed'],
+      ['pg_advisory_lock(1)', 'askable'],
+      ['pg_advisory_lock_shared(1)', 'askable'],
+      ['pg_try_advisory_lock(1)', 'askable'],
+      ['pg_try_advisory_lock_shared(1)', 'askable'],
+      ['pg_advisory_unlock(1)', 'askable'],
+      ['pg_advisory_unlock_shared(1)', 'askable'],
+      ['pg_advisory_unlock_all()', 'askable'],
+      ["query_to_xml('x', true, true, '')", 'unnamed'],
+      ["cursor_to_xml('x', 1, true, true, '')", 'unnamed'],
+      ['setseed(1)', 'unnamed'],
+      ["ts_stat('x')", 'unnamed'],
+      ["ts_rewrite('a', 'x')", 'unnamed'],
+      ["pg_replication_origin_session_setup('o')", 'unnamed'],
+    ].map(([call = '', expected = '']): [string, string, string, string] => [
+      `by a view that calls ${call}`,
+      `CREATE VIEW item AS SELECT 1 AS n FROM ${call} AS called`,
+      reads,
+      expected,
     ]),
     [
       'by a materialized view',
@@ -372,7 +406,7 @@ describe('what leaves something in a session is reached', () => {
     ],
     [
       'where an event trigger is not fired',
-      `${set} CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN PERFORM leave(1); END$$; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e(); ${f('BEGIN RETURN 1; END', 'plpgsql')}`,
+      `${set} CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN PERFORM leave(1); END$$; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e(); ${f('BEGIN INSERT INTO item VALUES (1) ON CONFLICT DO NOTHING; INSERT INTO item VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 1; RETURN 1; END', 'plpgsql')}`,
       calls,
     ],
   ])('and not %s', async (_how, sql, text) => {

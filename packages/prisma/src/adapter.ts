@@ -40,7 +40,9 @@ class RepriseAdapter extends PrismaPg {
   }
 
   override async connect(): ReturnType<PrismaPg['connect']> {
-    return tellOutcomes(await super.connect())
+    const connected = await super.connect()
+    reprisePool(connected.underlyingDriver())
+    return tellOutcomes(connected)
   }
 }
 

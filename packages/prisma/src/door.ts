@@ -7,7 +7,8 @@ import {
   type Settings,
   type Unit,
 } from '@reprise/core'
-import { honest, remind, tellsOutcome } from './error.ts'
+import { failedCommit } from './commits.ts'
+import { honest, remind, tellsOutcome, unmasked } from './error.ts'
 import {
   commitsInParts,
   endsTransaction,
@@ -49,9 +50,13 @@ export class Door {
     const outer = currentUnit()
     if (outer !== undefined && !onlyReads(operation)) this.#notAgain(outer)
     if (commitsInParts(operation)) return this.#honestly(() => operation.query(operation.args))
-    return this.#whole(withoutCode, (unit) => {
+    return this.#whole(withoutCode, async (unit) => {
       if (outer === undefined) doneOnceAnswered(operation, unit)
-      return operation.query(operation.args)
+      try {
+        return await operation.query(operation.args)
+      } catch (error) {
+        throw unmasked(error, failedCommit(unit), this.#clientVersion)
+      }
     })
   }
 

@@ -49,7 +49,21 @@ export function remind(error: unknown, loss: Error): unknown {
   return withCause(later, loss)
 }
 
+/**
+ * Prisma 6 asks for a rollback behind a COMMIT that failed, and throws what it is told then: P2028, the
+ * transaction is closed.
+ *
+ * @param commit what the COMMIT failed with, if one did
+ * @returns what should have been thrown
+ */
+export function unmasked(error: unknown, commit: unknown, clientVersion: string): unknown {
+  if (!isKnown(error) || error.code !== 'P2028' || tellsOutcome(error)) return error
+  const shown = honest(commit, clientVersion)
+  return shown === commit ? error : shown
+}
+
 interface PrismaError extends Error {
+  readonly code?: unknown
   outcome?: unknown
   condition?: unknown
   sqlstate?: unknown

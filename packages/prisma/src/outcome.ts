@@ -1,4 +1,5 @@
 import { diagnose, FailedTransactionError, isOutcome } from '@reprise/core'
+import { commitFailed } from './commits.ts'
 
 /** What a driver adapter keeps of a node-postgres error. */
 interface Payload {
@@ -128,7 +129,10 @@ function watched(transaction: Transaction): Transaction {
       try {
         return await run[method].call(transaction, query)
       } catch (error) {
-        if (method === 'executeRaw' && ends.has(query.sql)) await giveBack()
+        if (method === 'executeRaw' && ends.has(query.sql)) {
+          if (query.sql === 'COMMIT') commitFailed(error)
+          await giveBack()
+        }
         throw error
       } finally {
         pending -= 1

@@ -1,8 +1,18 @@
 import { type InDoubtError, inParts } from '@reprise/core'
-import { type DataSource, type EntityManager, QueryFailedError } from 'typeorm'
+import {
+  type DataSource,
+  type EntityManager,
+  QueryFailedError,
+  type QueryRunner,
+  RelationQueryBuilder,
+} from 'typeorm'
+import { dataSourceOf } from './report.ts'
 
 /** What saves or removes entities with all that hangs on them. */
 const names = ['save', 'remove', 'softRemove', 'recover'] as const
+
+/** Data sources whose builders and query runners tell the whole. */
+const telling = new WeakSet<DataSource>()
 
 type Call = (...parameters: unknown[]) => Promise<unknown>
 
@@ -27,6 +37,7 @@ export function tellTheWhole(manager: EntityManager): void {
  * one of them does without.
  */
 export function tellTheWholeOfSchemas(dataSource: DataSource): void {
+  telling.add(dataSource)
   for (const name of ['runMigrations', 'undoLastMigration', 'synchronize'] as const) {
     const call = dataSource[name] as Call
     const told: Call = (...parameters) => {
@@ -36,6 +47,45 @@ export function tellTheWholeOfSchemas(dataSource: DataSource): void {
     }
     Object.assign(dataSource, { [name]: told })
   }
+}
+
+/** Classes of query runners that have been changed. */
+const changed = new WeakSet<object>()
+
+/** What a query runner changes a schema by; what only makes texts is no part of it. */
+const changes = /^(create|drop|add|rename|change|update|clear)(?!.*Sql$)/
+
+/**
+ * The same for what a query runner does to a schema: most of it is more than one statement. TypeORM's
+ * class for it cannot be imported, so a runner has to show it.
+ */
+export function tellTheWholeOfRunner(runner: QueryRunner): void {
+  const prototype = Object.getPrototypeOf(runner) as object
+  if (changed.has(prototype)) return
+  changed.add(prototype)
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (changes.test(name)) tellTheWholeOf(prototype, name)
+  }
+}
+
+tellTheWholeOf(RelationQueryBuilder.prototype, 'addAndRemove')
+
+/** What of TypeORM's own is changed for all data sources does something for those alone that ask for it. */
+interface OfSource {
+  readonly dataSource: DataSource
+  readonly queryRunner?: QueryRunner
+  readonly isTransactionActive?: boolean
+}
+
+function tellTheWholeOf(prototype: object, name: string): void {
+  const { value: call } = Object.getOwnPropertyDescriptor(prototype, name) as { value?: Call }
+  if (typeof call !== 'function') return
+  const told = function (this: OfSource, ...parameters: unknown[]): Promise<unknown> {
+    const run = (): Promise<unknown> => Reflect.apply(call, this, parameters)
+    const open = this.isTransactionActive ?? this.queryRunner?.isTransactionActive
+    return open || !telling.has(dataSourceOf(this)) ? run() : whole(run)
+  }
+  Object.defineProperty(prototype, name, { value: told, configurable: true, writable: true })
 }
 
 function parts({ options, migrations }: DataSource, given: unknown): boolean {

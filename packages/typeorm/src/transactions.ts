@@ -1,6 +1,6 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
-import { tellTheWhole, tellTheWholeOfSchemas } from './parts.ts'
+import { tellTheWhole, tellTheWholeOfRunner, tellTheWholeOfSchemas } from './parts.ts'
 import { warn } from './report.ts'
 import { fenceRollback } from './rollback.ts'
 
@@ -38,7 +38,10 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
   tellTheWholeOfSchemas(dataSource)
   const create = dataSource.createEntityManager
   dataSource.createEntityManager = (queryRunner) => {
-    if (queryRunner !== undefined) fenceRollback(queryRunner)
+    if (queryRunner !== undefined) {
+      fenceRollback(queryRunner)
+      tellTheWholeOfRunner(queryRunner)
+    }
     return prepare(create.call(dataSource, queryRunner))
   }
 }

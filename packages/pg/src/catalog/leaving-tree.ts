@@ -5,7 +5,7 @@ const setting = /:funcid 2078 [^{}]*?:args \(/g
 const locking = /:funcid 28(8\d|9[0-2]) /
 
 /** A constant as the catalog holds it: its bytes, those of a text behind its length. */
-const constant = /^\{CONST .*:constvalue \d+ \[ ([-\d ]+) \]\}$/
+const constant = /^\{CONST [^{}]*:constvalue \d+ \[ ([-\d ]+) \]/
 
 /**
  * What an expression leaves in a session by set_config() and by locks, as the catalog holds it
@@ -29,12 +29,12 @@ function bytesOf(node: string): number[] | undefined {
   return constant.exec(node)?.[1]?.split(' ').map(Number)
 }
 
-/** The nodes of a list, from where its first begins. */
+/** The three arguments, from where the first of them begins. */
 function argumentsAt(tree: string, from: number): string[] {
   const found: string[] = []
   let depth = 0
   let start = from
-  for (let i = from; i < tree.length && (depth > 0 || tree[i] !== ')'); i++) {
+  for (let i = from; i < tree.length && found.length < 3; i++) {
     if (tree[i] === '\\') i++
     else if (tree[i] === '{' && depth++ === 0) start = i
     else if (tree[i] === '}' && --depth === 0) found.push(tree.slice(start, i + 1))

@@ -181,7 +181,7 @@ export function reachText(trusted: readonly string[], found: Found): string {
   return questionOf(`WITH RECURSIVE ${mineOf(trusted)}, writing AS (
  SELECT *, lang NOT IN ('sql', 'plpgsql')
   OR source ~* ${literal('\\m(insert|update|delete|merge|copy|truncate|execute|do)\\M')} AS writes,
-  lang NOT IN ('sql', 'plpgsql') OR source ~* ${literal(defining)}
+  lang NOT IN ('sql', 'plpgsql') OR regexp_replace(source, ${literal('\\mdo\\s+(nothing|update)\\M')}, ' ', 'gi') ~* ${literal(defining)}
   OR lang = 'sql' AND source ~* ${literal('\\minto\\M')} AS defines FROM mine
 ), words AS MATERIALIZED (
  SELECT DISTINCT m.oid, m.writes, w.word FROM writing m,

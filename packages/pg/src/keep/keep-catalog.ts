@@ -138,7 +138,7 @@ export class Catalog {
     if (code !== undefined || names === undefined || row === undefined) return undefined
     const tables = tablesIn(row[5] ?? '[]')
     if (tables === undefined) return undefined
-    const visible = new Set(/^\{(.*)\}$/.exec(String(names[0]))?.[1]?.split(',').map(Number))
+    const visible = new Set(String(names[0]).match(/\d+/g)?.map(Number))
     return new Catalog(readIncarnation(row), row[4] !== 'f', tables, visible, parser)
   }
 

@@ -31,6 +31,11 @@ export function tokenTable(name: string): TokenTable {
   return {
     create: `CREATE TABLE IF NOT EXISTS ${table} (token uuid PRIMARY KEY)`,
     prune: (olderThan = keptFor, atOnce = prunedAtOnce) => {
+      if (!Number.isFinite(olderThan) || !Number.isFinite(atOnce)) {
+        throw new TypeError(
+          'prune() takes an age in milliseconds and a count: prune(86_400_000, 1000).',
+        )
+      }
       const first = uuidAt(Date.now() - olderThan, Buffer.alloc(10))
       const old = `FROM ${table} WHERE token < '${first}'`
       return `WITH told AS (INSERT INTO ${table} (token) SELECT '${boundOf(first)}'
@@ -128,10 +133,10 @@ function uuidAt(milliseconds: number, tail: Buffer): string {
 
 /** Quotes a name that may be qualified. */
 function quoted(name: string): string {
-  const parts = name.match(/"(?:[^"]|"")+"|[^."]+/g)
+  const parts = String(name).match(/"(?:[^"]|"")+"|[^."]+/g)
   if (parts === null || parts.join('.') !== name || parts.length > 3) {
     throw new TypeError(
-      `The token table must be named as 'table' or 'schema.table', not '${name}'.`,
+      `The token table must be named as 'table' or 'schema.table', not '${String(name)}'.`,
     )
   }
   return parts.map((part) => (part.startsWith('"') ? part : `"${part}"`)).join('.')
