@@ -88,7 +88,7 @@ describe('torture', () => {
       cluster: { subjects: ['pg'], faults: ['switchover', 'cut'], modes: ['sync'] },
     })
     expect(torture.optionsOf(['--cluster', 'patroni'])).toMatchObject({
-      cluster: { subjects: subjectNames, modes: ['async', 'sync'], through: 'haproxy' },
+      cluster: { subjects: subjectNames, modes: ['async', 'sync'], through: 'haproxy', times: 1 },
     })
   })
 
@@ -96,7 +96,8 @@ describe('torture', () => {
     ['--cluster repmgr', "--cluster knows no 'repmgr': use patroni."],
     ['--cluster patroni --seconds 5', '--seconds says nothing with --cluster'],
     ['--cluster patroni --faults restart', "--faults knows no 'restart'"],
-    ['--mode sync', '--mode and --through are for --cluster patroni.'],
+    ['--times 3', '--mode, --through and --times are for --cluster patroni.'],
+    ['--mode sync', '--mode, --through and --times are for --cluster patroni.'],
   ])('%s is refused', (argv, message) => {
     expect(() => torture.optionsOf(argv.split(' '))).toThrow(message)
   })

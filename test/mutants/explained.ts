@@ -25,6 +25,7 @@ const half = 'another rule decides: it throws, and half a rewrite is none'
 /** The survivors of pg/src/keep. */
 const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
   'keep-catalog': [
+    ['names === undefined => false', 'types want it: where there is one row there are two'],
     ['expression === null => false', 'cost alone: of nothing the parser finds no call'],
     ['calls++ => calls--', 'it matters whether there were none'],
     ['{ return undefined } => {}', 'it is the same'],
@@ -65,7 +66,21 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     [`typeof value === 'string' => true`, 'types want it: null is no instant'],
   ],
   'keep-sight': [[`typeof relname === 'string' => true`, 'types want it: undefined is no name']],
-  ...{ 'keep-time': [], 'keep-value': [], keep: [], order: [], parser: [], tree: [] },
+  'keep-value': [
+    [`'drawn' => ""`, 'it only matters that it is no number'],
+    [/: cast\?\.TypeCast === undefined => false$/, half],
+    [
+      /: (node === undefined|label === undefined|node === undefined \|\| label === undefined) => false$|^LogicalOperator: node ===/,
+      'types want it: PostgreSQL reads its own types, and a call has a name',
+    ],
+    ['false => true', 'the same'],
+  ],
+  parser: [
+    ['error === 0 => true', 'what could not be read has no tree'],
+    [/^OptionalChaining: /, 'types want it: it is there, or what throws reads nothing'],
+    ['{ return undefined } => {}', 'it is the same'],
+  ],
+  ...{ 'keep-time': [], keep: [], order: [], tree: [] },
 }
 
 /** The survivors of each file, explained. */
@@ -116,6 +131,7 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
   'packages/core/src/pace/gate.ts': [
     [/^OptionalChaining: /, 'types want it: whoever is looked for is there'],
     [/^EqualityOperator: .*performance\.now\(\) => .*>= /, 'no clock shows the same instant twice'],
+    ['said === undefined => false', 'what nobody said makes no number, and none is no wait'],
   ],
   'packages/core/src/pace/known-servers.ts': [
     [
@@ -199,6 +215,17 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'copy.refusal !== undefined => false',
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
+  ],
+  'packages/pg/src/catalog/leaving-tree.ts': [
+    [/^OptionalChaining: |^StringLiteral: '' /, 'types want it: the function has three arguments'],
+    [/: found\.length < 3|: i < tree\.length && found/, 'cost alone: nobody looks at a fourth'],
+    ['i < tree.length => i <= tree.length', 'cost alone: there is nothing behind its end'],
+  ],
+  'packages/pg/src/catalog/leaving.ts': [
+    ['/\\s+/ => /\\s/', 'the words have one space or one line between them'],
+    [/^StringLiteral: '\(set_config\|/, 'cost alone: more sources are judged closer'],
+    [`'(?!)' => ""`, 'cost alone: more sources are judged closer'],
+    ['false => true', 'to read a foreign table is judged to leave nothing'],
   ],
   'packages/pg/src/catalog/read-reach.ts': [
     [/performance\.now\(\)/, 'cost alone: how often others have their turn'],

@@ -22,7 +22,7 @@ export interface Mutant {
 export interface Instrumented {
   readonly mutants: readonly Mutant[]
   /** The text of each source, by its absolute path. */
-  readonly texts: ReadonlyMap<string, string>
+  readonly texts: Map<string, string>
 }
 
 const nothing = (): undefined => undefined

@@ -36,7 +36,7 @@ export interface Trying {
 }
 
 /** How long the tests that one mutant meets may take in all, in milliseconds: the most telling come first. */
-const patience = 60_000
+const patience = 20_000
 
 /** A test of less than so many milliseconds is not worth leaving out. */
 const cheap = 20
@@ -81,23 +81,33 @@ export function trialsOf(suites: readonly Suite[], reach: readonly Reached[]): T
 export async function killerOf(mutant: Mutant, how: Trying): Promise<Found> {
   const { trials, mutants, cached, alive } = how
   const reaching = trials.filter(({ reached }) => reached.hits[mutant.id] !== undefined)
-  if (cached || reaching.length === 0) {
-    const isStatic = stryker().mutantCoverage?.static[mutant.id] !== undefined
-    if (!cached && !isStatic) return { verdict: 'uncovered' }
-    // What runs when its file is loaded concerns the tests that come by anything else in the file, and
-    // those that may only look at its data. What is answered from a cache reaches nothing, in a run of
-    // all tests.
-    const beside = mutants.filter(({ file }) => file === mutant.file)
-    const isNear = ({ reached }: Trial): boolean => beside.some(({ id }) => reached.hits[id])
-    const files = new Set(trials.filter(isNear).map(({ reached }) => reached.file))
-    const looks = ({ suite, reached }: Trial): boolean =>
-      reached.cost < cheap && (files.has(reached.file) || suite.first.length === 0)
-    const near = trials.filter((trial) => isNear(trial) || looks(trial))
-    const all = new Set([...reaching, ...(cached || near.length === 0 ? trials : near)])
-    return { verdict: (await failsAnew(mutant, [...all], alive)) ? 'killed' : 'survived' }
+  if (!cached && reaching.length > 0) {
+    const killer = await killerAmong(mostTelling(reaching, mutant, how), mutant, alive)
+    if (killer !== undefined) return { verdict: 'killed', killer }
   }
+  const isStatic = stryker().mutantCoverage?.static[mutant.id] !== undefined
+  if (!cached && !isStatic) return { verdict: reaching.length > 0 ? 'survived' : 'uncovered' }
+  // What runs when its file is loaded concerns the tests that come by anything else in the file, and
+  // those that may only look at its data. What is answered from a cache reaches nothing, in a run of
+  // all tests.
+  const beside = mutants.filter(({ file }) => file === mutant.file)
+  const isNear = ({ reached }: Trial): boolean => beside.some(({ id }) => reached.hits[id])
+  const files = new Set(trials.filter(isNear).map(({ reached }) => reached.file))
+  const looks = ({ suite, reached }: Trial): boolean =>
+    reached.cost < cheap && (files.has(reached.file) || suite.first.length === 0)
+  const near = trials.filter((trial) => isNear(trial) || looks(trial))
+  const all = new Set([...reaching, ...(cached || near.length === 0 ? trials : near)])
+  return { verdict: (await failsAnew(mutant, [...all], alive)) ? 'killed' : 'survived' }
+}
+
+/** The first of the tests that notices, as long as there is patience. */
+async function killerAmong(
+  trials: readonly Trial[],
+  mutant: Mutant,
+  alive: () => void,
+): Promise<Trial | undefined> {
   let left = patience
-  for (const trial of mostTelling(reaching, mutant, how)) {
+  for (const trial of trials) {
     left -= trial.reached.cost
     if (left < 0) break
     alive()
@@ -107,9 +117,9 @@ export async function killerOf(mutant: Mutant, how: Trying): Promise<Found> {
     stryker().activeMutant = mutant.id
     const failure = await failureOf(trial.test, trial.limit)
     stryker().activeMutant = undefined
-    if (failure !== undefined) return { verdict: 'killed', killer: trial }
+    if (failure !== undefined) return trial
   }
-  return { verdict: 'survived' }
+  return undefined
 }
 
 /** Those that have killed most of the mutants of the same file come first, and then the cheapest. */

@@ -8,6 +8,8 @@ export interface Part {
   readonly served?: readonly string[]
   /** Whether the sources' answers are kept for longer than a test. */
   readonly cached?: boolean
+  /** Whether what they ask a server in SQL is changed as well (`questions.ts`). */
+  readonly asks?: boolean
 }
 
 const under = (folder: string, names: string): string[] =>
@@ -66,22 +68,33 @@ export const parts: Readonly<Record<string, Part>> = {
     sources: [
       ...under(
         'packages/pg/src/catalog',
-        'database leaving question reach-question reach read-reach trusted writing',
+        'database leaving leaving-tree question reach-question reach read-reach trusted writing',
       ),
       ...under('packages/pg/src/transaction', 'session-inquiry unjudged'),
     ],
-    tests: inPg('catalog reach-names session-inquiry'),
-    served: inPg('reach unrefused proof definition state-unseen hidden-write'),
+    // The catalog's words come from a real server, asked in one transaction after the other.
+    tests: inPg('catalog reach-names session-inquiry reach-catalog'),
+    served: inPg(
+      'reach reach-expressions event-trigger unrefused proof definition state-unseen hidden-write',
+    ),
+    asks: true,
   },
   keep: {
     sources: under(
       'packages/pg/src/keep',
-      'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value keep order parser tree',
+      'keep-catalog keep-default keep-insert keep-label keep-rewrite keep-rows keep-scope keep-sight keep-time keep-value order parser tree',
     ),
-    tests: inPg('keep-rewrite keep-scope keep-default keep-parser'),
+    tests: inPg('keep-rewrite keep-scope keep-default keep-parser keep-catalog keep-sight-catalog'),
     served: inPg(
-      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight answer',
+      'keep-label keep-returning keep-time keep-divergence keep-number keep-schemas keep-sight keep-unseen answer',
     ),
+    asks: true,
+  },
+  // Only whole replays come by it.
+  keeper: {
+    sources: under('packages/pg/src/keep', 'keep'),
+    tests: inPg('keep-returning keep-time keep-divergence keep-number keep-unseen'),
+    served: inPg('keep-sight keep-schemas'),
   },
   link: {
     sources: under('packages/pg/src/link', 'probe reconnect link watch waiting'),

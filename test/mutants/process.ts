@@ -5,7 +5,9 @@ import { instrument, type Mutant } from './instrument.ts'
 import { killerOf, reachOf, trialsOf } from './killer.ts'
 import { readLedger, writeLedger } from './ledger.ts'
 import { parts } from './parts.ts'
+import { allSql } from './questions.ts'
 import { mark, readReach, writeReach } from './reach.ts'
+import { changeQuestions, sqlMutants } from './sql-mutants.ts'
 import type { Suite } from './suite.ts'
 import { around, failureOf, load } from './trial.ts'
 
@@ -29,8 +31,15 @@ const ledger = readLedger(part)
 test(part, async () => {
   const suites: Suite[] = []
   for (const file of files) suites.push(await load(file))
-  const { sources = [], cached = false } = parts[part] ?? {}
-  const { mutants, texts } = await instrument(root, sources)
+  const { sources = [], cached = false, asks = false } = parts[part] ?? {}
+  const { mutants: ofSources, texts } = await instrument(root, sources)
+  const ofQuestions = asks ? await sqlMutants(sources) : []
+  changeQuestions(ofQuestions)
+  // What is sent is changed bit by bit: without all of a template no server takes it.
+  const isSent = ({ file, kind, was }: Mutant): boolean =>
+    ofQuestions.some((each) => each.file === file) &&
+    (was.startsWith('`') || (kind === 'StringLiteral' && allSql.has(file)))
+  const mutants = [...ofSources.filter((mutant) => !isSent(mutant)), ...ofQuestions]
   const names = new Set(mutants.map(({ name }) => name))
   // What has gone since is left alone.
   ledger.pending = ledger.pending?.filter((name) => names.has(name))
@@ -54,10 +63,15 @@ test(part, async () => {
   if (reach.every(({ hits }) => Object.keys(hits).length === 0)) {
     throw new Error('no test comes by a mutant')
   }
-  const isSuspect = ({ name }: Mutant): number => Number(ledger.verdicts[name] === 'suspect')
+  // Suspects first, and what everything has to be loaded anew for last.
+  const isStatic = ({ id }: Mutant): boolean => !trials.some(({ reached }) => reached.hits[id])
+  const turn = (mutant: Mutant): number =>
+    ledger.verdicts[mutant.name] === 'suspect' ? 0 : isStatic(mutant) ? 2 : 1
   const pending = mutants
     .filter(({ name }) => ledger.pending?.includes(name))
-    .sort((a, b) => isSuspect(b) - isSuspect(a))
+    .map((mutant) => ({ mutant, at: turn(mutant) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ mutant }) => mutant)
   for (const [i, mutant] of pending.entries()) {
     if (performance.now() > end) break
     ledger.trying = mutant.name

@@ -6,9 +6,11 @@ export interface Switch {
   hitCount: number
   hitLimit: number
   mutantCoverage?: {
-    readonly static: Readonly<Record<string, number>>
-    readonly perTest: Readonly<Record<string, Readonly<Record<string, number>>>>
+    readonly static: Record<string, number>
+    readonly perTest: Record<string, Record<string, number>>
   }
+  /** What becomes of a question to a server, and of its values (`sql-mutants.ts`). */
+  asking?: (text: string, values?: unknown[]) => [string, unknown[] | undefined]
 }
 
 const holder = globalThis as typeof globalThis & { __stryker__?: Switch }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { instrument } from './instrument.ts'
@@ -7,9 +8,29 @@ const root = join(import.meta.dirname, '../..')
 const part = parts[process.env.MUTANTS_PART ?? '']
 if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnpm mutants')
 const { texts } = await instrument(root, part.sources)
+if (part.asks) {
+  const asks = {
+    'packages/pg/src/exchange/ask.ts': 'return async (text, values) => {',
+    'packages/pg/test/asking.ts': 'this.ask = async (text, values) => {',
+  }
+  for (const [name, before] of Object.entries(asks)) {
+    const file = join(root, name)
+    texts.set(file, askingAfter(texts.get(file) ?? readFileSync(file, 'utf8'), before))
+  }
+}
 const wantsServer = part.served?.some((file) => process.env.MUTANTS_TESTS?.includes(file))
 const suite = join(import.meta.dirname, 'suite.ts')
 const conditions = ['@reprise/source', 'node', 'development|production']
+
+/** The source of what asks a server, with a word of {@link Switch.asking} in it. */
+function askingAfter(source: string, before: string): string {
+  if (!source.includes(before)) throw new Error(`nothing begins with '${before}'`)
+  return source.replace(
+    before,
+    `${before.replace('(text, values)', '(asked, given)')}
+    const [text, values] = globalThis.__stryker__?.asking?.(asked, given) ?? [asked, given]`,
+  )
+}
 
 /** One process that tries mutants: the sources hold all of them, and tests register in a suite. */
 export default defineConfig({

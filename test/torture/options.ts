@@ -60,8 +60,8 @@ export function optionsOf(argv: readonly string[]): Asked | undefined {
     json: typed.json ?? false,
   }
   if (typed.cluster !== undefined) return { cluster: { ...common, ...clusterOptionsOf(typed) } }
-  if (typed.mode !== undefined || typed.through !== undefined) {
-    throw new UsageError('--mode and --through are for --cluster patroni.')
+  if ([typed.mode, typed.through, typed.times].some((flag) => flag !== undefined)) {
+    throw new UsageError('--mode, --through and --times are for --cluster patroni.')
   }
   return {
     one: {

@@ -50,6 +50,7 @@ export {
 } from './options.ts'
 export { type BackoffOptions, fullJitter, untilNextTry } from './pace/backoff.ts'
 export { Budget, type BudgetOptions } from './pace/budget.ts'
+export { clock, presentClock } from './pace/clock.ts'
 export { Deadline } from './pace/deadline.ts'
 export { Gate, type GateOptions, type Pass } from './pace/gate.ts'
 export { type KnownServer, knownServers, remember } from './pace/known-servers.ts'

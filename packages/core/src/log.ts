@@ -1,5 +1,6 @@
 import type { Events } from './events.ts'
 import { type Condition, sqlstateOf } from './loss/sqlstate.ts'
+import { clock } from './pace/clock.ts'
 
 type Say = (line: string) => unknown
 
@@ -86,7 +87,7 @@ function isKnown(log: Log, { host, port, poolName }: Events['reprise:waiting']):
   const told = waiting.get(log) ?? new Map<string, number>()
   waiting.set(log, told)
   const server = `${host}:${port} ${poolName}`
-  const now = performance.now()
+  const now = clock.now()
   if (now - (told.get(server) ?? -between) < between) return true
   told.set(server, now)
   return false

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import { Deadline } from '../src/pace/deadline.ts'
 import { Gate, type Pass } from '../src/pace/gate.ts'
 
@@ -77,10 +78,28 @@ describe('the gate of a server', () => {
     expect(gate.down).toBe(true)
     ;(await gate.enter(never)).succeeded()
   })
+  it('has the next probe when the last one says, where it does', async () => {
+    vi.useFakeTimers()
+    heedTimers()
+    try {
+      const gate = new Gate({}, slow)
+      ;(await gate.enter(never)).unsuited(undefined, 40)
+      expect(gate.pause).toBe(40)
+      await vi.advanceTimersByTimeAsync(30)
+      expect(gate.pause).toBe(10)
+      expect(gate.enterAtOnce()).toBe(undefined)
+      await vi.advanceTimersByTimeAsync(10)
+      expect(gate.pause).toBe(0)
+      gate.enterAtOnce()?.unanswered(undefined, 7)
+      expect(gate.pause).toBe(7)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
   it.each([
-    ['unanswered', undefined, 250],
+    ['unanswered', undefined, 150],
     ['unanswered', 40, 40],
-    ['unsuited', undefined, 500],
+    ['unsuited', undefined, 300],
     ['unsuited', 40, 40],
     ['failed', undefined, 1000],
     ['failed', 40, 40],
@@ -88,6 +107,7 @@ describe('the gate of a server', () => {
     'has a prober that %s wait at the most, with a cap of %s, %s ms',
     async (end, cap, most) => {
       vi.useFakeTimers()
+      heedTimers()
       const random = vi.spyOn(Math, 'random').mockReturnValue(1)
       try {
         const gate = new Gate({}, { cap })
@@ -108,6 +128,7 @@ describe('the gate of a server', () => {
       } finally {
         random.mockRestore()
         vi.useRealTimers()
+        heedTimers()
       }
     },
   )
@@ -202,6 +223,7 @@ describe('a pass that need not be waited for', () => {
   })
   it('is there of a server that is down only when it is time to look again', async () => {
     vi.useFakeTimers()
+    heedTimers()
     const random = vi.spyOn(Math, 'random').mockReturnValue(1)
     try {
       const gate = new Gate({ concurrency: 8 }, { base: 100, cap: 100 })
@@ -218,6 +240,7 @@ describe('a pass that need not be waited for', () => {
     } finally {
       random.mockRestore()
       vi.useRealTimers()
+      heedTimers()
     }
   })
   it('is not taken from somebody who waits', async () => {
@@ -331,12 +354,14 @@ describe('the wait between two looks at a server that is down', () => {
 
   async function withTime(body: () => Promise<void>): Promise<void> {
     vi.useFakeTimers()
+    heedTimers()
     const random = vi.spyOn(Math, 'random').mockReturnValue(1)
     try {
       await body()
     } finally {
       random.mockRestore()
       vi.useRealTimers()
+      heedTimers()
     }
   }
 })

@@ -54,7 +54,7 @@ describe('a rerunnable callback', () => {
   ])('is run again after %s', async (_name, failure) => {
     expect(await runs([failure, failure])).toBe(3)
   })
-  it.each([
+  it.each<[string, () => unknown]>([
     ['a doubt', () => new InDoubtError({ ...loss, reason: 'in-doubt' })],
     [
       'a doubt, even behind a conflict',
@@ -68,13 +68,10 @@ describe('a rerunnable callback', () => {
       () => surfaced({ ...loss, outcome: 'committed', reason: 'result-unknown' }),
     ],
     ["an operator's will", () => surfaced({ ...loss, outcome: 'rolled-back', reason: 'operator' })],
-    ...(['deadline', 'down', 'budget'] as const).map(
-      (reason) =>
-        [
-          `a server that was given up (${reason})`,
-          () => surfaced({ ...loss, outcome: 'not-sent', reason }),
-        ] as const,
-    ),
+    ...(['deadline', 'down', 'budget'] as const).map((reason): [string, () => unknown] => [
+      `a server that was given up (${reason})`,
+      () => surfaced({ ...loss, outcome: 'not-sent', reason }),
+    ]),
     ['a closed client', () => surfaced({ ...loss, outcome: 'rolled-back', reason: 'closed' })],
     ['an unheeded error', () => new RolledBackError()],
     ['a constraint', () => ({ code: '23505' })],

@@ -143,9 +143,12 @@ class Third extends Migration {
 
 /** What @mikro-orm/seeder does, as far as it matters here. */
 const Seeders = {
-  register(orm: MikroORM): void {
+  register(orm: {
+    config: { registerExtension(name: string, make: () => unknown): void }
+    em: { fork(): unknown }
+  }): void {
     orm.config.registerExtension('@mikro-orm/seeder', () => ({
-      seed: (run: (em: EntityManager) => Promise<void>) => run(orm.em.fork()),
+      seed: (run: (em: EntityManager) => Promise<void>) => run(orm.em.fork() as EntityManager),
     }))
   },
 }

@@ -5,9 +5,9 @@ export { isReprised } from './client/pool.ts'
 export { rerun, type Transacting, type TransactionOf } from './client/rerun.ts'
 export { type TokenTable, tokenTable } from './witness/token.ts'
 
+import { answerWaiting, meetPool } from './client/ending-pool.ts'
 import { misplaced } from './client/misplaced.ts'
 import { sessionClass } from './client/pool.ts'
-import { answerAtEnd } from './client/pool-end.ts'
 import { requireVersion, type Wanted } from './client/version.ts'
 import type { PgClientClass } from './connection/wire.ts'
 import { refusePipeline } from './exchange/shared.ts'
@@ -48,7 +48,8 @@ export function reprise(options?: RepriseOptions): Reprised {
     door: '@reprise/pg',
     from: typeof __filename === 'string' ? __filename : '',
   })
-  const made = { Client: repriseClient(pg.Client, options), connection: misplaced }
+  const Client = repriseClient(pg.Client, options)
+  const made = { Client, connection: misplaced, log: meetPool }
   return made
 }
 
@@ -81,7 +82,7 @@ export function reprisePool<P extends Pool>(pool: P, options?: RepriseOptions): 
     throw new TypeError('reprisePool() takes a pg.Pool: pass new pg.Pool({ … }).')
   }
   refusePipeline(held.options)
-  answerAtEnd(held)
   held.Client = sessionClass(held.Client, options) as unknown as PgClientClass
+  answerWaiting(pool)
   return pool
 }

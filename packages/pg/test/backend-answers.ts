@@ -166,12 +166,13 @@ export function unheardOf(text: string): Buffer {
 export const isQuestion = (text: string): boolean =>
   text.includes('pg_catalog.') || asksCatalog(text)
 const asksCatalog = (text: string): boolean =>
-  text.startsWith('SET LOCAL search_path = pg_catalog, pg_temp;')
+  text.includes('SET LOCAL search_path = pg_catalog, pg_temp;')
 
 /** The statements of a text. What is asked of the catalog has semicolons of its own. */
 function statementsOf(text: string): string[] {
   const parts = text.split(';').map((each) => each.trim())
-  return asksCatalog(text) ? [...parts.slice(0, 3), parts.slice(3).join(';')] : parts
+  const settings = asksCatalog(text) ? parts.filter((part) => part.startsWith('SET LOCAL')) : []
+  return asksCatalog(text) ? [...settings, parts.slice(settings.length).join(';')] : parts
 }
 /** Whether it asks what a silent backend is at. */
 export const isLook = (text: string): boolean => text.includes('state_change')

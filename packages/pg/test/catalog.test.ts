@@ -1,6 +1,7 @@
 import diagnostics from 'node:diagnostics_channel'
 import { analyze } from '@reprise/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import { Database } from '../src/catalog/database.ts'
 import type { Here } from '../src/catalog/known-reach.ts'
 import { leaving, leftBy } from '../src/catalog/leaving.ts'
@@ -15,6 +16,7 @@ const nowhere: Here = { backend: undefined, snapshot: undefined }
 
 afterEach(() => {
   vi.useRealTimers()
+  heedTimers()
 })
 
 const reached = (database: Database, text: string) => database.reach?.of(analyze(text), text)
@@ -176,6 +178,7 @@ describe('a catalog', () => {
 
   it('that could not be read is not believed, and is due again a while later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
+    heedTimers()
     const { server, database } = some({ f: sources.nothing })
     await database.refresh(server.ask, nowhere)
     const ranAt = performance.now()
@@ -193,6 +196,7 @@ describe('a catalog', () => {
 
   it('is looked at again once a minute has passed, whoever changes it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
+    heedTimers()
     const { server, database } = some()
     await database.refresh(server.ask, nowhere)
     vi.advanceTimersByTime(59_000)
@@ -371,6 +375,64 @@ describe('a source', () => {
   })
 })
 
+describe('an expression as the catalog holds it', () => {
+  const head =
+    '{CONST :consttype 25 :consttypmod -1 :constcollid 100 :constlen -1 :constbyval false'
+  const text = (value: string): string => {
+    const bytes = [...Buffer.from(value)].map((byte) => (byte > 127 ? byte - 256 : byte))
+    return `${head} :constisnull false :location 9 :constvalue ${bytes.length + 4} [ ${bytes.length * 4 + 16} 0 0 0 ${bytes.join(' ')} ]}`
+  }
+  const bool = (value: boolean): string =>
+    `{CONST :consttype 16 :consttypmod -1 :constcollid 0 :constlen 1 :constbyval true :constisnull false :location 40 :constvalue 1 [ ${Number(value)} 0 0 0 0 0 0 0 ]}`
+  const call = (id: number, ...values: readonly string[]): string =>
+    `{FUNCEXPR :funcid ${id} :funcresulttype 25 :funcretset false :funcvariadic false :funcformat 0 :funccollid 100 :inputcollid 100 :args (${values.join(' ')}) :location 7}`
+  const set = (name: string, local = bool(false), value = text('x')): string =>
+    call(2078, name, value, local)
+  const column = '{VAR :varno 1 :varattno 2 :vartype 25 :vartypmod -1}'
+  const null_ = `${head} :constisnull true :location 9 :constvalue <>}`
+  const computed = call(3058, text('app.'), column)
+
+  it.each<[string, string, readonly string[] | 'unnamed' | 'nothing']>([
+    ['a setting', set(text('app.who')), ['app.who']],
+    ['one in capitals', set(text('App.WHO')), ['app.who']],
+    ['one with an umlaut', set(text('app.größe')), ['app.größe']],
+    ['one of a long name', set(text('app.a_name_of_many_letters')), ['app.a_name_of_many_letters']],
+    [
+      'two',
+      `({TARGETENTRY :expr ${set(text('a.b'))}} {TARGETENTRY :expr ${set(text('c.d'))}})`,
+      ['a.b', 'c.d'],
+    ],
+    ['one for a transaction', set(text('a.b'), bool(true)), 'nothing'],
+    ['one for a transaction by a name that is computed', set(computed, bool(true)), 'nothing'],
+    ['one of each', set(text('a.b'), bool(true), set(text('c.d'))), ['c.d']],
+    ['one that is local or not', set(text('a.b'), call(1, column)), ['a.b']],
+    ['a name that is computed', set(computed), 'unnamed'],
+    ['a name that is a column', set(column), 'unnamed'],
+    ['a name that is null', set(null_), 'unnamed'],
+    ['one of a name and one without', `${set(text('a.b'))} ${set(column)}`, 'unnamed'],
+    [
+      'a value with braces in its names',
+      set(text('a.b'), bool(true), '{RTE :name a\\}\\)b}'),
+      'nothing',
+    ],
+    ['a lock', call(2880, column), []],
+    ['a lock of two numbers', call(2889, column, column), []],
+    ['all locks let go', call(2892), []],
+    ['a lock of a transaction', call(3089, column), 'nothing'],
+    ['what is cut off', '{FUNCEXPR :funcid 2078 :args ({CONST', 'unnamed'],
+  ])('leaves %s', (_what, tree, left) => {
+    const expected = {
+      leaves: left !== 'nothing',
+      unnamed: left === 'unnamed',
+      ...(Array.isArray(left) ? { settings: left } : {}),
+    }
+    expect(leaving.judge('tree', tree)).toMatchObject(expected)
+  })
+  it('leaves what has no name where it does not tell', () => {
+    expect(leaving.judge('hidden', '')).toEqual({ leaves: true, unnamed: true, settings: [] })
+  })
+})
+
 describe('a statement may leave', () => {
   const names = (f: Record<string, boolean>) =>
     new Reach({
@@ -378,6 +440,7 @@ describe('a statement may leave', () => {
       r: new Map(),
       w: new Map(),
       anywhere: undefined,
+      defining: undefined,
     })
 
   it.each([

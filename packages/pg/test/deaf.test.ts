@@ -2,6 +2,7 @@ import type pg from 'pg'
 import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Proxy, Server, until } from '../../../test/kit/index.ts'
+import { reprise } from '../src/index.ts'
 import { failure, kill, poolOn, proxied } from './support.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -195,5 +196,79 @@ describe('what no connection can be given again is told of', () => {
     client.release()
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     await pool.end()
+  })
+})
+
+describe('a session that listens and has asked for nothing', () => {
+  /** Ways for its network to fall silent, or not to. */
+  const silences: readonly [string, (proxy: Proxy) => void, boolean][] = [
+    ['is lost when the network falls silent', ({ connections }) => connections[0]?.freeze(), true],
+    ['is left alone while nobody notifies', () => undefined, false],
+  ]
+  it.each(silences)('%s', async (_, silence, lost) => {
+    await using place = await proxied(server)
+    const pool = poolOn(place.url, { probeAfter: 30 })
+    const other = poolOn(place.direct)
+    const client = await pool.connect()
+    const heard: string[] = []
+    client.on('notification', ({ payload }) => heard.push(payload ?? ''))
+    client.on('notificationsMissed', () => heard.push('missed'))
+    client.on('drain', () => heard.push('drain'))
+    await client.query('LISTEN jobs')
+    await until(() => heard.includes('drain'))
+    heard.length = 0
+    let pulses = 0
+    place.proxy.onFrame(({ text, from }) => {
+      if (from === 'client' && text.includes('SELECT 1')) pulses += 1
+    })
+    silence(place.proxy)
+    if (lost) await until(() => heard.includes('missed'))
+    else await until(() => pulses > 2)
+    await other.query("SELECT pg_notify('jobs', 'one')")
+    await until(() => heard.includes('one'))
+    if (lost) expect(heard).toEqual(expect.arrayContaining(['missed', 'one']))
+    else expect(heard).toEqual(['one'])
+    // Its holder is in the midst of something.
+    await client.query('BEGIN')
+    pulses = 0
+    await other.query('SELECT pg_sleep(0.5)')
+    expect(pulses).toBe(0)
+    await client.query('COMMIT')
+    client.release()
+    await pool.end()
+    await other.end()
+  })
+})
+
+describe('the holder of a lock who has asked for nothing', () => {
+  it.each([
+    ['is told when the network falls silent', true],
+    ['is left alone while it does not', false],
+  ])('%s', async (_, silent) => {
+    await using place = await proxied(server)
+    const { Client } = reprise({ probeAfter: 30, backoff: { base: 1, cap: 20 } })
+    const client = new Client(place.url)
+    const told: unknown[] = []
+    client.on('error', (error) => told.push(error))
+    await client.connect()
+    await client.query('SELECT pg_advisory_lock(7)')
+    let pulses = 0
+    place.proxy.onFrame(({ text, from }) => {
+      if (from === 'client' && text.includes('SELECT 1')) pulses += 1
+    })
+    if (silent) {
+      await until(() => pulses > 0)
+      place.proxy.connections[0]?.freeze()
+      await until(() => told.length > 0)
+      expect(told).toMatchObject([{ reason: 'anchored', outcome: 'not-sent' }])
+      expect(await failure(client.query('SELECT 2'))).toMatchObject({ reason: 'anchored' })
+    } else {
+      await until(() => pulses > 2)
+      expect(told).toEqual([])
+      expect((await client.query('SELECT pg_advisory_unlock(7) AS was')).rows).toEqual([
+        { was: true },
+      ])
+    }
+    await client.end()
   })
 })

@@ -110,7 +110,7 @@ describe('where none will do', () => {
     expect(error.message).toContain(`no connection to ${at(standby)} (a standby)`)
   })
   it('one session looks through all of them for all that wait', async ({ onTestFinished }) => {
-    // The longest wait there is, which is longer than the deadline.
+    // The longest wait there is: a few rounds before the deadline.
     const longest = vi.spyOn(Math, 'random').mockReturnValue(1)
     onTestFinished(() => longest.mockRestore())
     using way = await forwarded(standby)
@@ -120,13 +120,14 @@ describe('where none will do', () => {
       ...reprise({
         hosts: [at(way), `127.0.0.1:${await freePort()}`],
         target: 'primary',
-        deadline: 300,
+        deadline: 500,
         backoff: endless,
         gate: { concurrency: 1 },
       }),
     })
     const errors = await Promise.all(Array.from({ length: 10 }, () => failure(pool.connect())))
-    expect(way.taken).toBe(1)
+    expect(way.taken).toBeGreaterThan(0)
+    expect(way.taken).toBeLessThan(10)
     for (const { message } of errors) expect(message).toContain(`${at(way)} (a standby)`)
     await pool.end()
   })

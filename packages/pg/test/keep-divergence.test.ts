@@ -60,6 +60,19 @@ CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
 CREATE TRIGGER turn BEFORE INSERT ON upright FOR EACH ROW EXECUTE FUNCTION turn()`)
     await keep.diverges('INSERT INTO upright DEFAULT VALUES RETURNING id')
   })
+  it.each([
+    ['by a function', 'NEW := turned(NEW);'],
+    ['by a query', 'SELECT (turned(NEW)).* INTO NEW;'],
+  ])('a number that a trigger changes %s, without a word of it', async (how, body) => {
+    const table = how.replaceAll(' ', '_')
+    await keep.admin.query(`CREATE SEQUENCE below_${table}; CREATE TABLE noted_${table} (id int);
+CREATE TABLE ${table} (id int DEFAULT -nextval('below_${table}'));
+CREATE OR REPLACE FUNCTION turned(INOUT r ${table}) LANGUAGE plpgsql AS $$BEGIN
+  INSERT INTO noted_${table} VALUES (r.id); r.id := abs(r.id); END$$;
+CREATE FUNCTION turn_${table}() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ${body} RETURN NEW; END$$;
+CREATE TRIGGER turn BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION turn_${table}()`)
+    await keep.diverges(`INSERT INTO ${table} DEFAULT VALUES RETURNING id`)
+  })
   it('a default with an effect of its own, which happens again', async () => {
     await keep.admin.query(`CREATE TABLE gapless (last int); INSERT INTO gapless VALUES (0);
 CREATE FUNCTION draw() RETURNS int LANGUAGE sql AS 'UPDATE gapless SET last = last + 1 RETURNING last';

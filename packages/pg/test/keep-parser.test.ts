@@ -45,6 +45,38 @@ it('what cannot be compiled is one advice, and no rejection that nobody handles'
   expect(advices).toHaveLength(1)
 })
 
+it('what was read, or could not be, takes no memory afterwards', async () => {
+  vi.resetModules()
+  const { load } = await vi.importActual<typeof import('../libpg-query/index.cjs')>(
+    '../libpg-query/index.cjs',
+  )
+  const memory = await load()
+  vi.doMock('../libpg-query/index.cjs', () => ({ load: async () => memory }))
+  const { loadParser } = await import('../src/keep/parser.ts')
+  const parser = await loadParser()
+  vi.doUnmock('../libpg-query/index.cjs')
+  const given: number[] = []
+  for (const name of ['_free', '_wasm_free_parse_result'] as const) {
+    const back = memory[name]
+    memory[name] = (pointer: number) => {
+      given.push(pointer)
+      back(pointer)
+    }
+  }
+  const taken: number[] = []
+  for (const name of ['_malloc', '_wasm_parse_query_raw'] as const) {
+    const take = memory[name]
+    memory[name] = (value: number) => {
+      taken.push(take(value))
+      return taken.at(-1) as number
+    }
+  }
+  expect(parser?.read('SELECT 1')).toBeDefined()
+  expect(parser?.read('no statement')).toBeUndefined()
+  expect(taken).toHaveLength(4)
+  expect(given).toEqual(taken)
+})
+
 it('the parser that is shipped is the libpg-query that is installed', () => {
   const installed = dirname(createRequire(import.meta.url).resolve('libpg-query'))
   const shipped = readFileSync(join(import.meta.dirname, '../libpg-query/index.cjs'), 'utf8')

@@ -82,18 +82,18 @@ export async function catalogOf(
 ): Promise<Catalog | undefined> {
   const { system, timeline, crash, postmaster } = server
   const json = JSON.stringify(
-    lines.map(({ oid, name, schema = 'public', visible = true, columns }) => [
+    lines.map(({ oid, name, schema = 'public', columns }) => [
       oid,
       schema,
       name,
-      visible,
       columns?.map(([column, type, expression = null, { identity, touched } = {}], i) => [
         ...[column, i + 1, type, identity === true, expression, touched === true],
       ]) ?? null,
     ]),
   )
+  const visible = lines.filter((line) => line.visible !== false).map(({ oid }) => oid)
   return Catalog.read([1], parser, async () => ({
-    rows: [[system, timeline, crash, postmaster, asks, json]],
+    rows: [[`{${visible}}`], [system, timeline, crash, postmaster, asks, json]],
     code: undefined,
   }))
 }

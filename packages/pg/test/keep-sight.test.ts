@@ -217,6 +217,10 @@ CREATE POLICY p ON item USING (at = now());`,
     text: 'INSERT INTO seen SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',
   },
   {
+    name: 'a function of what the server records',
+    text: 'INSERT INTO seen SELECT xact_start FROM pg_stat_get_activity(pg_backend_pid())',
+  },
+  {
     name: 'several statements in one',
     text: 'INSERT INTO seen SELECT now(); SELECT 1',
   },

@@ -64,9 +64,30 @@ const same: [string, Body][] = [
     },
   ],
   [
+    'an end is told to callbacks, by the event, and to promises, in this order',
+    async (client, note) => {
+      client.on('end', () => note('event'))
+      await client.connect()
+      const called = new Promise<void>((resolve) => {
+        client.end(() => {
+          note('callback')
+          resolve()
+        })
+      })
+      await Promise.all([client.end().then(() => note('promise')), called])
+    },
+  ],
+  [
     'end() before connect() is no harm',
     async (client, note) => {
       await client.end()
+      note('ended')
+    },
+  ],
+  [
+    'end(callback) before connect() calls back',
+    async (client, note) => {
+      await called((done) => client.end(done as never))
       note('ended')
     },
   ],

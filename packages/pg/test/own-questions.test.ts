@@ -81,7 +81,7 @@ const ways: readonly Way[] = [
     statements: ['TABLE app.t'],
     at: answers('SELECT 1'),
     action: 'reset',
-    asked: /^SET LOCAL search_path.*\nWITH builtin AS MATERIALIZED/,
+    asked: /SET LOCAL search_path.*\nWITH builtin AS MATERIALIZED/,
     told: 'anchored',
   },
   {
@@ -193,7 +193,7 @@ describe.each(ways)('where $name', (way) => {
     const { asked, failure } = await go(way)
     expect(failure).toBeUndefined()
     expect([...asked].filter((text) => way.asked.test(text))).not.toEqual([])
-    const questions = [...asked].filter((text) => !text.startsWith(ownPath))
+    const questions = [...asked].filter((text) => !text.includes(ownPath))
     for (const text of questions.filter((text) => !application.test(text))) {
       const tree = parser.read(text)
       expect(tree, text).toBeDefined()

@@ -1,4 +1,3 @@
-import { reprisePool } from '@reprise/pg'
 import pg from 'pg'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import {
@@ -228,23 +227,4 @@ it('SSL options reach the connection: a server without SSL is refused as by a pl
     expect(pool.totalCount).toBe(0)
     await pool.end()
   }
-})
-
-describe('a pool that is ended while callers wait for a client', () => {
-  it.each([
-    ['answers them all, and serves who has one', {}],
-    ['does so where they would wait for so long only', { connectionTimeoutMillis: 60_000 }],
-  ])('%s', async (_, config) => {
-    const pool = reprisePool(new pg.Pool({ connectionString: url, max: 1, ...config }))
-    const client = await pool.connect()
-    const waiting = [pool.connect(), pool.query('SELECT 1'), pool.query('SELECT 2')].map(failure)
-    const called = new Promise((resolve) => pool.connect((error) => resolve(error)))
-    const ended = pool.end()
-    const errors = await Promise.all([...waiting, called])
-    for (const error of errors)
-      expect(error).toHaveProperty('message', expect.stringContaining('after calling end'))
-    expect((await client.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }])
-    client.release()
-    await ended
-  })
 })

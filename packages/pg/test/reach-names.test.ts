@@ -10,12 +10,14 @@ const reachOf = (names: {
   r?: Record<string, boolean>
   w?: Record<string, boolean>
   anywhere?: boolean | undefined
+  defining?: boolean | undefined
 }): Reach =>
   new Reach({
     f: mapOf(names.f),
     r: mapOf(names.r),
     w: mapOf(names.w),
     anywhere: names.anywhere,
+    defining: names.defining,
   })
 const of = (reach: Reach, text: string) => reach.of(analyze(text), text)
 
@@ -111,6 +113,34 @@ describe('a statement reaches', () => {
   })
 })
 
+describe('an event trigger is reached', () => {
+  it.each([
+    ['CREATE TABLE t (a int)', true],
+    ['alter table t add b int', true],
+    ['GRANT SELECT ON t TO PUBLIC', true],
+    ['COMMENT ON TABLE t IS NULL', true],
+    ['SELECT 1 AS a INTO t', true],
+    ['EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1', true],
+    ['REINDEX TABLE t', true],
+    ['SELECT 1; DROP TABLE t', true],
+    ['DO $$BEGIN DROP TABLE t; END$$', true],
+    ["SELECT '\\' DROP TABLE t --'", true],
+    ['SELECT 1', false],
+    ['SELECT f()', false],
+    ['INSERT INTO t VALUES (1)', false],
+    ['CALL f()', true],
+    ['COPY t FROM STDIN', false],
+    ['BEGIN; SET a = 1; COMMIT', false],
+  ])('by %s: %s', (text, fires) => {
+    for (const defining of [false, true]) {
+      const reach = reachOf({ defining })
+      expect(reach.empty).toBe(false)
+      expect(reach.worst).toBe(defining ? 'unnamed' : 'askable')
+      expect(of(reach, text)).toBe(fires ? reach.worst : 'nothing')
+    }
+  })
+})
+
 describe('what was known covers what is found', () => {
   const names = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.boolean(), {
     noNullPrototype: true,
@@ -120,8 +150,9 @@ describe('what was known covers what is found', () => {
     r: names,
     w: names,
     anywhere: fc.option(fc.boolean(), { nil: undefined }),
+    defining: fc.option(fc.boolean(), { nil: undefined }),
   }) as fc.Arbitrary<
-    { [kind in 'f' | 'r' | 'w']: Record<string, boolean> } & Pick<Names, 'anywhere'>
+    { [kind in 'f' | 'r' | 'w']: Record<string, boolean> } & Pick<Names, 'anywhere' | 'defining'>
   >
 
   it('only where no statement reaches more by it', () => {
@@ -130,7 +161,7 @@ describe('what was known covers what is found', () => {
       `SELECT * FROM ${name}`,
       `INSERT INTO ${name} DEFAULT VALUES`,
     ])
-    texts.push('SELECT 1')
+    texts.push('SELECT 1', 'CREATE TABLE t (a int)')
     fc.assert(
       fc.property(reaches, reaches, (before, after) => {
         const [known, found] = [reachOf(before), reachOf(after)]
@@ -151,6 +182,7 @@ describe('what was known covers what is found', () => {
     ['another table', { w: { c: true, x: false } }, false],
     ['a table that hides less', { w: { c: false } }, true],
     ['what is called anywhere', { anywhere: false }, false],
+    ['an event trigger', { defining: false }, false],
   ])('%s: %s', (_what, change, covered) => {
     const known = { f: { a: false }, r: { b: false }, w: { c: true } }
     expect(reachOf(known).covers(reachOf({ ...known, ...change }))).toBe(covered)
@@ -161,5 +193,12 @@ describe('what was known covers what is found', () => {
     expect(reachOf({ anywhere: false }).covers(reachOf({ anywhere: true }))).toBe(false)
     expect(reachOf({ anywhere: false }).covers(reachOf({ anywhere: false }))).toBe(true)
     expect(reachOf({ anywhere: false }).covers(reachOf({}))).toBe(true)
+  })
+
+  it('by an event trigger that is there still', () => {
+    expect(reachOf({ defining: true }).covers(reachOf({ defining: false }))).toBe(true)
+    expect(reachOf({ defining: false }).covers(reachOf({ defining: true }))).toBe(false)
+    expect(reachOf({ defining: false }).covers(reachOf({ defining: false }))).toBe(true)
+    expect(reachOf({ defining: false }).covers(reachOf({}))).toBe(true)
   })
 })

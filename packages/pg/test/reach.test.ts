@@ -420,6 +420,24 @@ describe('a function that was made later', () => {
       expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
     })
   })
+  it.each([
+    ['whose definition came before it', true],
+    ['whose definition came in between', false],
+  ])('by somebody else is found behind a transaction, %s', async (_when, before) => {
+    const url = await databaseWith('')
+    await withThrowaway(url, async (client) => {
+      await client.query('CREATE TABLE asked_after (a int)')
+      await rested(client)
+      if (before) await elsewhere(url, trigger)
+      await client.query('BEGIN')
+      await client.query('SELECT 1')
+      if (!before) await elsewhere(url, trigger)
+      await client.query('INSERT INTO item VALUES (70)')
+      await client.query('COMMIT')
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+  })
   it('is nothing to a session that ran nothing since', async () => {
     const url = await databaseWith('')
     await withThrowaway(url, async (client) => {
@@ -430,6 +448,65 @@ describe('a function that was made later', () => {
       await elsewhere(url, trigger)
       await killRested(client)
       expect((await client.query('SHOW work_mem')).rows).toEqual([{ work_mem: '9999kB' }])
+    })
+  })
+})
+
+describe('what has no name, in a function that was made later', () => {
+  const hiding = `CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN PERFORM set_config('app.' || NEW.who, 'x', false); RETURN NEW; END$$`
+  const fire = 'CREATE TRIGGER audit BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION audit()'
+  const insert = "INSERT INTO item (who) VALUES ('tenant')"
+
+  it.each([
+    ['in the same transaction', ['BEGIN', hiding, fire, insert, 'COMMIT']],
+    ['in the same text', [`${hiding}; ${fire}; ${insert}`]],
+    ['at once', [hiding, fire, insert]],
+    [
+      'by an event trigger',
+      [
+        'BEGIN',
+        `CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS
+          $$BEGIN PERFORM set_config('app.' || lower(split_part(tg_tag, ' ', 1)), 'x', false); END$$`,
+        'CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted()',
+        'CREATE TABLE later (a int)',
+        'COMMIT',
+      ],
+    ],
+  ])('is told of when it is lost: %s', async (_when, texts) => {
+    const url = await databaseWith('')
+    await withThrowaway(url, async (client) => {
+      await client.query('INSERT INTO item VALUES (1)')
+      await rested(client)
+      for (const text of texts) await client.query(text)
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
+    })
+  })
+  it('is nothing to whoever has only made it, since he was asked', async () => {
+    const url = await databaseWith('')
+    await withThrowaway(url, async (client) => {
+      await client.query('CREATE TABLE before (a int)')
+      await rested(client)
+      for (const text of ['BEGIN', hiding, fire, 'COMMIT']) await client.query(text)
+      await killRested(client)
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    })
+  })
+  it('is told of where another session of this process has seen it first', async () => {
+    const url = await databaseWith('')
+    await withThrowaway(url, async (client) => {
+      await client.query('INSERT INTO item VALUES (1)')
+      await rested(client)
+      await elsewhere(url, `${hiding}; ${fire}`)
+      await client.query(insert)
+      await withThrowaway(url, async (other) => {
+        await other.query('CREATE TABLE later (a int)')
+        await rested(other)
+      })
+      await rested(client)
+      await killRested(client)
+      expect(await failure(client.query('SELECT 1'))).toMatchObject({ reason: 'anchored' })
     })
   })
 })

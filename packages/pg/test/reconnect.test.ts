@@ -1,6 +1,7 @@
 import { Deadline, Gate, settingsOf } from '@reprise/core'
 import pg from 'pg'
 import { describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import { freePort } from '../../../test/kit/free-port.ts'
 import { Connection } from '../src/connection/connection.ts'
 import type { PgClientClass } from '../src/connection/wire.ts'
@@ -66,6 +67,7 @@ describe('a session that waits for its server', () => {
     'says so after two seconds and every ten, with what is known (%s), until it waits no more',
     async (code, cause) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+      heedTimers()
       try {
         using told = listen('reprise:waiting')
         const settings = settingsOf({ backoff: { base: 1, cap: Number(code === 7) + 1 } })
@@ -102,6 +104,7 @@ describe('a session that waits for its server', () => {
         deadline.dispose()
       } finally {
         vi.useRealTimers()
+        heedTimers()
       }
     },
   )

@@ -1,5 +1,6 @@
 import { analyze } from '@reprise/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import type { Connection } from '../src/connection/connection.ts'
 import type { Incarnation } from '../src/connection/incarnation.ts'
 import type { Inquiry } from '../src/connection/inquiry.ts'
@@ -83,6 +84,7 @@ describe('what became of a transaction', () => {
   })
   it('is waited for ever longer, up to a limit', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    heedTimers()
     vi.mocked(Math.random).mockReturnValue(1)
     try {
       const controller = new AbortController()
@@ -95,6 +97,7 @@ describe('what became of a transaction', () => {
       expect(asked.length).toBeLessThan(4)
     } finally {
       vi.useRealTimers()
+      heedTimers()
     }
   })
   it.each<[string, Incarnation, string]>([

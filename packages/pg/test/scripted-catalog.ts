@@ -47,7 +47,12 @@ export class ScriptedCatalog {
     }
     return this.#answer('catalog', [
       ...sources.map(([, source], i) => ['f', `{${20_000 + i}}`, 'plpgsql', source]),
-      ...this.reached.map(([kind], i) => [kind ?? '', `{${30_000 + i}}`, null, null]),
+      ...this.reached.map(([kind], i) => [
+        kind ?? '',
+        `{${30_000 + i}}`,
+        'tree',
+        '{:funcid 2880 }',
+      ]),
       ['state', null, null, this.state],
     ])
   }

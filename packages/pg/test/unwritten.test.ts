@@ -4,13 +4,14 @@ import { mayWrite, wroteNothing } from '../src/recovery/proof.ts'
 import { exchange } from './answers.ts'
 
 const none: ReadonlyMap<string, boolean> = new Map()
-const nothing = new Reach({ f: none, r: none, w: none, anywhere: undefined })
+const nothing = new Reach({ f: none, r: none, w: none, anywhere: undefined, defining: undefined })
 /** Of this database the function f, and whoever writes to the relation t, can write. */
 const some = new Reach({
   f: new Map([['f', false]]),
   r: none,
   w: new Map([['t', true]]),
   anywhere: undefined,
+  defining: undefined,
 })
 
 describe('statements may write', () => {

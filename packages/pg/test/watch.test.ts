@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import type { Connection } from '../src/connection/connection.ts'
 import { watch } from '../src/link/watch.ts'
 
@@ -15,12 +16,14 @@ const all: Watched[] = []
 // Time passes only as the tests say.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+  heedTimers()
 })
 afterEach(async () => {
   for (const connection of all.splice(0)) connection.usable = false
   await pass(1)
   expect(vi.getTimerCount()).toBe(0)
   vi.useRealTimers()
+  heedTimers()
 })
 
 /** Time passes in small steps, so that an alarm is over before the next is due. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { heedTimers } from '../../../test/kit/fake-clock.ts'
 import {
   authenticationOk,
   backendKeyData,
@@ -16,9 +17,11 @@ const password = fatal('28P01', 'auth_failed', { file: 'auth.c' })
 // What waits, waits for as long as the tests say: sockets are real, timers are not.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  heedTimers()
 })
 afterEach(() => {
   vi.useRealTimers()
+  heedTimers()
   vi.restoreAllMocks()
 })
 

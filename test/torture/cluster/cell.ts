@@ -107,12 +107,23 @@ export function cellTable(cells: readonly Cell[]): string {
     seconds(cell.longestStallMs),
     seconds(cell.behindMs),
   ])
-  const behind = cells.map(({ behindMs }) => behindMs).sort((left, right) => left - right)
-  const [least, middle, most] = [0, behind.length >> 1, behind.length - 1].map((at) =>
-    seconds(behind[at] ?? 0),
-  )
-  return `${table(head, rows)}\n
-The first acknowledgement came ${middle} after that of a tight reconnect loop (median; ${least} to ${most}).`
+  return `${table(head, rows)}\n\n${behindTable(cells)}`
+}
+
+/** How far behind the reconnect loop each client was in each fault, over all its times. */
+function behindTable(cells: readonly Cell[]): string {
+  const keyOf = ({ fault, mode, subject }: Cell): string => `${fault} ${mode} ${subject}`
+  const rows = [...Map.groupBy(cells, keyOf).values()].map((group) => {
+    const behind = group.map(({ behindMs }) => behindMs).sort((left, right) => left - right)
+    const [{ fault, mode, subject }] = group as [Cell]
+    const [least, middle, most] = [0, behind.length >> 1, behind.length - 1]
+    const told = [middle, least, most].map((at) => seconds(behind[at] ?? 0))
+    return [fault, mode, titles[subject], String(behind.length), ...told]
+  })
+  return `The first acknowledgement came so much after that of a tight reconnect loop:\n\n${table(
+    ['fault', 'mode', 'client', 'times', 'median', 'least', 'most'],
+    rows,
+  )}`
 }
 
 function seconds(milliseconds: number): string {

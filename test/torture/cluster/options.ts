@@ -1,4 +1,4 @@
-import { UsageError, words } from '../../lanes/arguments.ts'
+import { positive, UsageError, words } from '../../lanes/arguments.ts'
 import type { SubjectName } from '../../subjects/index.ts'
 import { type ClusterFault, clusterFaults } from './faults.ts'
 import { type Door, doors } from './ground.ts'
@@ -16,6 +16,7 @@ export const clusterFlags = {
     help: `with --cluster: haproxy (the default), pgbouncer before it, pgbouncer-transaction, or hosts:
                    no proxy, but the list of members`,
   },
+  times: { value: 'N', help: 'with --cluster: how often each fault happens (default 1)' },
 } as const
 
 /** What to do to which clients of a cluster. */
@@ -24,6 +25,7 @@ export interface ClusterOptions {
   readonly faults: readonly ClusterFault[]
   readonly modes: readonly Mode[]
   readonly through: Door
+  readonly times: number
   readonly workers: number
   readonly seed: number
   readonly exactlyOnce: boolean
@@ -37,13 +39,14 @@ export interface TypedForCluster {
   readonly faults?: string
   readonly mode?: string
   readonly through?: string
+  readonly times?: string
   readonly seconds?: string
 }
 
 /** Reads what was typed for a cluster. */
 export function clusterOptionsOf(
   typed: TypedForCluster,
-): Pick<ClusterOptions, 'faults' | 'modes' | 'through'> {
+): Pick<ClusterOptions, 'faults' | 'modes' | 'through' | 'times'> {
   words(typed.cluster, 'cluster', ['patroni'], [])
   if (typed.seconds !== undefined) {
     throw new UsageError(
@@ -55,5 +58,6 @@ export function clusterOptionsOf(
     faults: words(typed.faults, 'faults', clusterFaults, clusterFaults),
     modes: words(typed.mode, 'mode', ['async', 'sync'], ['async', 'sync']),
     through,
+    times: Math.ceil(positive(typed.times, 'times', 1)),
   }
 }

@@ -20,7 +20,8 @@ export async function tortureCluster(
     for (const mode of options.modes) {
       progress.phase(`${mode} replication`)
       await cluster.replicate(mode)
-      for (const fault of options.faults) {
+      const { faults, times } = options
+      for (const fault of faults.flatMap((each) => Array<typeof each>(times).fill(each))) {
         signal.throwIfAborted()
         progress.phase(`starting the clients for ${fault} (${mode})`)
         const suffered = await storm(cluster, fault, mode, options, progress, signal)

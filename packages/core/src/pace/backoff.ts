@@ -6,8 +6,8 @@ export interface BackoffOptions {
    */
   readonly base?: number | undefined
   /**
-   * The last ceiling, in milliseconds. Default 1000, and never more than 250 while nobody takes the
-   * socket or it ends before a byte has come, or 500 while servers are up and none is what is wanted.
+   * The last ceiling, in milliseconds. Default 1000, and never more than 150 while nobody takes the
+   * socket or it ends before a byte has come, or 300 while servers are up and none is what is wanted.
    */
   readonly cap?: number | undefined
 }
@@ -49,8 +49,8 @@ export interface Outage {
 /** The last ceiling of the waits, in milliseconds, unless a lower one is set. */
 const caps: Readonly<Record<Refuser, number>> = {
   server: Number.POSITIVE_INFINITY,
-  another: 500,
-  nobody: 250,
+  another: 300,
+  nobody: 150,
 }
 
 /**

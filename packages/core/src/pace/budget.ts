@@ -1,3 +1,4 @@
+import { clock } from './clock.ts'
 /** How much work may be done again. */
 export interface BudgetOptions {
   /** Retries in hand at the start, and the most that can be saved up. Default 500. */
@@ -27,7 +28,7 @@ export class Budget {
   /** @param now a monotonic clock in milliseconds */
   constructor(
     { capacity = 500, deposit = 0.2, perSecond = 10 }: BudgetOptions = {},
-    now: () => number = () => performance.now(),
+    now: () => number = () => clock.now(),
   ) {
     this.#capacity = capacity
     this.#deposit = deposit

@@ -1,3 +1,4 @@
+import { clock } from './clock.ts'
 import { noticeSuspension, suspendedSince } from './suspension.ts'
 
 /**
@@ -6,7 +7,7 @@ import { noticeSuspension, suspendedSince } from './suspension.ts'
  */
 export class Deadline {
   readonly #controller = new AbortController()
-  readonly #from = performance.now()
+  readonly #from = clock.now()
   readonly #length: number
   #timer: NodeJS.Timeout
 
@@ -14,7 +15,7 @@ export class Deadline {
   constructor(ms: number) {
     noticeSuspension()
     this.#length = ms
-    this.#timer = setTimeout(() => this.#ring(), ms)
+    this.#timer = clock.setTimeout(() => this.#ring(), ms)
   }
 
   /** Aborted at the deadline, or at {@link end}. Its reason is the word given there. */
@@ -29,23 +30,23 @@ export class Deadline {
 
   /** Ends the wait now. The first reason stays. */
   end(reason: string): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#controller.abort(reason)
   }
 
   /** Lets go of the timer, once what was waited for has happened. */
   dispose(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
   }
 
   get #left(): number {
-    return this.#length - (performance.now() - this.#from) + suspendedSince(this.#from)
+    return this.#length - (clock.now() - this.#from) + suspendedSince(this.#from)
   }
 
   #ring(): void {
     const left = this.#left
     // Node's timers may be early by a part of a millisecond.
     if (left <= 1) this.end('deadline')
-    else this.#timer = setTimeout(() => this.#ring(), left)
+    else this.#timer = clock.setTimeout(() => this.#ring(), left)
   }
 }

@@ -1,4 +1,5 @@
 import { type BackoffOptions, type Refuser, untilNextTry } from './backoff.ts'
+import { clock } from './clock.ts'
 
 /** How many may connect to one server at once. */
 export interface GateOptions {
@@ -14,10 +15,13 @@ export interface Pass {
   succeeded(): void
   /** The server is down, starting or full; the error says which. */
   failed(error?: unknown): void
-  /** There was nobody: the socket was refused, or ended before a byte came. That is asked again soon. */
-  unanswered(error?: unknown): void
-  /** There are others, which are up and not what is wanted. */
-  unsuited(error?: unknown): void
+  /**
+   * There was nobody: the socket was refused, or ended before a byte came. That is asked again soon, or
+   * after so many milliseconds.
+   */
+  unanswered(error?: unknown, after?: number): void
+  /** There are others, which are up and not what is wanted. They are asked again soon, or after so long. */
+  unsuited(error?: unknown, after?: number): void
   /** It is down, and another gate that was entered as well says when it is tried again. */
   referred(error?: unknown): void
   /** The try ended in a way that says nothing about the server. */
@@ -67,6 +71,11 @@ export class Gate {
     return this.#lastFailure
   }
 
+  /** In how many milliseconds a server that is down may be tried again. */
+  get pause(): number {
+    return Math.max(0, this.#notBefore - clock.now())
+  }
+
   /**
    * Waits for a {@link Pass}.
    * @throws the signal's reason, when it is aborted first
@@ -86,7 +95,7 @@ export class Gate {
 
   /** A {@link Pass} that need not be waited for, or undefined where there is none. */
   enterAtOnce(): Pass | undefined {
-    if (this.down && this.#notBefore > performance.now()) return undefined
+    if (this.down && this.pause > 0) return undefined
     if (this.#waiting.length > 0 || this.#inside >= this.#room) return undefined
     this.#inside += 1
     return this.#pass(this.#failures)
@@ -121,13 +130,13 @@ export class Gate {
   }
 
   #pump(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.down) this.#dismiss()
     while (this.#waiting.length > 0 && this.#inside < this.#room) {
-      const wait = this.#notBefore - performance.now()
-      if (this.down && wait > 0) {
-        this.#timer = setTimeout(() => this.#pump(), wait)
+      const { pause } = this
+      if (this.down && pause > 0) {
+        this.#timer = clock.setTimeout(() => this.#pump(), pause)
         return
       }
       this.#inside += 1
@@ -143,14 +152,14 @@ export class Gate {
   }
 
   #pass(failuresBefore: number): Pass {
-    const from = performance.now()
+    const from = clock.now()
     let known = failuresBefore
     const leave = (): void => {
       this.#inside -= 1
       this.#pump()
     }
-    const fail = (error: unknown, said?: Refuser): void => {
-      this.#fail(error, known, from, said)
+    const fail = (error: unknown, said?: Refuser, after?: number): void => {
+      this.#fail(error, known, from, said, after)
       leave()
     }
     return {
@@ -164,8 +173,8 @@ export class Gate {
         leave()
       },
       failed: (error) => fail(error, 'server'),
-      unanswered: (error) => fail(error, 'nobody'),
-      unsuited: (error) => fail(error, 'another'),
+      unanswered: (error, after) => fail(error, 'nobody', after),
+      unsuited: (error, after) => fail(error, 'another', after),
       referred: (error) => fail(error),
       abandoned: leave,
     }
@@ -177,16 +186,16 @@ export class Gate {
     this.#lastFailure = undefined
   }
 
-  #fail(error: unknown, known: number, from: number, said?: Refuser): void {
+  #fail(error: unknown, known: number, from: number, said?: Refuser, after?: number): void {
     this.#lastFailure = error
     // Those who were inside together failed of one cause: it counts once.
     if (this.#failures !== known) return
-    const now = performance.now()
+    const now = clock.now()
     if (this.#failures === 0) this.#downSince = from
     this.#failures += 1
     const tryTook = now - from
     const outage = { failures: this.#failures, lasted: now - this.#downSince, tryTook }
-    this.#notBefore =
-      said === undefined ? now : now + untilNextTry({ ...outage, said }, this.#backoff)
+    const pause = said === undefined ? 0 : untilNextTry({ ...outage, said }, this.#backoff)
+    this.#notBefore = now + (after ?? pause)
   }
 }

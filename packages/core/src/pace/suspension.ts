@@ -1,3 +1,5 @@
+import { clock } from './clock.ts'
+
 /** How often it is looked whether this process runs, in milliseconds. */
 const rhythm = 1000
 
@@ -13,15 +15,13 @@ interface Gap {
 }
 
 const gaps: Gap[] = []
-// As it was when this was loaded: a test that fakes timers does not suspend its process.
-const { setInterval: every } = globalThis
 let looked: number | undefined
 
 /** From now on gaps in which this process did not run are noticed. Keeps no process alive. */
 export function noticeSuspension(): void {
   if (looked !== undefined) return
-  looked = performance.now()
-  every(look, rhythm).unref()
+  looked = clock.now()
+  clock.setInterval(look, rhythm).unref()
 }
 
 /**
@@ -39,7 +39,7 @@ export function suspendedSince(then: number): number {
 }
 
 function look(): void {
-  const now = performance.now()
+  const now = clock.now()
   const length = now - (looked ?? now) - rhythm
   looked = now
   if (length < late) return

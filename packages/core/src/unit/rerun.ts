@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { nodesOf } from '../loss/chain.ts'
 import { isOutcome, type Outcome } from '../loss/outcome.ts'
 import { type Condition, conditionOf } from '../loss/sqlstate.ts'
 import type { Settings } from '../options.ts'
 import { fullJitter } from '../pace/backoff.ts'
 import type { Budget } from '../pace/budget.ts'
+import { clock } from '../pace/clock.ts'
 import { publish } from '../publish.ts'
 import { currentUnit, inUnit, isRerunnable, newUnit, type Unit } from './unit.ts'
 
@@ -51,7 +51,7 @@ export async function rerun<T>(
   if (outer !== undefined || (callback !== undefined && !declared)) {
     return run(outer ?? newUnit(1, false))
   }
-  const from = performance.now()
+  const from = clock.now()
   for (let attempt = 1; ; attempt++) {
     const unit = newUnit(attempt, declared, callback === undefined)
     try {
@@ -60,11 +60,11 @@ export async function rerun<T>(
       return result
     } catch (error) {
       const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
-      const late = performance.now() - from > settings.deadline
+      const late = clock.now() - from > settings.deadline
       if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
       const { log, poolName } = unit.begun ?? settings
       publish('reprise:rerun', { attempt: attempt + 1, ...kept, poolName }, log)
-      await pause(fullJitter(attempt, settings.backoff))
+      await clock.pause(fullJitter(attempt, settings.backoff))
     }
   }
 }

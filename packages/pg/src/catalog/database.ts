@@ -1,4 +1,4 @@
-import { publish } from '@reprise/core'
+import { clock, publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { type Here, KnownReach } from './known-reach.ts'
 import { leaving } from './leaving.ts'
@@ -18,6 +18,8 @@ export class Database {
   readonly settings: Set<string> = new Set()
   /** Grows when more can be reached than was known: whoever ran something before may have reached it. */
   epoch = 0
+  /** Grows with it when something of that has no name. */
+  unnamedEpoch = 0
   readonly #leaving = new KnownReach(leaving, (reading, before) => this.#learned(reading, before))
   readonly #writing = new KnownReach(writing, () => undefined)
 
@@ -30,7 +32,7 @@ export class Database {
    * Whether it is to be read, or read again, and nobody is doing that.
    * @param moment by the clock of `performance.now()`: when something ran that may have reached it
    */
-  isDue(moment: number = performance.now()): boolean {
+  isDue(moment: number = clock.now()): boolean {
     return this.#leaving.isDue(moment - fresh)
   }
 
@@ -70,6 +72,7 @@ export class Database {
     if (state === undefined && before === undefined) publish('reprise:advice', { advice: unread })
     const news = [...settings].filter((name) => !this.settings.has(name))
     if (before !== undefined && (news.length > 0 || !before.reach.covers(reach))) this.epoch += 1
+    if (before !== undefined && !before.reach.covers(reach.unnamed)) this.unnamedEpoch += 1
     for (const name of news) this.settings.add(name)
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { clock } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { type Incarnation, sameIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
@@ -49,7 +49,7 @@ export class KnownReach {
   /** Whether nobody has looked at it since a moment, nor does now. */
   isDue(moment: number): boolean {
     if (!this.#changed && this.#verifiedAt >= moment) return false
-    return this.#looking === undefined && performance.now() - this.#failedAt >= failurePause
+    return this.#looking === undefined && clock.now() - this.#failedAt >= failurePause
   }
 
   /** Something in the database was defined anew. */
@@ -72,7 +72,7 @@ export class KnownReach {
     if (this.isKnownSince(moment) || this.#isUntouched(here)) return true
     const looking = this.#looking
     if (looking !== undefined && looking.from >= moment) {
-      await Promise.race([looking.done, pause(patience, undefined, { ref: false })])
+      await Promise.race([looking.done, clock.pause(patience, undefined, { ref: false })])
       if (this.isKnownSince(moment)) return true
     }
     await this.look(ask, here)
@@ -84,7 +84,7 @@ export class KnownReach {
    * @throws Interrupted when the connection ends
    */
   look(ask: Inquiry, here: Here): Promise<void> {
-    const from = performance.now()
+    const from = clock.now()
     const work = this.#look(from, ask, here.backend?.incarnation)
     const looking = { from, done: work.catch(() => undefined) }
     this.#looking = looking
@@ -100,7 +100,7 @@ export class KnownReach {
     try {
       const seen = (await this.#unchanged(ask)) ?? (await this.#read(ask))
       if (seen === undefined) {
-        this.#failedAt = performance.now()
+        this.#failedAt = clock.now()
         return
       }
       looked = true

@@ -1,4 +1,5 @@
 import { leavesUnseen, leavingsOf, type Statement } from '@reprise/core'
+import { leftByTree } from './leaving-tree.ts'
 import { level, type Reach, type Reached, worse } from './reach.ts'
 import type { Sought } from './read-reach.ts'
 import { quiet, writers } from './trusted.ts'
@@ -32,9 +33,12 @@ export const leaving: Sought = {
   foreign: false,
   builtin: words,
   builtinStarts: '^(query_to_xml|cursor_to_xml)',
+  builtinTold: '^(set_config|pg_(try_)?advisory_(un)?lock(_shared|_all)?)$',
   judge(language, source) {
+    if (language === 'tree') return leftByTree(source)
     if (language === 'sql' || language === 'plpgsql') return leavingsOf(source)
-    const opaque = language === 'c' || language === 'internal' || foreign.test(source)
+    const unseen = language === 'c' || language === 'internal' || language === 'hidden'
+    const opaque = unseen || foreign.test(source)
     return { leaves: opaque, unnamed: opaque, settings: [] }
   },
 }

@@ -7,9 +7,9 @@ import { literal, questionOf } from './question.ts'
  */
 
 /** The functions that are not an extension's that is trusted, nor handlers that no SQL can call. */
-const mineOf = (trusted: readonly string[], body: string): string => `mine AS MATERIALIZED (
+const mineOf = (trusted: readonly string[]): string => `mine AS MATERIALIZED (
  SELECT p.oid, lower(p.proname::text) AS name, l.lanname::text AS lang, p.provolatile = 'i' AS steady,
-  CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ${body}
+  CASE WHEN p.prosqlbody IS NULL THEN p.prosrc
   WHEN p.prosqlbody::text ~ ':commandType [2-5]' THEN 'insert' ELSE '' END AS source
  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_type t ON t.oid = p.prorettype
  WHERE p.oid >= 16384 AND p.prokind <> 'a'
@@ -20,17 +20,24 @@ const mineOf = (trusted: readonly string[], body: string): string => `mine AS MA
 
 /**
  * Every expression that is evaluated unseen, by the relation that brings it along (0 for a type), and
- * whether that is when it is read (`r`) or only when it is written to (`w`).
+ * whether that is when it is read (`r`) or only when it is written to (`w`); or by the function (`f`).
+ * An operator, a cast or an aggregate may be another name of one of PostgreSQL's functions.
  */
-const expressions = `
+export const expressions: string = `
  SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END AS kind, ev_class AS oid, ev_action::text AS tree
   FROM pg_rewrite WHERE ev_class >= 16384
- UNION ALL SELECT 'w', tgrelid, tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL
+ UNION ALL SELECT 'w', tgrelid, tgqual::text FROM pg_trigger
  UNION ALL SELECT 'r', polrelid, polqual::text FROM pg_policy
  UNION ALL SELECT 'r', polrelid, polwithcheck::text FROM pg_policy
  UNION ALL SELECT 'w', adrelid, adbin::text FROM pg_attrdef
- UNION ALL SELECT 'w', conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL
- UNION ALL SELECT 'w', 0, typdefaultbin::text FROM pg_type WHERE typdefaultbin IS NOT NULL`
+ UNION ALL SELECT 'w', conrelid, conbin::text FROM pg_constraint
+ UNION ALL SELECT 'w', 0, typdefaultbin::text FROM pg_type
+ UNION ALL SELECT 'f', oid, proargdefaults::text FROM pg_proc WHERE oid >= 16384
+ UNION ALL SELECT 'f', oid, prosqlbody::text FROM pg_proc WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', oprcode::oid, ' ') FROM pg_operator WHERE oid >= 16384
+ UNION ALL SELECT 'w', 0, concat(':funcid ', castfunc, ' ') FROM pg_cast WHERE oid >= 16384
+ UNION ALL SELECT 'f', aggfnoid, concat(':funcid ', aggtransfn::oid, ' :funcid ', aggfinalfn::oid, ' ')
+  FROM pg_aggregate WHERE aggfnoid >= 16384`
 
 const counted = (relation: string, condition = 'oid >= 16384'): string =>
   `(SELECT concat(count(*), ',', sum(xmin::text::int8)) FROM ${relation} WHERE ${condition})`
@@ -50,6 +57,7 @@ const catalogState = `concat_ws(';', ${[
   counted('pg_inherits', 'true'),
   counted('pg_cast'),
   counted('pg_operator'),
+  counted('pg_event_trigger'),
   // A relation is known by its name.
   `(SELECT sum(hashtextextended(relname::text, oid::int8)) FROM pg_class WHERE oid >= 16384
  AND relkind IN ('r', 'v', 'm', 'p', 'f') AND relpersistence <> 't')`,
@@ -73,6 +81,8 @@ export interface Candidates {
    */
   readonly builtin: readonly string[]
   readonly builtinStarts: string
+  /** One for the names of those of which an expression itself says what they do. */
+  readonly builtinTold: string
   /** One more for sources in SQL, where INTO makes a table; in PL/pgSQL it sets a variable. */
   readonly inSql: string
   /** Whether the sources are to be judged more closely. */
@@ -84,32 +94,43 @@ export interface Candidates {
 }
 
 /**
- * Asks for the functions whose source says that they may do it, equal sources once; the relations that
- * do it by a built-in function; and {@link catalogState}.
- *
- * To show a body in SQL locks what it reads: it is shown only where it calls such a function.
+ * Asks for the functions whose source says that they may do it, equal sources once; what does it in an
+ * expression by a built-in function (`tree`, or `hidden` where that does not tell what it does); and
+ * {@link catalogState}.
  */
 export function candidatesText(sought: Candidates): string {
-  const { source, cut, inSql, builtin, builtinStarts, shown, trusted, foreign } = sought
+  const { source, cut, inSql, builtin, builtinStarts, builtinTold, shown, trusted, foreign } =
+    sought
   const [like, less] = [literal(source), literal(cut)]
-  const body = `WHEN p.prosqlbody::text ~ (SELECT pattern FROM builtin)
-  THEN ${shown ? 'pg_get_function_sqlbody(p.oid)' : "'insert'"}`
   return questionOf(`WITH builtin AS MATERIALIZED (
- SELECT ':funcid (' || string_agg(oid::text, '|') || ') ' AS pattern
+ SELECT ':funcid (' || string_agg(oid::text, '|') || ') ' AS pattern, ':funcid (' ||
+  string_agg(oid::text, '|') FILTER (WHERE proname !~ ${literal(builtinTold)}) || ') ' AS hidden
  FROM pg_proc WHERE oid < 16384
  AND (proname = ANY (${literal(`{${builtin.join()}}`)}::name[]) OR proname ~ ${literal(builtinStarts)})
-), ${mineOf(trusted, body)}, trees AS (${expressions}
+), ${mineOf(trusted)}, trees AS (${expressions}
 )
 SELECT 'f' AS kind, array_agg(oid)::text AS oids, lang, ${shown ? 'source' : 'NULL'} FROM mine
 WHERE CASE WHEN lang IN ('sql', 'plpgsql')
  THEN lang = 'sql' AND source ~* ${literal(inSql)}
   OR source ~* ${like} AND regexp_replace(source, ${less}, ' ', 'gi') ~* ${like}
  ELSE NOT steady END GROUP BY lang${shown ? ', source' : ''}
-UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text, NULL, NULL
-FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY t.kind
-UNION ALL SELECT 'r', array_agg(oid)::text, NULL, NULL FROM pg_class WHERE ${foreign} AND relkind = 'f'
+UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text,
+ CASE WHEN t.tree ~ b.hidden THEN 'hidden' ELSE 'tree' END, ${shown ? 't.tree' : 'NULL'}
+FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY 1, 3, 4
+UNION ALL SELECT 'r', array_agg(oid)::text, 'foreign', NULL FROM pg_class WHERE ${foreign} AND relkind = 'f'
 UNION ALL SELECT 'state', NULL, ${snapshot}::text, (SELECT ${catalogState})`)
 }
+
+/** What does what is sought: its ids. */
+export interface Seeds {
+  /** Of what can be asked after. */
+  readonly askable: string[]
+  /** Of what nobody can ask after. */
+  readonly unnamed: string[]
+}
+
+/** Functions, relations that do it when they are read, and those that do when they are written to. */
+export type Found = { readonly [kind in 'f' | 'r' | 'w']: Seeds }
 
 const catalog = (table: string): string => `'${table}'::regclass`
 
@@ -127,6 +148,10 @@ const dependents = (
 
 const byRule = "CASE x.ev_type WHEN '1' THEN 'r' ELSE 'w' END"
 
+/** Commands that fire event triggers (event_trigger.c), or may hold one that does. */
+const defining =
+  '\\m(alter|comment|create|do|drop|execute|grant|import|reassign|refresh|reindex|revoke|security)\\M'
+
 /** Objects that a function is called by under a name of theirs, or that call it at no statement's end. */
 const named = [
   ...['pg_proc', 'pg_rewrite', 'pg_trigger', 'pg_policy', 'pg_attrdef', 'pg_class'],
@@ -138,21 +163,26 @@ const named = [
 
 /**
  * All that reaches those, by name: a function whose source has the name of one in it; a relation whose
- * trigger, policy, rule, default or constraint calls one; and what reads or writes such a relation in
- * its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
- * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type.
+ * trigger, policy, rule, default or constraint calls one, or the key of a table that it is a part of; and
+ * what reads or writes such a relation in its turn. `f` are functions, `r` relations that reach one when they are read, `w` those that do when
+ * they are written to; `anywhere` is what is called without any name: by an operator, a cast, a type;
+ * `defining` is what an event trigger calls, and so whatever defines something.
  *
  * @param trusted the extensions that are trusted
- * @param found arrays of the functions, those that leave what cannot be asked after apart, and of the
- *   relations, read and written to
+ * @param found what was found of each kind: what can be asked after, and what nobody can
  */
-export function reachText(
-  trusted: readonly string[],
-  found: { readonly [kind in 'askable' | 'unnamed' | 'r' | 'w']: string },
-): string {
-  return questionOf(`WITH RECURSIVE ${mineOf(trusted, '')}, writing AS (
+export function reachText(trusted: readonly string[], found: Found): string {
+  const seeds = Object.entries(found).flatMap(([kind, { askable, unnamed }]) =>
+    [askable, unnamed].map(
+      (oids, i) =>
+        `SELECT '${kind}', oid, ${i === 1} FROM unnest('{${oids.join()}}'::oid[]) AS found(oid)`,
+    ),
+  )
+  return questionOf(`WITH RECURSIVE ${mineOf(trusted)}, writing AS (
  SELECT *, lang NOT IN ('sql', 'plpgsql')
-  OR source ~* ${literal('\\m(insert|update|delete|merge|copy|truncate|execute|do)\\M')} AS writes FROM mine
+  OR source ~* ${literal('\\m(insert|update|delete|merge|copy|truncate|execute|do)\\M')} AS writes,
+  lang NOT IN ('sql', 'plpgsql') OR regexp_replace(source, ${literal('\\mdo\\s+(nothing|update)\\M')}, ' ', 'gi') ~* ${literal(defining)}
+  OR lang = 'sql' AND source ~* ${literal('\\minto\\M')} AS defines FROM mine
 ), words AS MATERIALIZED (
  SELECT DISTINCT m.oid, m.writes, w.word FROM writing m,
   LATERAL regexp_split_to_table(lower(m.source), '[^[:alnum:]_$]+') AS w(word)
@@ -185,18 +215,23 @@ export function reachText(
  UNION ALL SELECT 'w', inhrelid, 'w', inhparent FROM pg_inherits
  UNION ALL SELECT 'w', conrelid, 'w', confrelid FROM pg_constraint
   WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
+ UNION ALL SELECT 'f', d.refobjid, 'p', k.partrelid FROM pg_depend d
+  JOIN pg_partitioned_table k ON k.partrelid = d.objid
+  WHERE d.classid = ${catalog('pg_class')} AND d.refclassid = ${catalog('pg_proc')}
+ UNION ALL SELECT 'p', inhparent, 'p', inhrelid FROM pg_inherits
+ UNION ALL SELECT 'p', oid, 'w', oid FROM relations WHERE kind = 'w'
+ UNION ALL SELECT 'f', evtfoid, 'd', 0 FROM pg_event_trigger
+ UNION ALL SELECT 'd', 0, 'f', oid FROM writing WHERE defines
 ), reach(kind, oid, unnamed) AS (
- (SELECT 'f', f.oid, false FROM unnest('${found.askable}'::oid[]) AS f(oid)
- UNION SELECT 'f', f.oid, true FROM unnest('${found.unnamed}'::oid[]) AS f(oid)
- UNION SELECT 'r', r.oid, false FROM unnest('${found.r}'::oid[]) AS r(oid)
- UNION SELECT 'w', w.oid, false FROM unnest('${found.w}'::oid[]) AS w(oid))
+ (${seeds.join('\n UNION ')})
  UNION SELECT e.above, e.a, r.unnamed FROM reach r JOIN edges e ON e.below = r.kind AND e.b = r.oid
 )
 SELECT r.kind, n.name, bool_or(r.unnamed) FROM reach r JOIN (
  SELECT 'f' AS kind, oid, proname::text AS name FROM pg_proc WHERE oid >= 16384
  UNION ALL SELECT kind, oid, written FROM relations) AS n ON n.kind = r.kind AND n.oid = r.oid GROUP BY 1, 2
+UNION ALL SELECT 'defining', '', bool_or(unnamed) FROM reach WHERE kind = 'd' HAVING count(*) > 0
 UNION ALL SELECT 'anywhere', '', bool_or(r.unnamed) FROM reach r
-WHERE r.oid = 0 OR r.kind = 'f' AND EXISTS (
+WHERE r.kind = 'w' AND r.oid = 0 OR r.kind = 'f' AND EXISTS (
  SELECT FROM pg_depend d
  LEFT JOIN pg_constraint k ON d.classid = ${catalog('pg_constraint')} AND k.oid = d.objid
  WHERE d.refclassid = ${catalog('pg_proc')} AND d.refobjid = r.oid

@@ -1,4 +1,4 @@
-import type { Statement } from '@reprise/core'
+import type { Member, Statement } from '@reprise/core'
 
 /**
  * What a statement can do by what it calls without showing it: nothing; something that the server can
@@ -16,6 +16,8 @@ export interface Names {
   readonly w: ReadonlyMap<string, boolean>
   /** Something that is called without a name. */
   readonly anywhere: boolean | undefined
+  /** An event trigger, which any definition may fire. */
+  readonly defining: boolean | undefined
 }
 
 /** The longest text that is searched: a longer one is taken to reach whatever there is. */
@@ -37,12 +39,23 @@ export class Reach {
 
   constructor(names: Names) {
     this.#names = names
-    const { f, r, w, anywhere } = names
+    const { f, r, w, anywhere, defining } = names
     const all = [...f.keys(), ...r.keys(), ...w.keys()]
-    this.empty = all.length === 0 && anywhere === undefined
-    const flags = [anywhere, ...f.values(), ...r.values(), ...w.values()]
+    this.empty = all.length === 0 && anywhere === undefined && defining === undefined
+    const flags = [anywhere, defining, ...f.values(), ...r.values(), ...w.values()]
     this.worst = this.empty ? 'nothing' : level(flags.includes(true))
     this.#odd = all.filter((name) => /[^\p{L}\p{N}_$]/u.test(name))
+  }
+
+  /** What of it does something that has no name. */
+  get unnamed(): Reach {
+    const { f, r, w, anywhere, defining } = this.#names
+    const only = (names: ReadonlyMap<string, boolean>) =>
+      new Map([...names].filter(([, flag]) => flag))
+    return new Reach({
+      ...{ f: only(f), r: only(r), w: only(w) },
+      ...{ anywhere: anywhere || undefined, defining: defining || undefined },
+    })
   }
 
   /** Whether another one reaches nothing that this one does not. */
@@ -50,9 +63,12 @@ export class Reach {
     if (this.#names.anywhere === true) return true
     const within = (mine: ReadonlyMap<string, boolean>, theirs: ReadonlyMap<string, boolean>) =>
       [...theirs].every(([name, unnamed]) => mine.get(name) === true || mine.get(name) === unnamed)
-    const { f, r, w, anywhere } = other.#names
-    const same = anywhere === undefined || anywhere === this.#names.anywhere
-    return same && within(this.#names.f, f) && within(this.#names.r, r) && within(this.#names.w, w)
+    const { f, r, w, anywhere, defining } = other.#names
+    const mine = this.#names
+    const same =
+      (anywhere === undefined || anywhere === mine.anywhere) &&
+      (defining === undefined || defining === mine.defining || mine.defining === true)
+    return same && within(mine.f, f) && within(mine.r, r) && within(mine.w, w)
   }
 
   /** What a statement reaches. Values that are written in it make no difference. */
@@ -65,12 +81,13 @@ export class Reach {
     return found
   }
 
-  #find({ reads }: Statement, text: string): Reached {
-    const { f, r, w, anywhere } = this.#names
+  #find({ reads, members, ambiguous }: Statement, text: string): Reached {
+    const { f, r, w, anywhere, defining } = this.#names
     let found: Reached = anywhere === undefined ? 'nothing' : level(anywhere)
     const meet = (unnamed: boolean | undefined): void => {
       if (unnamed !== undefined) found = worse(found, level(unnamed))
     }
+    if (ambiguous || members.some(({ kind }) => definers.has(kind))) meet(defining)
     const all = text.length > longest || /u&"/i.test(text)
     if (all) for (const names of [f, r, w]) for (const unnamed of names.values()) meet(unnamed)
     const lower = text.toLowerCase()
@@ -88,6 +105,9 @@ export class Reach {
     return found
   }
 }
+
+/** What may fire event triggers. Of what a function may do in its place the catalog tells. */
+const definers: ReadonlySet<Member['kind']> = new Set(['definition', 'other', 'procedure'])
 
 /** How far on either side of a name it is looked what the name is. */
 const near = 80

@@ -1,16 +1,22 @@
-import { setImmediate as others } from 'node:timers/promises'
 import type { Leavings } from '@reprise/core'
+import { clock } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
 import { type Names, Reach } from './reach.ts'
-import { type Candidates, candidatesText, reachText } from './reach-question.ts'
+import {
+  type Candidates,
+  candidatesText,
+  type Found,
+  reachText,
+  type Seeds,
+} from './reach-question.ts'
 
 /** How long sources are judged at a stretch, in milliseconds: a large database has megabytes of them. */
 const longest = 10
 
 /** What is looked for in a catalog. */
 export interface Sought extends Candidates {
-  /** Judges a source that matches; `''` where none is shown. */
+  /** Judges a source that matches, or an expression (`tree`, `hidden`); `''` where none is shown. */
   judge(language: string, source: string): Leavings
 }
 
@@ -25,7 +31,10 @@ export interface Reading {
   readonly snapshot: string | undefined
 }
 
-const none: Names = { f: new Map(), r: new Map(), w: new Map(), anywhere: undefined }
+const none: Names = {
+  ...{ f: new Map(), r: new Map(), w: new Map() },
+  ...{ anywhere: undefined, defining: undefined },
+}
 const unread: Reading = {
   reach: new Reach(none),
   settings: new Set(),
@@ -48,39 +57,24 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
   if (code !== undefined || typeof state !== 'string') return unread
   const snapshot = typeof seen === 'string' ? seen : undefined
   const settings = new Set<string>()
-  const oids = {
-    askable: [] as string[],
-    unnamed: [] as string[],
-    r: [] as string[],
-    w: [] as string[],
-  }
-  let from = performance.now()
+  const seeds = (): Seeds => ({ askable: [], unnamed: [] })
+  const all: Found = { f: seeds(), r: seeds(), w: seeds() }
+  let from = clock.now()
   for (const [kind, list, language, source] of rows) {
-    if (performance.now() - from > longest) {
-      await others()
-      from = performance.now()
+    if (clock.now() - from > longest) {
+      await clock.immediately()
+      from = clock.now()
     }
-    const found = oidsIn(list)
-    if (kind === 'r' || kind === 'w') oids[kind].push(...found)
-    if (kind !== 'f') continue
+    if (kind !== 'f' && kind !== 'r' && kind !== 'w') continue
     const left = sought.judge(String(language), String(source ?? ''))
     if (!left.leaves) continue
-    oids[left.unnamed ? 'unnamed' : 'askable'].push(...found)
+    all[kind][left.unnamed ? 'unnamed' : 'askable'].push(...oidsIn(list))
     for (const name of left.settings) settings.add(name)
   }
-  if (Object.values(oids).every((list) => list.length === 0)) {
+  if (Object.values(all).every(({ askable, unnamed }) => askable.length + unnamed.length === 0)) {
     return { reach: new Reach(none), settings, state, snapshot }
   }
-  const array = (list: readonly string[]): string => `{${list.join()}}`
-  const { askable, unnamed, r, w } = oids
-  const reached = await ask(
-    reachText(sought.trusted, {
-      askable: array(askable),
-      unnamed: array(unnamed),
-      r: array(r),
-      w: array(w),
-    }),
-  )
+  const reached = await ask(reachText(sought.trusted, all))
   if (reached.code !== undefined && !untold.test(reached.code)) return 'interrupted'
   if (reached.code !== undefined || reached.rows.length === 0) return unread
   return { reach: new Reach(namesIn(reached.rows)), settings, state, snapshot }
@@ -93,9 +87,11 @@ function namesIn(rows: readonly (readonly Raw[])[]): Names {
     w: new Map<string, boolean>(),
   }
   let anywhere: boolean | undefined
+  let defining: boolean | undefined
   for (const [kind, name, unnamed] of rows) {
     const flag = unnamed === 't'
     if (kind === 'anywhere') anywhere = flag
+    else if (kind === 'defining') defining = flag
     else {
       const names = found[kind as 'f' | 'r' | 'w']
       // Lower case is what it is here, whatever the database's locale says.
@@ -103,7 +99,7 @@ function namesIn(rows: readonly (readonly Raw[])[]): Names {
       names.set(lower, flag || names.get(lower) === true)
     }
   }
-  return { ...found, anywhere }
+  return { ...found, anywhere, defining }
 }
 
 function oidsIn(list: Raw | undefined): string[] {

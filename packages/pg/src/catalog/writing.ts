@@ -14,5 +14,6 @@ export const writing: Sought = {
   foreign: true,
   builtin: ['ts_stat', 'ts_rewrite', ...unrefusedNames],
   builtinStarts: '^(lo_|query_to_xml|cursor_to_xml)',
+  builtinTold: '',
   judge: () => ({ leaves: true, unnamed: false, settings: [] }),
 }

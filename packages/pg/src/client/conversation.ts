@@ -1,4 +1,4 @@
-import { classify, type Loss, publish, type Settings, type Statement } from '@reprise/core'
+import { classify, clock, type Loss, publish, type Settings, type Statement } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { HostList } from '../connection/host-list.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
@@ -81,7 +81,7 @@ export class Conversation
     else if (this.forsaken !== undefined && this.isForsaken(exchange.statement)) {
       this.#answerBroken(exchange, { broken: this.forsaken })
     } else if (this.lostAnchors.bar(exchange.statement)) {
-      process.nextTick(() => this.delivery.fail(exchange, this.lostAnchors.told()))
+      clock.nextTick(() => this.delivery.fail(exchange, this.lostAnchors.told()))
     } else if (!connection.usable) this.rescue(exchange, connection)
     else if (isStranger(connection, exchange.statement, exchange.text, false)) {
       this.#meet(exchange, connection)
@@ -202,7 +202,7 @@ export class Conversation
     if (transaction?.keeper?.follow(exchange) === false) {
       exchange.refusal = unfollowable()
       exchange.ending = 'refused'
-      process.nextTick(() => owner.settled(exchange, connection))
+      clock.nextTick(() => owner.settled(exchange, connection))
       return
     }
     planWitness(exchange, connection, transaction, settings)
@@ -235,7 +235,7 @@ export class Conversation
       this.forsaken = undefined
     }
     const error = answerOfBroken(statement, broken)
-    process.nextTick(() => {
+    clock.nextTick(() => {
       if (error === undefined) exchange.answer('ROLLBACK')
       this.delivery.deliver(exchange, error)
       this.#listener.idle()

@@ -1,3 +1,4 @@
+import { clock } from '@reprise/core'
 import type { Submittable, Wire } from '../connection/wire.ts'
 
 /** What is known of pg-cursor's own account of itself. */
@@ -42,7 +43,7 @@ export function settleWaiting(wire: Wire): void {
   const once = wire.once
   wire.once = function (this: Wire, event: string | symbol, listener: (...args: never[]) => void) {
     if (event !== 'readyForQuery') return once.call(this, event, listener as () => void) as Wire
-    setImmediate(listener as () => void)
+    clock.setImmediate(listener as () => void)
     return this
   } as Wire['once']
 }

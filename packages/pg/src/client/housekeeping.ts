@@ -1,4 +1,4 @@
-import { analyze } from '@reprise/core'
+import { analyze, clock } from '@reprise/core'
 import type { Within } from '../exchange/exchange.ts'
 import { recoverAndTell } from '../recovery/account.ts'
 import type { Conversation } from './conversation.ts'
@@ -22,7 +22,7 @@ export function settle(conversation: Conversation): void {
     conversation.forsaken = transaction.broken ?? connection.socketError ?? new Error('it was lost')
   }
   if (conversation.transaction !== undefined || connection.status === 'I' || !connection.usable) {
-    process.nextTick(() => conversation.next())
+    clock.nextTick(() => conversation.next())
     return
   }
   const exchange = new Exchange('ROLLBACK')

@@ -1,3 +1,4 @@
+import { clock } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { inquiry } from '../exchange/ask.ts'
@@ -44,7 +45,7 @@ export class IdleInquiry {
 
   /** For how long the session has been asking on its own account, in all, in milliseconds. */
   get asked(): number {
-    return this.#askedFor + (this.asking ? performance.now() - this.#askingSince : 0)
+    return this.#askedFor + (this.asking ? clock.now() - this.#askingSince : 0)
   }
 
   /**
@@ -68,13 +69,28 @@ export class IdleInquiry {
     else this.#owner.next()
   }
 
+  /** Asks for a sign of life, and gives the connection up that gives none. */
+  async pulse(): Promise<void> {
+    const { connection } = this.#link
+    await this.#while(connection, async (ask) => void (await ask('SELECT 1')))
+    // Given up by nobody's wish: as good as lost.
+    if (!connection.usable && connection.asked) this.#owner.lostIdle(connection)
+  }
+
   async #ask(about: SessionInquiry, connection: Connection): Promise<void> {
-    this.asking = true
-    this.#askingSince = performance.now()
-    const told = this.#owner.drained()
-    try {
-      const ask = inquiry(this.#shared.Exchange, connection, never)
+    let told = false
+    await this.#while(connection, async (ask) => {
+      told = this.#owner.drained()
       connection.tells = await about.ask(ask, connection)
+    })
+    this.#owner.next(told)
+  }
+
+  async #while(connection: Connection, asks: (ask: Inquiry) => Promise<void>): Promise<void> {
+    this.asking = true
+    this.#askingSince = clock.now()
+    try {
+      await asks(inquiry(this.#shared.Exchange, connection, never))
     } catch {
       // What is not known of a connection that lives on must not be relied on: it ends as well.
       if (connection.usable) connection.destroy()
@@ -85,7 +101,6 @@ export class IdleInquiry {
     } finally {
       this.#askedFor = this.asked
       this.asking = false
-      this.#owner.next(told)
     }
   }
 

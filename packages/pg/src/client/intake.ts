@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { analyze, isHeard } from '@reprise/core'
+import { analyze, clock, isHeard } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import {
   configOf,
@@ -102,7 +102,7 @@ export class Intake {
     const failure = ready(exchange, this.#shared, this.#named, once)
     this.#shared.abandon(processToKill(exchange))
     if (failure === undefined) this.#queue.add(exchange)
-    else process.nextTick(() => exchange.deliver(failure))
+    else clock.nextTick(() => exchange.deliver(failure))
   }
 
   #limit(work: Exchange | SubmittableRun, timeout: number): TimeLimit {

@@ -1,6 +1,7 @@
-import { fullJitter } from '@reprise/core'
+import { clock, fullJitter } from '@reprise/core'
 import type { Conversation } from './conversation.ts'
 import { listenAgain } from './housekeeping.ts'
+import { Pulse } from './pulse.ts'
 
 /** Between two tries to listen again, at first and at most, in milliseconds. */
 const pause = { base: 500, cap: 60_000 }
@@ -23,6 +24,7 @@ export class Relistening {
   #pending = false
   #trying = false
   #ended = false
+  readonly #pulse: Pulse
 
   /**
    * @param again puts another try in the session's queue
@@ -31,13 +33,14 @@ export class Relistening {
   constructor(again: () => void, keepsAlive: () => boolean) {
     this.#again = again
     this.#keepsAlive = keepsAlive
+    this.#pulse = new Pulse(again)
   }
 
   /** The session has just fallen silent. */
   start(): void {
     if (this.#ended) return
     this.#pending = true
-    if (this.#trying || performance.now() - this.#heardAt < steady) {
+    if (this.#trying || clock.now() - this.#heardAt < steady) {
       // The try that is under way sees for itself.
       if (!this.#trying && this.#timer === undefined) this.#later()
       return
@@ -51,21 +54,32 @@ export class Relistening {
    * Nothing is under way any more. Whatever took the connection away, a session that listens and has
    * none is deaf.
    */
-  rest({ link, transaction }: Conversation): void {
+  rest(conversation: Conversation): void {
+    const { link, transaction } = conversation
     if (link.connection.usable) {
       if (this.#pending) this.#settle()
-    } else if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
+      if (!this.#ended) this.#pulse.rest(conversation)
+      return
+    }
+    this.#pulse.end()
+    if (!this.#pending && link.state.listening && transaction?.broken === undefined) {
       this.start()
     }
   }
 
-  /** One try. Nothing else may be under way. */
+  /** One try, or a look whether one is needed. Nothing else may be under way. */
   async try(conversation: Conversation): Promise<void> {
+    if (conversation.link.connection.usable && !conversation.open) {
+      conversation.answered()
+      await conversation.inquiry.pulse()
+      conversation.next(true)
+      return
+    }
     this.#trying = true
     const { heard, again } = await listenAgain(conversation)
     this.#trying = false
     if (heard) {
-      this.#heardAt = performance.now()
+      this.#heardAt = clock.now()
       this.#failures = Math.min(this.#failures, mostFlaps)
     }
     if (again && !this.#ended) this.#later()
@@ -76,6 +90,7 @@ export class Relistening {
   /** There is no session any more. */
   end(): void {
     this.#ended = true
+    this.#pulse.end()
     this.#settle()
   }
 
@@ -86,7 +101,7 @@ export class Relistening {
       this.#timer = undefined
       this.#again()
     }
-    this.#timer = setTimeout(due, pause.base + fullJitter(this.#failures, pause))
+    this.#timer = clock.setTimeout(due, pause.base + fullJitter(this.#failures, pause))
     if (!this.#keepsAlive()) this.#timer.unref()
   }
 
@@ -96,7 +111,7 @@ export class Relistening {
   }
 
   #clear(): void {
-    clearTimeout(this.#timer)
+    clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
 }

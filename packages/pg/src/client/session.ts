@@ -1,4 +1,4 @@
-import { failsFast, RepriseError } from '@reprise/core'
+import { clock, failsFast, RepriseError } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { hostListOf } from '../connection/host-list.ts'
 import type { PgClient, QueryCallback, QueryConfig, Submittable, Wire } from '../connection/wire.ts'
@@ -7,6 +7,7 @@ import { tellSurfaced } from '../recovery/surface.ts'
 import { ClientFace } from './client-face.ts'
 import { Conversation } from './conversation.ts'
 import { closed, connectedAlready, connectFailure, notReplaceable } from './failures.ts'
+import { Farewell } from './farewell.ts'
 import { haltable } from './haltable.ts'
 import { settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
@@ -38,6 +39,7 @@ export class Session extends ClientFace {
   /** Whether it lies in its pool, where nobody holds it. */
   #resting = false
   #closed: Promise<void> | undefined
+  readonly #farewell = new Farewell()
 
   constructor(shared: Shared, config?: string | ClientConfig) {
     super()
@@ -68,16 +70,13 @@ export class Session extends ClientFace {
       },
     })
     refuseReplication(this.held)
-    const again = (): void => this.#queue.add('listen')
-    this.#relistening = new Relistening(again, () => this.keepsAlive)
-    this.#submittables = new Submittables(this.#conversation)
-    this.#intake = new Intake(
-      shared,
-      hosts.config,
-      this.#conversation,
-      this.#submittables,
-      this.#queue,
+    this.#relistening = new Relistening(
+      () => this.#queue.add('listen'),
+      () => this.keepsAlive,
     )
+    const { config: made } = hosts
+    this.#submittables = new Submittables(this.#conversation)
+    this.#intake = new Intake(shared, made, this.#conversation, this.#submittables, this.#queue)
   }
 
   /** The number of this session in the events of `node:diagnostics_channel`. */
@@ -140,14 +139,13 @@ export class Session extends ClientFace {
   end(callback?: () => void): Promise<void> | undefined {
     const ended = this.#close()
     if (callback === undefined) return this.#intake.promise.resolve(ended)
-    ended.then(callback)
+    this.#farewell.tell(callback, this.#closed === undefined)
   }
 
   /** 'I' outside a transaction, 'T' inside one, 'E' in one that has failed; null before connecting. */
   getTransactionStatus(): 'I' | 'T' | 'E' | null {
     const { transaction, link } = this.#conversation
-    const open = this.#opened && this.#connecting === undefined
-    if (transaction === undefined) return open ? 'I' : null
+    if (transaction === undefined) return this._connected ? 'I' : null
     return transaction.broken !== undefined || link.connection.status === 'E' ? 'E' : 'T'
   }
 
@@ -200,7 +198,7 @@ export class Session extends ClientFace {
           tellSurfaced(this.#conversation, failure)
         }
         // As with pg, whoever connects is told first.
-        setImmediate(() => void this.#close(failure as Error))
+        clock.setImmediate(() => void this.#close(failure as Error))
         throw failure
       },
     )
@@ -243,7 +241,7 @@ export class Session extends ClientFace {
       }
       const { connection } = this.#conversation.link
       if (connection.usable) await connection.end()
-      this.emit('end')
+      await this.#farewell.say(() => this.emit('end'))
     })()
     return this.#closed
   }

@@ -1,4 +1,5 @@
 import {
+  clock,
   type Evidence,
   failsFast,
   type Statement,
@@ -12,6 +13,7 @@ import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
 import { mayKeep } from '../transaction/transaction-after.ts'
+import { CopyProgress } from './copy-progress.ts'
 import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
 import type { TimeLimit } from './time-limit.ts'
 
@@ -56,6 +58,8 @@ export class SubmittableRun {
   #held: (() => void) | undefined
   /** The last ErrorResponse before this one was sent. */
   #errorBefore: ReportMessage | undefined
+  /** How far it has come, where it is a COPY stream that is under way. */
+  #copy: CopyProgress | undefined
 
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
     this.#query = typeof submittable.requiresPreparation === 'function'
@@ -72,15 +76,16 @@ export class SubmittableRun {
   }
 
   /**
-   * Whether it waits for the server: a query of the caller's own always does, a cursor while it reads.
-   * Between two reads, and in a COPY, it may be the caller that takes its time.
+   * Whether it waits for the server: a query of the caller's own always does, a cursor while it reads, a
+   * COPY stream when its caller has nothing to do. Else it may be the caller that takes its time.
    */
   get awaitsAnswer(): boolean {
+    if (this.#copy !== undefined) return this.#copy.waitsForServer
     return this.#query || waitsForServer(readerOf(this.submittable))
   }
 
   get upload(): number {
-    return uploadOf(this.submittable)
+    return uploadOf(this.submittable) + (this.#copy?.upload ?? 0)
   }
 
   start(connection: Connection): void {
@@ -89,6 +94,8 @@ export class SubmittableRun {
     this.#errorBefore = connection.errorFrame
     const { submittable } = this
     const { handleError, handleCommandComplete, submit } = submittable
+    const { stream } = connection.client.connection
+    if (this.statement.kind === 'copy') this.#copy = CopyProgress.of(submittable, stream)
     let refusal: unknown
     submittable.submit = (wire) => {
       submittable.submit = submit
@@ -159,9 +166,10 @@ export class SubmittableRun {
 
   /** ReadyForQuery was seen. */
   ready(connection: Connection): void {
+    this.#copy?.end()
     this.#tellHeld()
     // pg tells the submittable itself of this frame right after us: let it go first.
-    process.nextTick(() => {
+    clock.nextTick(() => {
       connection.idle()
       this.limit?.clear()
       this.#owner.answered(this, connection)
@@ -211,8 +219,8 @@ export class SubmittableRun {
       submitted: this.submitted,
       syncHeld: false,
       witnessPending: false,
-      // It writes as it goes: whether what failed was the end that counts, nobody can tell.
-      unsent: false,
+      // It writes as it goes: whether what failed was the end that counts, only the rows of a COPY tell.
+      unsent: this.#copy?.unfinished === true,
       simple: !this.submittable.requiresPreparation?.(),
       status: this.before,
       statement: this.statement,

@@ -1,5 +1,6 @@
 import {
   classify,
+  clock,
   endsConnection,
   keptIn,
   type Loss,
@@ -45,7 +46,7 @@ export class Submittables implements SubmittableOwner {
     else if (forsaken !== undefined && conversation.isForsaken(run.statement)) {
       this.#answerBroken(run, forsaken)
     } else if (conversation.lostAnchors.bar(run.statement)) {
-      process.nextTick(() => this.#refuse(run, conversation.lostAnchors.told()))
+      clock.nextTick(() => this.#refuse(run, conversation.lostAnchors.told()))
     } else if (!link.connection.usable) {
       // As the policy has it: there is nothing left to roll back.
       if (onlyEnds(run.statement) && run.statement.rollsBack) this.#answerBroken(run, undefined)
@@ -179,7 +180,7 @@ export class Submittables implements SubmittableOwner {
       conversation.forsaken = undefined
     }
     const error = answerOfBroken(run.statement, broken)
-    process.nextTick(() => {
+    clock.nextTick(() => {
       if (error === undefined && run.answer('ROLLBACK', conversation.link.connection)) {
         conversation.next()
       } else this.#refuse(run, error ?? new RolledBackError(broken))
@@ -191,7 +192,7 @@ export class Submittables implements SubmittableOwner {
     const { transaction, link } = this.#conversation
     const { submittable, statement } = run
     if (run.closed) {
-      process.nextTick(() => this.#refuse(run, closed()))
+      clock.nextTick(() => this.#refuse(run, closed()))
       return
     }
     if (
@@ -204,7 +205,7 @@ export class Submittables implements SubmittableOwner {
     link.connection.destroy()
     transaction.broken = error
     transaction.stopTaping('not-replayable')
-    process.nextTick(() => this.#refuse(run, error))
+    clock.nextTick(() => this.#refuse(run, error))
   }
 
   #refuse(run: SubmittableRun, error: Error): void {

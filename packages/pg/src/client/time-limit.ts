@@ -4,8 +4,11 @@ const mostGranted = 30_000
 /**
  * A query_timeout: ends the wait for a piece of work. Time in which the session asks the server on its own
  * account, such as the first reading of the catalog, is none of the work's.
+ *
+ * It is on the application's own timers, fake ones too, as in pg; those that it was set on also end it.
  */
 export class TimeLimit {
+  readonly #timers = { start: setTimeout, clear: clearTimeout }
   readonly #asked: () => number
   readonly #expire: () => void
   readonly #from: number
@@ -20,12 +23,12 @@ export class TimeLimit {
     this.#asked = asked
     this.#expire = expire
     this.#from = asked()
-    this.#timer = setTimeout(() => this.#ring(), milliseconds)
+    this.#timer = this.#timers.start(() => this.#ring(), milliseconds)
   }
 
   /** The work has left. */
   clear(): void {
-    clearTimeout(this.#timer)
+    this.#timers.clear(this.#timer)
   }
 
   #ring(): void {
@@ -36,6 +39,6 @@ export class TimeLimit {
       return
     }
     this.#granted += more
-    this.#timer = setTimeout(() => this.#ring(), more)
+    this.#timer = this.#timers.start(() => this.#ring(), more)
   }
 }

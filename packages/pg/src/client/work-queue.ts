@@ -1,3 +1,4 @@
+import { clock } from '@reprise/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import { mayOpen } from '../transaction/transaction-end.ts'
 import { neverOpened, queryTimeout } from './failures.ts'
@@ -36,7 +37,7 @@ export class WorkQueue {
   /** Begins work, or lets it wait for its turn. */
   add(work: Work): void {
     if (this.#closed) {
-      process.nextTick(() => fail(work, new Error('Client was closed and is not queryable')))
+      clock.nextTick(() => fail(work, new Error('Client was closed and is not queryable')))
     } else if (this.free) this.#begin(work)
     else this.#waiting.push(work)
   }

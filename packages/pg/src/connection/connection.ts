@@ -1,6 +1,7 @@
 import type { TransactionStatus } from '@reprise/core'
+import { clock } from '@reprise/core'
 import type { ClientConfig } from 'pg'
-import { guardParser } from './guard.ts'
+import { guardParser, requireSocket } from './guard.ts'
 import { handshake } from './handshake.ts'
 import type { Backend, Marked } from './incarnation.ts'
 import { bytesMoved } from './progress.ts'
@@ -77,9 +78,9 @@ export class Connection {
   readonly queryTimeout: number
   readonly #owner: ConnectionOwner
   readonly #queue: (PgQuery | Submittable)[]
-  readonly #madeAt = performance.now()
+  readonly #madeAt = clock.now()
   /** When the last answer was complete, by the clock of `performance.now()`. */
-  idleSince: number = performance.now()
+  idleSince: number = clock.now()
   #dying = false
   #ended = false
   #closed = false
@@ -97,6 +98,7 @@ export class Connection {
     this.client = new Base(config)
     this.#queue = this.client._queryQueue ?? this.client.queryQueue
     const { connection: wire, connectionParameters: parameters } = this.client
+    requireSocket(wire)
     this.queryTimeout = Number(parameters.query_timeout) || 0
     parameters.query_timeout = 0
     guardParser(wire, () => this.#greeted)
@@ -143,7 +145,7 @@ export class Connection {
 
   /** Milliseconds since it was made. */
   get age(): number {
-    return performance.now() - this.#madeAt
+    return clock.now() - this.#madeAt
   }
 
   /** Whether it ended untold and with nothing in flight; what the server never let in was no connection. */
@@ -207,8 +209,8 @@ export class Connection {
     if (this.status === 'I') this.mark = undefined
     // Behind a pooler the next transaction may be another backend's.
     if (!this.direct && this.status === 'I') this.backend = undefined
-    this.idleSince = performance.now()
-    clearTimeout(this.#grace)
+    this.idleSince = clock.now()
+    clock.clearTimeout(this.#grace)
     this.#grace = undefined
   }
 
@@ -217,7 +219,7 @@ export class Connection {
    * loses even that, it is given up.
    */
   expectEnd(): void {
-    this.#grace ??= setTimeout(() => this.destroy(), graceAfterLastWords)
+    this.#grace ??= clock.setTimeout(() => this.destroy(), graceAfterLastWords)
   }
 
   /** Gives the socket up. The end is reported as always. */
@@ -238,7 +240,7 @@ export class Connection {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    clearTimeout(this.#grace)
+    clock.clearTimeout(this.#grace)
     const active = this.active
     this.active = undefined
     this.#endedUnasked = this.#greeted && !this.#asked && active === undefined

@@ -30,3 +30,12 @@ export function guardParser(wire: Wire, greeted: () => boolean): void {
     }
   }
 }
+
+/**
+ * A client without a socket can do nothing, and pools call what it would do.
+ * @throws TypeError where the `stream` of a configuration gave none
+ */
+export function requireSocket({ stream }: Wire): void {
+  if (typeof (stream as { destroy?: unknown } | undefined)?.destroy === 'function') return
+  throw new TypeError("'stream' gave no socket: give a stream, or a function that makes one.")
+}

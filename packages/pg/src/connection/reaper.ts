@@ -1,4 +1,4 @@
-import { type Loss, publish, type Settings } from '@reprise/core'
+import { clock, type Loss, publish, type Settings } from '@reprise/core'
 import type { Connection } from './connection.ts'
 
 /** So many idle connections must be ended from outside before it is a habit of somebody's. */
@@ -28,9 +28,9 @@ export class Reaper {
 
   /** Takes note of a connection that ended while nothing was in flight; speaks up once. */
   noticed(loss: Loss, connection: Connection): void {
-    const idleFor = performance.now() - connection.idleSince
+    const idleFor = clock.now() - connection.idleSince
     if (this.#told || loss.condition !== 'admin_shutdown' || idleFor < idleAtLeast) return
-    const now = performance.now()
+    const now = clock.now()
     this.#ended.push(now)
     while (now - (this.#ended[0] ?? now) > memory) this.#ended.shift()
     if (this.#ended.length < habit) return

@@ -12,11 +12,18 @@ export interface Reported {
   standby: boolean | undefined
   /** default_transaction_read_only (since PostgreSQL 14); undefined where nobody reports it. */
   readOnly: boolean | undefined
+  /** Whether it has a transaction_timeout (since PostgreSQL 17). */
+  timesTransactions: boolean
 }
 
 /** Before anything is reported. */
 export function unreported(): Reported {
-  return { conformingStrings: true, standby: undefined, readOnly: undefined }
+  return {
+    conformingStrings: true,
+    standby: undefined,
+    readOnly: undefined,
+    timesTransactions: false,
+  }
 }
 
 const names: Readonly<Record<string, keyof Reported>> = {
@@ -27,6 +34,9 @@ const names: Readonly<Record<string, keyof Reported>> = {
 
 /** Takes note of a report; of most, nobody does. */
 export function report(into: Reported, { parameterName, parameterValue }: ParameterStatus): void {
+  if (parameterName === 'server_version') {
+    into.timesTransactions = Number.parseInt(parameterValue, 10) >= 17
+  }
   const name = names[parameterName]
   if (name !== undefined) into[name] = parameterValue === 'on'
 }

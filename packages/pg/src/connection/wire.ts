@@ -17,6 +17,7 @@ export interface Wire extends EventEmitter {
     readonly bytesRead?: number
     readonly bytesWritten?: number
     readonly writableLength?: number
+    readonly readableLength?: number
     /** libuv's own count of what the kernel has not taken yet, as net.Socket's timeout reads it. */
     readonly _handle?: { readonly writeQueueSize?: number } | null
     connect?: (...where: unknown[]) => unknown
@@ -124,6 +125,7 @@ export interface Submittable {
   callback?: unknown
   /** Of a stream. */
   readonly destroyed?: boolean
+  readonly readableLength?: number
   /** Of what writes. */
   handleCopyInResponse?: unknown
   handleError?(error: Error, wire?: Wire): void

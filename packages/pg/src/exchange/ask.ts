@@ -1,4 +1,5 @@
 import { analyze } from '@reprise/core'
+import { untimed } from '../catalog/question.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { QueryConfig } from '../connection/wire.ts'
@@ -53,7 +54,8 @@ const own = analyze('SELECT 1; SELECT 1')
  * Makes an {@link Inquiry} for one connection. Of an answer that takes too much there are no rows.
  */
 export function inquiry(Kind: ExchangeClass, connection: Connection, signal: AbortSignal): Inquiry {
-  return async (text, values) => {
+  return async (question, values) => {
+    const text = connection.reported.timesTransactions ? untimed(question) : question
     const config: QueryConfig = values === undefined ? { text } : { text, values }
     const exchange = new Kind(config)
     exchange.statement = own

@@ -1,4 +1,5 @@
 import {
+  clock,
   type Evidence,
   endsConnection,
   isGenuine,
@@ -71,14 +72,14 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
         // pg could not serialize it, and may have written a part.
         this.refusal = error as Error
         connection.destroy()
-        process.nextTick(() => this.#settle('refused', connection))
+        clock.nextTick(() => this.#settle('refused', connection))
       }
     }
 
     override submit(wire: Wire): Error | null {
       // pg writes nothing on a socket that takes nothing any more, and says nothing of that.
       this.submitted = isOpen(wire)
-      this.startedAt = performance.now()
+      this.startedAt = clock.now()
       const refusal = super.submit(wire)
       if (refusal !== null && refusal !== undefined) {
         this.submitted = false
@@ -186,7 +187,7 @@ export function exchangeClassOf(Query: PgQueryClass): ExchangeClass {
           this.callback?.(failure)
         } catch (thrown) {
           // As pg does after a success: it is the application's, and none of our steps may be left out.
-          process.nextTick(() => {
+          clock.nextTick(() => {
             throw thrown
           })
         }

@@ -1,4 +1,6 @@
 import { analyze } from '@reprise/core'
+import { literal, questionOf } from '../catalog/question.ts'
+import { expressions } from '../catalog/reach-question.ts'
 import { type Incarnation, incarnationColumns, readIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
@@ -37,47 +39,65 @@ export interface Table {
   readonly columns: readonly Column[]
 }
 
-const sequenceWords = '\\m(currval|lastval|setval|restart)\\M'
+const sequenceWords = literal('\\m(currval|lastval|setval|restart)\\M')
+
+/** The same in an expression as the catalog holds it: by what pg_proc.dat calls them. */
+const sequenceCalls = literal(':funcid (1575|2559|1576|1765) ')
+
+/** What puts another row in the place of NEW. */
+const wholeRow = literal('\\mnew\\s*:?=|\\minto\\s+(strict\\s+)?new\\M')
+
+/** A row of its own, as only the session's search_path tells: the tables to which their names alone lead. */
+const visible = `SELECT pg_catalog.array_agg(c.oid) FROM pg_catalog.pg_class c
+ WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND pg_catalog.pg_table_is_visible(c.oid);
+`
 
 /**
- * One row: the incarnation; whether something that statements run unseen asks which number a
+ * A second row: the incarnation; whether something that statements run unseen asks which number a
  * sequence gave last, or sets one; the wanted tables and all that have a default that speaks of time.
  * A rule may evaluate a default twice, so tables that have one are left alone.
+ *
+ * Nothing in it waits for a lock: to show a default by its table's columns, or a body in SQL, would.
  */
-const question = `WITH defaults AS MATERIALIZED (
- SELECT d.adrelid, d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
- FROM pg_catalog.pg_attrdef d
+const questionOfTables = (oids: readonly number[]): string =>
+  questionOf(
+    `WITH RECURSIVE defaults AS MATERIALIZED (
+ SELECT d.adrelid, d.adnum, pg_get_expr(d.adbin, 0) AS expression FROM pg_attrdef d
+ JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = ''
 ), wanted AS (
- SELECT pg_catalog.unnest($1::pg_catalog.oid[]) AS oid UNION SELECT adrelid FROM defaults WHERE expression ~* $2
+ SELECT unnest('{${oids.join()}}'::oid[]) AS oid
+ UNION SELECT adrelid FROM defaults WHERE expression ~* ${literal(timeSyntax)}
+), parts(whole, oid) AS (
+ SELECT oid, oid FROM wanted
+ UNION SELECT p.whole, i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.oid
+), trees AS (${expressions}
 )
 SELECT ${incarnationColumns},
- EXISTS (SELECT FROM defaults WHERE expression ~* $3) OR EXISTS (
-  SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace NOT IN (
-   'pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace)
-  AND (p.prosrc ~* $3 OR pg_catalog.pg_get_function_sqlbody(p.oid) ~* $3)
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' AND e.objid = p.oid
-   AND e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)),
- (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::bigint, n.nspname, c.relname,
-   pg_catalog.pg_table_is_visible(c.oid), (
-    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, a.attnum,
-      pg_catalog.format_type(a.atttypid, a.atttypmod), a.attidentity <> '',
-      CASE WHEN a.attgenerated = '' THEN d.expression END, EXISTS (
-       SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-       WHERE (t.tgrelid = c.oid OR t.tgrelid IN (
-         SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))
+ EXISTS (SELECT FROM trees WHERE tree ~ ${sequenceCalls}) OR EXISTS (
+  SELECT FROM pg_proc p WHERE p.oid >= 16384
+  AND p.prosrc ~* ${sequenceWords}
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.deptype = 'e' AND e.objid = p.oid
+   AND e.classid = 'pg_proc'::regclass)),
+ (SELECT json_agg(json_build_array(c.oid::bigint, n.nspname, c.relname, (
+    SELECT json_agg(json_build_array(a.attname, a.attnum,
+      format_type(a.atttypid, a.atttypmod), a.attidentity <> '', d.expression, EXISTS (
+       SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+       WHERE t.tgrelid IN (SELECT oid FROM parts WHERE whole = c.oid)
        AND NOT t.tgisinternal AND t.tgtype & 7 = 7
-       AND pg_catalog.strpos(pg_catalog.lower(p.prosrc || ' ' || pg_catalog.encode(t.tgargs, 'escape')),
-        pg_catalog.lower(a.attname)) > 0)) ORDER BY a.attnum)
-    FROM pg_catalog.pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::pg_catalog.text
-  FROM wanted JOIN pg_catalog.pg_class c USING (oid)
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`
+       AND (p.prosrc ~* ${wholeRow}
+        OR strpos(lower(p.prosrc || ' ' || encode(t.tgargs, 'escape')), lower(a.attname)) > 0)))
+      ORDER BY a.attnum)
+    FROM pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::text
+  FROM wanted JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`,
+    visible,
+  )
 
 /** Name, number, type, whether it is an identity, default, whether a trigger speaks of it. */
 type ColumnRow = readonly [string, number, string, boolean, string | null, boolean]
-/** Object id, schema, name, whether the name alone leads to it, columns. */
-type TableRow = readonly [number, string, string, boolean, readonly ColumnRow[] | null]
+/** Object id, schema, name, columns. */
+type TableRow = readonly [number, string, string, readonly ColumnRow[] | null]
 
 /** What the database says of its tables, before the replay begins. */
 export class Catalog {
@@ -86,17 +106,20 @@ export class Catalog {
   readonly asksSequences: boolean
   readonly #parser: Parser
   readonly #rows: readonly TableRow[]
+  readonly #visible: ReadonlySet<number>
   readonly #tables = new Map<TableRow, Table>()
 
   private constructor(
     incarnation: Incarnation,
     asksSequences: boolean,
     rows: readonly TableRow[],
+    visible: ReadonlySet<number>,
     parser: Parser,
   ) {
     this.incarnation = incarnation
     this.asksSequences = asksSequences
     this.#rows = rows
+    this.#visible = visible
     this.#parser = parser
   }
 
@@ -110,11 +133,13 @@ export class Catalog {
     parser: Parser,
     ask: Inquiry,
   ): Promise<Catalog | undefined> {
-    const { rows, code } = await ask(question, [`{${oids.join()}}`, timeSyntax, sequenceWords])
-    const [row] = rows
-    if (code !== undefined || row === undefined) return undefined
+    const { rows, code } = await ask(questionOfTables(oids))
+    const [names, row] = rows
+    if (code !== undefined || names === undefined || row === undefined) return undefined
     const tables = tablesIn(row[5] ?? '[]')
-    return tables && new Catalog(readIncarnation(row), row[4] !== 'f', tables, parser)
+    if (tables === undefined) return undefined
+    const visible = new Set(String(names[0]).match(/\d+/g)?.map(Number))
+    return new Catalog(readIncarnation(row), row[4] !== 'f', tables, visible, parser)
   }
 
   byOid(oid: number): Table | undefined {
@@ -123,8 +148,9 @@ export class Catalog {
 
   byName({ schemaname, relname }: Relation): Table | undefined {
     const row = this.#rows.find(
-      ([, schema, name, visible]) =>
-        name === relname && (schemaname === undefined ? visible : schemaname === schema),
+      ([oid, schema, name]) =>
+        name === relname &&
+        (schemaname === undefined ? this.#visible.has(oid) : schemaname === schema),
     )
     return this.#tableOf(row)
   }
@@ -132,7 +158,7 @@ export class Catalog {
   /** Whether a table of this name, in whichever schema, has a default that speaks of time. */
   isTimed(name: string): boolean {
     return this.#rows.some(
-      ([, , known, , columns]) =>
+      ([, , known, columns]) =>
         known === name &&
         columns?.some(([, , , , expression]) => speaksOfTime.test(expression ?? '')),
     )
@@ -143,7 +169,7 @@ export class Catalog {
     if (row === undefined) return undefined
     let table = this.#tables.get(row)
     if (table === undefined) {
-      const [oid, , name, , columns] = row
+      const [oid, , name, columns] = row
       table = {
         oid,
         name,

@@ -1,24 +1,28 @@
+import { literal, questionOf } from '../catalog/question.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { timeSyntax } from './keep-time.ts'
 import { type Node, some, words } from './tree.ts'
 
 /** What a function's text may not hold that is to see nothing but its arguments. */
-const reaching =
-  '\\m(call|copy|delete|do|execute|fetch|from|import|insert|join|lock|merge|open|refresh|table|truncate|update|values)\\M'
+const reaching = literal(
+  '\\m(call|copy|delete|do|execute|fetch|from|import|insert|join|lock|merge|open|refresh|table|truncate|update|values)\\M',
+)
+const time = literal(timeSyntax)
 
 /**
  * Extensions whose functions do not see the time of the transaction. Those of others are trusted only
  * where they are declared to be immutable.
  */
-const trusted =
-  '{btree_gin,btree_gist,citext,cube,fuzzystrmatch,hstore,intarray,isn,ltree,pg_trgm,pgcrypto,unaccent,uuid-ossp}'
+const trusted = literal(
+  '{btree_gin,btree_gist,citext,cube,fuzzystrmatch,hstore,intarray,isn,ltree,pg_trgm,pgcrypto,unaccent,uuid-ossp}',
+)
 
-const proc = `'pg_catalog.pg_proc'::pg_catalog.regclass`
-const rewrite = `'pg_catalog.pg_rewrite'::pg_catalog.regclass`
-const policy = `'pg_catalog.pg_policy'::pg_catalog.regclass`
-const relation = `'pg_catalog.pg_class'::pg_catalog.regclass`
+const proc = `'pg_proc'::regclass`
+const rewrite = `'pg_rewrite'::regclass`
+const policy = `'pg_policy'::regclass`
+const relation = `'pg_class'::regclass`
 const dependent = (kind: string, oid: string): string =>
-  `EXISTS (SELECT FROM dependents d WHERE d.classid = 'pg_catalog.${kind}'::pg_catalog.regclass AND d.objid = ${oid})`
+  `EXISTS (SELECT FROM dependents d WHERE d.classid = '${kind}'::regclass AND d.objid = ${oid})`
 
 /**
  * One row: whether something that is called without being named (a cast, an operator, a domain) may see
@@ -30,75 +34,75 @@ const dependent = (kind: string, oid: string): string =>
  * dependency that the catalog knows of, so nobody's word is taken for a second one. A partition that
  * is written to by its own name is held against the keys of those that it is a part of.
  */
-const question = `WITH RECURSIVE mine AS MATERIALIZED (
+const question = questionOf(`WITH RECURSIVE mine AS MATERIALIZED (
  SELECT p.oid, p.proname, l.lanname, x.extname IS NOT NULL
-   AND (p.provolatile = 'i' OR x.extname = ANY ($3::pg_catalog.text[])) AS trusted,
-  pg_catalog.regexp_replace(pg_catalog.pg_get_function_arguments(p.oid) || ' ' ||
-   coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), 'distinct\\s+from', ' ', 'gi') AS source
- FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- LEFT JOIN pg_catalog.pg_depend e ON e.classid = ${proc} AND e.objid = p.oid AND e.deptype = 'e'
- LEFT JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+   AND (p.provolatile = 'i' OR x.extname = ANY (${trusted}::text[])) AS trusted,
+  regexp_replace(pg_get_function_arguments(p.oid) || ' ' ||
+   coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), 'distinct\\s+from', ' ', 'gi') AS source
+ FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+ LEFT JOIN pg_depend e ON e.classid = ${proc} AND e.objid = p.oid AND e.deptype = 'e'
+ LEFT JOIN pg_extension x ON x.oid = e.refobjid
  WHERE p.oid >= 16384
 ), seeing AS MATERIALIZED (
  SELECT m.oid, m.proname FROM mine m WHERE NOT m.trusted AND (
-  m.lanname NOT IN ('sql', 'plpgsql') OR m.source ~* $1 OR m.source ~* $2
+  m.lanname NOT IN ('sql', 'plpgsql') OR m.source ~* ${time} OR m.source ~* ${reaching}
   OR m.source ~ '"' AND EXISTS (SELECT FROM mine n WHERE n.proname ~ '[^[:alnum:]_]')
   OR EXISTS (
-   SELECT FROM pg_catalog.regexp_split_to_table(pg_catalog.lower(m.source), '[^[:alnum:]_]+') w(word)
-   JOIN mine n ON pg_catalog.lower(n.proname::pg_catalog.text) = w.word
+   SELECT FROM regexp_split_to_table(lower(m.source), '[^[:alnum:]_]+') w(word)
+   JOIN mine n ON lower(n.proname::text) = w.word
    WHERE n.oid <> m.oid AND NOT n.trusted))
 ), dependents AS MATERIALIZED (
- SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+ SELECT d.classid, d.objid FROM pg_depend d
  JOIN seeing s ON d.refclassid = ${proc} AND d.refobjid = s.oid
 ), edges AS MATERIALIZED (
- SELECT i.inhparent AS above, i.inhrelid AS below FROM pg_catalog.pg_inherits i
- UNION ALL SELECT k.confrelid, k.conrelid FROM pg_catalog.pg_constraint k
+ SELECT i.inhparent AS above, i.inhrelid AS below FROM pg_inherits i
+ UNION ALL SELECT k.confrelid, k.conrelid FROM pg_constraint k
  WHERE k.contype = 'f' AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
- UNION ALL SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
+ UNION ALL SELECT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_depend d
   ON d.classid = ${rewrite} AND d.objid = r.oid AND d.refclassid = ${relation}
- UNION ALL SELECT p.polrelid, d.refobjid FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_depend d
+ UNION ALL SELECT p.polrelid, d.refobjid FROM pg_policy p JOIN pg_depend d
   ON d.classid = ${policy} AND d.objid = p.oid AND d.refclassid = ${relation}
 ), reach AS (
- SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind = 'f'
- UNION SELECT r.ev_class FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+ SELECT c.oid FROM pg_class c WHERE c.relkind = 'f'
+ UNION SELECT r.ev_class FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
  WHERE c.oid >= 16384 AND (r.rulename <> '_RETURN' OR c.relkind = 'v'
-  AND (pg_catalog.pg_get_viewdef(c.oid) ~* $1 OR ${dependent('pg_rewrite', 'r.oid')}))
- UNION SELECT t.tgrelid FROM pg_catalog.pg_trigger t WHERE (NOT t.tgisinternal OR t.tgparentid <> 0)
- AND (t.tgfoid IN (SELECT oid FROM seeing) OR pg_catalog.pg_get_triggerdef(t.oid) ~* $1
+  AND (pg_get_viewdef(c.oid) ~* ${time} OR ${dependent('pg_rewrite', 'r.oid')}))
+ UNION SELECT t.tgrelid FROM pg_trigger t WHERE (NOT t.tgisinternal OR t.tgparentid <> 0)
+ AND (t.tgfoid IN (SELECT oid FROM seeing) OR pg_get_triggerdef(t.oid) ~* ${time}
   OR ${dependent('pg_trigger', 't.oid')})
- UNION SELECT p.polrelid FROM pg_catalog.pg_policy p WHERE ${dependent('pg_policy', 'p.oid')}
- OR pg_catalog.pg_get_expr(p.polqual, p.polrelid) ~* $1
- OR pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) ~* $1
- UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.contype IN ('c', 'x')
- AND (pg_catalog.pg_get_constraintdef(k.oid) ~* $1 OR ${dependent('pg_constraint', 'k.oid')})
- UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_attrdef a
-  ON a.adrelid = k.conrelid AND pg_catalog.pg_get_expr(a.adbin, a.adrelid) ~* $1
+ UNION SELECT p.polrelid FROM pg_policy p WHERE ${dependent('pg_policy', 'p.oid')}
+ OR pg_get_expr(p.polqual, p.polrelid) ~* ${time}
+ OR pg_get_expr(p.polwithcheck, p.polrelid) ~* ${time}
+ UNION SELECT k.conrelid FROM pg_constraint k WHERE k.contype IN ('c', 'x')
+ AND (pg_get_constraintdef(k.oid) ~* ${time} OR ${dependent('pg_constraint', 'k.oid')})
+ UNION SELECT k.conrelid FROM pg_constraint k JOIN pg_attrdef a
+  ON a.adrelid = k.conrelid AND pg_get_expr(a.adbin, a.adrelid) ~* ${time}
  WHERE k.contype = 'f' AND (k.confdeltype = 'd' OR k.confupdtype = 'd')
- UNION SELECT a.adrelid FROM pg_catalog.pg_attrdef a WHERE ${dependent('pg_attrdef', 'a.oid')}
- UNION SELECT i.indrelid FROM pg_catalog.pg_index i WHERE ${dependent('pg_class', 'i.indexrelid')}
+ UNION SELECT a.adrelid FROM pg_attrdef a WHERE ${dependent('pg_attrdef', 'a.oid')}
+ UNION SELECT i.indrelid FROM pg_index i WHERE ${dependent('pg_class', 'i.indexrelid')}
  UNION SELECT d.objid FROM dependents d WHERE d.classid = ${relation}
- UNION SELECT p.relid FROM dependents d, pg_catalog.pg_partition_tree(d.objid) p
+ UNION SELECT p.relid FROM dependents d, pg_partition_tree(d.objid) p
  WHERE d.classid = ${relation}
  UNION SELECT e.above FROM reach r JOIN edges e ON e.below = r.oid
 )
-SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c JOIN seeing s ON s.oid = c.castfunc)
- OR EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN seeing s ON s.oid = o.oprcode)
- OR EXISTS (SELECT FROM pg_catalog.pg_amproc a JOIN seeing s ON s.oid = a.amproc)
- OR EXISTS (SELECT FROM pg_catalog.pg_type t JOIN seeing s
+SELECT EXISTS (SELECT FROM pg_cast c JOIN seeing s ON s.oid = c.castfunc)
+ OR EXISTS (SELECT FROM pg_operator o JOIN seeing s ON s.oid = o.oprcode)
+ OR EXISTS (SELECT FROM pg_amproc a JOIN seeing s ON s.oid = a.amproc)
+ OR EXISTS (SELECT FROM pg_type t JOIN seeing s
   ON s.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
- OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typtype = 'd'
-  AND (t.typdefault ~* $1 OR ${dependent('pg_type', 't.oid')}))
- OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0
-  AND (pg_catalog.pg_get_constraintdef(k.oid) ~* $1 OR ${dependent('pg_constraint', 'k.oid')})),
- (SELECT pg_catalog.json_agg(c.relname) FROM pg_catalog.pg_class c JOIN reach USING (oid))::pg_catalog.text,
- (SELECT pg_catalog.json_agg(DISTINCT s.proname::pg_catalog.text) FROM seeing s)::pg_catalog.text,
- (SELECT pg_catalog.json_agg(c.relname) FROM pg_catalog.pg_class c
-  WHERE c.relkind = 'v' AND c.oid >= 16384)::pg_catalog.text`
+ OR EXISTS (SELECT FROM pg_type t WHERE t.oid >= 16384 AND t.typtype = 'd'
+  AND (t.typdefault ~* ${time} OR ${dependent('pg_type', 't.oid')}))
+ OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid <> 0
+  AND (pg_get_constraintdef(k.oid) ~* ${time} OR ${dependent('pg_constraint', 'k.oid')})),
+ (SELECT json_agg(c.relname) FROM pg_class c JOIN reach USING (oid))::text,
+ (SELECT json_agg(DISTINCT s.proname::text) FROM seeing s)::text,
+ (SELECT json_agg(c.relname) FROM pg_class c
+  WHERE c.relkind = 'v' AND c.oid >= 16384)::text`)
 
 /** Built-in functions that see at what time their transaction began. */
-const clocks: RegExp = /^(now|transaction_timestamp|timetz|pg_timezone_\w+|jsonb_path_\w+_tz)$/
+const clocks: RegExp = /^(now|transaction_timestamp|timetz|jsonb_path_\w+_tz)$/
 
-/** Relations of the server's own that show it. */
+/** Relations and functions of the server's own that show it. */
 const records: RegExp = /^pg_(stat|timezone|prepared)/
 
 /** Words that a date or a time may be written with, in a value or among those of an array. */
@@ -121,7 +125,7 @@ export class Sight {
    * @throws Interrupted when the connection ends
    */
   static async read(ask: Inquiry): Promise<Sight | undefined> {
-    const { rows, code } = await ask(question, [timeSyntax, reaching, trusted])
+    const { rows, code } = await ask(question)
     const [row] = rows
     if (code !== undefined || row?.[0] !== 'f') return undefined
     const [relations, functions, views] = row.slice(1).map((list) => namesIn(list))
@@ -149,7 +153,11 @@ export class Sight {
       }
       if (call !== undefined) {
         const called = words(call.funcname).at(-1) ?? ''
-        return clocks.test(called) || (called === 'age' && call.args?.length === 1)
+        return (
+          clocks.test(called) ||
+          records.test(called) ||
+          (called === 'age' && call.args?.length === 1)
+        )
       }
       return isTimeOfDay(node)
     })

@@ -57,20 +57,19 @@ function parse(memory: Memory, text: string): Tree | undefined {
   try {
     memory.stringToUTF8(text, pointer, bytes)
     result = memory._wasm_parse_query_raw(pointer)
-    if (result === 0) return undefined
     // A PgQueryParseResult: the tree, what was written to stderr, the error.
     const tree = memory.getValue(result, 'i32')
     const error = memory.getValue(result + 8, 'i32')
-    return tree === 0 || error !== 0 ? undefined : JSON.parse(memory.UTF8ToString(tree))
+    return error === 0 ? JSON.parse(memory.UTF8ToString(tree)) : undefined
   } finally {
     memory._free(pointer)
-    if (result !== 0) memory._wasm_free_parse_result(result)
+    memory._wasm_free_parse_result(result)
   }
 }
 
 function parserOf(memory: Memory, deparseSync: Deparse): Parser {
   const read = (text: string): Node | undefined => {
-    if (text === '' || text.length > longest) return undefined
+    if (text.length > longest) return undefined
     try {
       const stmts = parse(memory, text)?.stmts
       return stmts?.length === 1 ? stmts[0]?.stmt : undefined

@@ -1,4 +1,4 @@
-import { type Deadline, isPassing, isPassingSocketError } from '@reprise/core'
+import { clock, type Deadline, isGenuine, isPassing, isPassingSocketError } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import { Unsuited } from './target.ts'
@@ -42,7 +42,7 @@ export type Tried = 'connected' | 'unsuited' | 'missed' | 'refused' | 'unsettled
 export interface Outcome {
   readonly tried: Tried
   readonly error?: unknown
-  /** Whether nobody took the socket: it was refused, or ended before a byte came. */
+  /** Whether it cost no server anything: see {@link wasNobody}. */
   readonly nobody?: boolean
   /** Whether it was missed because the limit of the try came before any answer. */
   readonly unheard?: boolean
@@ -56,15 +56,15 @@ export async function attempt(
 ): Promise<Outcome> {
   const limit = new AbortController()
   const giveUp = (): void => limit.abort(new Error('timeout expired'))
-  const timer = setTimeout(giveUp, tryFor || longestTry)
+  const timer = clock.setTimeout(giveUp, tryFor || longestTry)
   const over = new AbortController()
-  const lookAround = setTimeout(async () => {
+  const lookAround = clock.setTimeout(async () => {
     const silent = (): boolean => connection.bytesRead === 0
     const found = silent() && (await elsewhere?.(over.signal).catch(() => false))
     if (found && silent()) giveUp()
   }, quiet)
   // Once there is a socket, a slow login may take as long as the deadline allows.
-  if (!tryFor) connection.client.connection.once('connect', () => clearTimeout(timer))
+  if (!tryFor) connection.client.connection.once('connect', () => clock.clearTimeout(timer))
   let opened = false
   try {
     await connection.open(AbortSignal.any([deadline.signal, limit.signal]))
@@ -78,7 +78,8 @@ export async function attempt(
     if (error instanceof Unsuited) return { tried: 'unsuited', error }
     if (opened) {
       if (!(error instanceof Interrupted)) return { tried: 'unsettled', error }
-      return { tried: 'missed', error: connection.errorFrame ?? connection.socketError ?? error }
+      const why = connection.errorFrame ?? connection.socketError ?? error
+      return { tried: 'missed', error: why, nobody: wasNobody(why, connection) }
     }
     const refused = takesNo && error === connection.errorFrame
     const passing = limit.signal.aborted || isPassingFailure(error, connection, proven)
@@ -87,14 +88,18 @@ export async function attempt(
     return { tried: 'missed', error, nobody, unheard: limit.signal.aborted }
   } finally {
     over.abort()
-    clearTimeout(lookAround)
-    clearTimeout(timer)
+    clock.clearTimeout(lookAround)
+    clock.clearTimeout(timer)
   }
 }
 
-/** Whether the socket was refused, or ended before a byte came: as by a balancer that has no server. */
-function wasNobody(error: unknown, { bytesRead, closed }: Connection): boolean {
+/**
+ * Whether the socket was refused, or ended before a byte came, as by a balancer that has no server; or a
+ * pooler said what it knows itself, in the place of a server.
+ */
+function wasNobody(error: unknown, { bytesRead, closed, errorFrame }: Connection): boolean {
   const { code } = (error ?? {}) as { code?: unknown }
+  if (errorFrame !== undefined && error === errorFrame) return !isGenuine(errorFrame)
   if (bytesRead > 0) return false
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' || (code === undefined && closed)
 }

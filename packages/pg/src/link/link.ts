@@ -1,4 +1,4 @@
-import { Deadline, type FromSession, type Loss, publish } from '@reprise/core'
+import { clock, Deadline, type FromSession, type Loss, publish } from '@reprise/core'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import { sessionOf } from '../connection/from-session.ts'
@@ -125,7 +125,7 @@ export class Link {
 
   /** What a loss leaves behind: an unannounced end, a backend that may live on. */
   remember(loss: Loss, connection: Connection, wrote: boolean): void {
-    this.lostAt = performance.now()
+    this.lostAt = clock.now()
     if (wrote) this.hosts.hasWritten()
     if (!loss.announced) this.lostSightOf(connection)
   }
@@ -142,7 +142,7 @@ export class Link {
    */
   async connected(deadline: Deadline): Promise<Connection> {
     if (this.connection.usable && !this.#fresh) return this.connection
-    const from = performance.now()
+    const from = clock.now()
     const first = this.#fresh
     this.hosts.wanted(this.connection.client)
     const announced = announceWaiting(
@@ -153,7 +153,7 @@ export class Link {
     )
     const attempts = await this.#renew(deadline).finally(announced)
     if (!first) {
-      const duration = performance.now() - from
+      const duration = clock.now() - from
       publish('reprise:reconnect', { ...this.from, attempts, duration })
       if (this.state.listening) this.#owner.missedNotifications()
     }

@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { Deadline, type Gate } from '@reprise/core'
+import { clock, Deadline, type Gate } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection } from '../connection/connection.ts'
@@ -111,7 +110,7 @@ async function waitsForUs(
   const unmoved = (): boolean => silent.awaitsAnswer && silent.bytesMoved === bytes
   const before = await look(ask, pid, silent.age)
   if (before === 'at work' || !unmoved()) return false
-  await pause(still)
+  await clock.pause(still)
   const after = await look(ask, pid, silent.age)
   if (after !== before || !unmoved()) return false
   if (after !== 'gone' && silent.backend !== undefined) await fence(silent.backend, ask)

@@ -8,6 +8,9 @@ import { type Failures, whyNot } from './unreached.ts'
 /** How long one server of several may keep the others waiting in the first round, in milliseconds. */
 const patience = 3000
 
+/** The next round comes with the next try at a server of several that is tried again within so many milliseconds. */
+const soon = 150
+
 /** The server will not have us, and waiting would not change that. */
 export class Refused extends Error {
   override readonly name = 'Refused'
@@ -76,7 +79,7 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
     })
     if (round.tried === 'missed') {
       if (round.unheard) pass.abandoned()
-      else pass[round.end ?? 'failed'](round.error)
+      else pass[round.end ?? 'failed'](round.error, round.after)
     } else if (round.tried === 'given up') {
       pass.abandoned()
       throw gaveUp(String(deadline.signal.reason))
@@ -95,6 +98,8 @@ interface Round extends Outcome {
   readonly connection?: Connection
   /** What the gate of whatever is looked for is told of a round that missed. */
   readonly end?: MissedEnd
+  /** In how many milliseconds the next round is to come, where one of several says so. */
+  readonly after?: number | undefined
 }
 
 type MissedEnd = 'failed' | 'unsuited' | 'unanswered' | 'referred'
@@ -129,9 +134,11 @@ async function goRound(
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
     const found = await visit(search, outer, stop, time, deadline)
     const over = found.tried !== 'missed' && found.tried !== 'unsuited'
-    // What it said in an earlier round says more than that it has not answered yet.
-    const silent = found.unheard === true || (found.tried === 'given up' && time.shared)
-    if (silent ? !failures.has(place) : !over) failures.set(place, { address, error: found.error })
+    // What it said in an earlier round, or to others, says more than that it has not answered yet.
+    const givenUp = found.tried === 'given up' && time.shared
+    const known = failures.has(place) || ((time.short || givenUp) && search.gate.down)
+    const silent = found.unheard === true || givenUp
+    if (silent ? !known : !over) failures.set(place, { address, error: found.error })
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
     if (stops.length === 1) end = found.end ?? 'failed'
@@ -140,7 +147,16 @@ async function goRound(
   // Not one of the names is known, nor ever was.
   const unknown = lasting > 0 && lasting === stops.length
   if (unknown) return { tried: 'refused', error: whyNot(failures) }
-  return { tried: 'missed', error: whyNot(failures), end, unheard: heard === 0 }
+  const after = untilSoonest(stops)
+  return { tried: 'missed', error: whyNot(failures), end, unheard: heard === 0, after }
+}
+
+/** When the first of the servers that are down is tried again: to wait for the next round as well would add up. */
+function untilSoonest(stops: readonly Stop[]): number | undefined {
+  if (stops.length === 1) return undefined
+  const pauses = stops.flatMap(({ gate }) => (gate?.down ? [gate.pause] : []))
+  const soonest = Math.min(...pauses)
+  return soonest <= soon ? soonest : undefined
 }
 
 /** The time for one try. */

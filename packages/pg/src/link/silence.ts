@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { clock } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import type { Connection } from '../connection/connection.ts'
 import type { Shared } from '../exchange/shared.ts'
@@ -23,7 +23,7 @@ export function listenTo(
   const { signal } = answered
   const replaced = async (): Promise<boolean> => {
     // A server that is there is asked by the probe in less.
-    await pause(quiet, undefined, { signal }).catch(() => undefined)
+    await clock.pause(quiet, undefined, { signal }).catch(() => undefined)
     return !signal.aborted && hosts.replaced(silent, signal)
   }
   return new Promise((resolve, reject) => {

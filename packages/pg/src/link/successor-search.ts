@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { Deadline, fullJitter } from '@reprise/core'
+import { clock, Deadline, fullJitter } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { aim, placeOf } from '../connection/address.ts'
 import { Connection } from '../connection/connection.ts'
@@ -49,7 +48,9 @@ export class ListSearch implements SuccessorSearch {
         const found = signal.aborted ? undefined : await lookAt(stop, shared, config)
         if (found !== undefined) return found
       }
-      await pause(fullJitter(1, { base: between }), undefined, { signal }).catch(() => undefined)
+      await clock
+        .pause(fullJitter(1, { base: between }), undefined, { signal })
+        .catch(() => undefined)
     }
     return undefined
   }

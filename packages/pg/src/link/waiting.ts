@@ -1,4 +1,4 @@
-import { type Deadline, type FromSession, type Gate, type Log, publish } from '@reprise/core'
+import { clock, type Deadline, type FromSession, type Gate, type Log, publish } from '@reprise/core'
 
 /** How long a session waits in silence for its server, and between two words of it, in milliseconds. */
 const silence = 2000
@@ -19,8 +19,8 @@ export function announceWaiting(
     const { code } = (gate().lastFailure ?? {}) as { code?: unknown }
     const cause = typeof code === 'string' ? code : undefined
     publish('reprise:waiting', { ...from(), cause, left: Math.round(deadline.remaining) }, log)
-    timer = setTimeout(tell, between).unref()
+    timer = clock.setTimeout(tell, between).unref()
   }
-  let timer = setTimeout(tell, silence).unref()
-  return () => clearTimeout(timer)
+  let timer = clock.setTimeout(tell, silence).unref()
+  return () => clock.clearTimeout(timer)
 }

@@ -1,4 +1,4 @@
-import { suspendedSince } from '@reprise/core'
+import { clock, suspendedSince } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 
 /** How often silent connections are looked for, in milliseconds. */
@@ -38,13 +38,13 @@ export function watch(connection: Connection, after: number, alarm: () => Promis
   watched.set(connection, { after, alarm, bytes: -1, since: 0, alarmed: false, alarms: 0 })
   const every = Math.min(rhythm, Math.max(10, after))
   if (timer !== undefined && every >= pace) return
-  clearInterval(timer)
+  clock.clearInterval(timer)
   pace = every
-  timer = setInterval(lookAround, every).unref()
+  timer = clock.setInterval(lookAround, every).unref()
 }
 
 function lookAround(): void {
-  const now = performance.now()
+  const now = clock.now()
   for (const [connection, entry] of watched) {
     if (!connection.usable) {
       watched.delete(connection)
@@ -64,12 +64,12 @@ function lookAround(): void {
       entry.alarms += 1
       void entry.alarm().finally(() => {
         entry.alarmed = false
-        entry.since = performance.now()
+        entry.since = clock.now()
       })
     }
   }
   if (watched.size === 0) {
-    clearInterval(timer)
+    clock.clearInterval(timer)
     timer = undefined
   }
 }

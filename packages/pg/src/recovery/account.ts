@@ -1,4 +1,11 @@
-import { type FromSession, type Loss, type LossEvent, publish, RepriseError } from '@reprise/core'
+import {
+  clock,
+  type FromSession,
+  type Loss,
+  type LossEvent,
+  publish,
+  RepriseError,
+} from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Recoverable } from './preparation.ts'
@@ -35,7 +42,7 @@ async function accounted(
   lost: Connection,
   known?: Loss,
 ): Promise<Settlement> {
-  const from = performance.now()
+  const from = clock.now()
   const found = { idle: !first.submitted, inTransaction: session.transaction !== undefined }
   const loss = known ?? session.lossOf(first, lost)
   const settlement = await recover(session, first, lost, loss)
@@ -53,7 +60,7 @@ async function accounted(
       code: told?.code,
       attempts: work.losses,
       statements: work.replayed,
-      duration: performance.now() - from,
+      duration: clock.now() - from,
     },
     session.settings.log,
   )

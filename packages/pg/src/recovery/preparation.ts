@@ -1,4 +1,5 @@
 import {
+  clock,
   type Deadline,
   type Loss,
   type Outcome,
@@ -70,7 +71,7 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
   const ask = inquiry(session.Exchange, connection, signal)
 
   if (verdict.do === 'resolve' || verdict.do === 'prove') {
-    const from = performance.now()
+    const from = clock.now()
     const outcome =
       verdict.do === 'resolve'
         ? await outcomeOf(session, { work, verdict, loss, suspect }, connection, signal)
@@ -78,7 +79,7 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
     publish('reprise:resolve', {
       ...session.link.from,
       outcome,
-      duration: performance.now() - from,
+      duration: clock.now() - from,
     })
     return outcome === 'in-doubt'
       ? { next: 'surface', reason: verdict.do === 'resolve' ? 'unresolved' : 'in-doubt' }
@@ -86,7 +87,7 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
   }
   if (hasCrashedSince(suspect, connection.backend)) return { next: 'crashed' }
   if (verdict.do === 'repeat' && verdict.unlessServerUp) {
-    const ranFor = performance.now() - work.startedAt
+    const ranFor = clock.now() - work.startedAt
     if (!(await startedWithin(ranFor, ask))) return { next: 'surface', reason: 'operator' }
   }
   if (verdict.do === 'repeat' && verdict.guarded) {
@@ -166,7 +167,7 @@ async function replayed(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const from = performance.now()
+  const from = clock.now()
   const next = new Transaction(session.settings.maxTapeBytes, transaction.pending)
   let same: boolean
   try {
@@ -180,7 +181,7 @@ async function replayed(
     ...session.link.from,
     statements: transaction.tape.length,
     diverged: !same,
-    duration: performance.now() - from,
+    duration: clock.now() - from,
   })
   if (same) session.transaction = next
   else await session.rollBack(connection)

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import {
+  clock,
   type Deadline,
   decide,
   fullJitter,
@@ -123,7 +123,7 @@ function count(work: Exchange, loss: Loss, { backend }: Connection): Backend | u
 
 /** How long it had run when it was lost: what comes afterwards is no time of its own. */
 function ran({ submitted, startedAt }: Exchange): number {
-  return submitted ? performance.now() - startedAt - suspendedSince(startedAt) : 0
+  return submitted ? clock.now() - startedAt - suspendedSince(startedAt) : 0
 }
 
 /** Whether a step that failed has the server's own word in its cause. */
@@ -142,7 +142,7 @@ async function calmDown(
   { settings }: Recoverable,
   { signal }: Deadline,
 ): Promise<void> {
-  await pause(fullJitter(times, settings.backoff), undefined, { signal })
+  await clock.pause(fullJitter(times, settings.backoff), undefined, { signal })
 }
 
 /** What a failed step means: the loop goes on, unless nobody waits or nothing can be done. */

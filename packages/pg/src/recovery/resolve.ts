@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { fullJitter, type Outcome } from '@reprise/core'
+import { clock, fullJitter, type Outcome } from '@reprise/core'
 import {
   incarnationColumns,
   readIncarnation,
@@ -40,7 +39,7 @@ export async function resolve(
       return sameIncarnation(witness.backend.incarnation, now) ? 'committed' : 'in-doubt'
     }
     if (row[0] !== 'in progress') return 'in-doubt'
-    await pause(5 + fullJitter(tries, { base: 5, cap: 100 }), undefined, { signal })
+    await clock.pause(5 + fullJitter(tries, { base: 5, cap: 100 }), undefined, { signal })
   }
 }
 

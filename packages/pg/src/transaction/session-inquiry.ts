@@ -1,4 +1,4 @@
-import { analyze, type Statement } from '@reprise/core'
+import { analyze, clock, type Statement } from '@reprise/core'
 import type { Database } from '../catalog/database.ts'
 import { leftBy } from '../catalog/leaving.ts'
 import type { Reached } from '../catalog/reach.ts'
@@ -31,9 +31,13 @@ export class SessionInquiry {
   /** What ran before the catalog was read; and what may reach something of what the open transaction ran. */
   readonly #unjudged = new Unjudged()
   readonly #inside = new Unjudged()
+  /** Whether that ran anything, which may reach more than is known by now. */
+  #ranInside = false
   /** When something ran last that nobody has asked after, and what was known then. */
   #ranAt: number | undefined
   #epoch: number
+  /** What was known then of what has no name, if anything ran that may have reached more of it. */
+  #unnamedEpoch: number | undefined
 
   constructor(state: SessionState, database: Database) {
     this.#state = state
@@ -67,10 +71,13 @@ export class SessionInquiry {
       this.#learnNames(text)
     }
     if (defines) this.#database.change()
-    if (!open && !this.#inside.empty) this.#leave(at)
+    if (!open && this.#ranInside) this.#leave(at)
     if (statement.passing || statement.count === 0 || !tells) return
+    const mayReach = statement.kind !== 'definition' || !onlyDefines.test(text)
+    if (mayReach) this.#unnamedEpoch ??= this.#database.unnamedEpoch
     if (open) {
       // A loss of the transaction loses nothing of this: it is executed again.
+      this.#ranInside = true
       if (this.#reachedBy(ran) !== 'nothing') this.#inside.add(ran)
       return
     }
@@ -95,6 +102,10 @@ export class SessionInquiry {
     if (this.#database.isDue()) await this.#database.refresh(ask, connection)
     if (this.#database.reach !== undefined) this.#judgeAll(this.#unjudged)
     if (!this.#isDue) return true
+    // What ran was judged by less than there was, and what it left may have no name.
+    if ((this.#unnamedEpoch ?? this.#database.unnamedEpoch) !== this.#database.unnamedEpoch) {
+      this.#unnamed.push([])
+    }
     const names = new Set([...this.#state.names(), ...this.#database.settings, ...this.#given])
     const { rows, code } = await ask(factsText, [arrayOf(names)])
     // Another time it may say.
@@ -107,10 +118,13 @@ export class SessionInquiry {
       const seen = (name: string): boolean => typeof facts.settings.get(`set:${name}`) === 'string'
       if (!this.#unnamed.every((names) => names.some(seen))) this.#state.hide()
     }
-    const ranAt = this.#ranAt
+    const [ranAt, unnamedEpoch] = [this.#ranAt, this.#unnamedEpoch]
     this.clear()
     // By names that nobody knew yet it was not asked.
-    if (ranAt !== undefined && !this.#database.isKnownSince(ranAt)) this.#ranAt = ranAt
+    if (ranAt !== undefined && !this.#database.isKnownSince(ranAt)) {
+      this.#ranAt = ranAt
+      this.#unnamedEpoch = unnamedEpoch
+    }
     return told
   }
 
@@ -148,10 +162,11 @@ export class SessionInquiry {
     this.#unjudged.clear()
     this.#given.clear()
     this.#ranAt = undefined
+    this.#unnamedEpoch = undefined
     this.#epoch = this.#database.epoch
   }
 
-  #hasRun(at = performance.now()): void {
+  #hasRun(at = clock.now()): void {
     if (this.#ranAt === undefined) this.#epoch = this.#database.epoch
     this.#ranAt = at
   }
@@ -159,6 +174,7 @@ export class SessionInquiry {
   /** The transaction is over: what it did is there, if it was not lost. */
   #leave(at: number | undefined): void {
     this.#hasRun(at)
+    this.#ranInside = false
     const { many } = this.#inside
     for (const ran of this.#inside.take()) this.#unjudged.add(ran)
     this.#unjudged.many ||= many
@@ -204,6 +220,10 @@ export class SessionInquiry {
 }
 
 const unseenChange = 'what a function may have left in the session'
+
+/** Definitions that evaluate nothing, and fire no trigger that they have made themselves. */
+const onlyDefines =
+  /^\s*create\s+(or\s+replace\s+)?(constraint\s+)?(function|procedure|trigger|rule|policy)\b/i
 
 /** Whether a statement may have changed the catalog. */
 function mayDefine({ kind, members }: Statement, text: string): boolean {

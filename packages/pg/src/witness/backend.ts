@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
-import { fullJitter } from '@reprise/core'
+import { clock, fullJitter } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import {
   type Backend,
@@ -173,6 +172,6 @@ export async function fenceWholly(
   signal: AbortSignal,
 ): Promise<void> {
   for (let tries = 1; (await fence(backend, ask)) === 'there'; tries++) {
-    await pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
+    await clock.pause(fullJitter(tries, { base: 2, cap: 200 }), undefined, { signal })
   }
 }
