@@ -12,8 +12,8 @@ export class Asking {
     this.#server = server
     this.#client = client
     const texts = { rowMode: 'array', types: { getTypeParser: () => String } } as const
-    this.ask = async (text, values) => {
-      const answers = (await client.query({ text, values, ...texts })) as unknown
+    this.ask = async (text) => {
+      const answers = (await client.query({ text, ...texts })) as unknown
       const rows = [answers].flat().flatMap((answer) => (answer as pg.QueryArrayResult).rows)
       return { rows, code: undefined }
     }
