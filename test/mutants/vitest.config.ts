@@ -10,7 +10,7 @@ if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnp
 const { texts } = await instrument(root, part.sources)
 if (part.asks) {
   const asks = {
-    'packages/pg/src/exchange/ask.ts': 'return async (text, values) => {',
+    'packages/pg/src/exchange/ask.ts': 'return async (question, values) => {',
     'packages/pg/test/asking.ts': 'this.ask = async (text) => {',
   }
   for (const [name, before] of Object.entries(asks)) {
@@ -26,7 +26,7 @@ const conditions = ['@reprise/source', 'node', 'development|production']
 function askingAfter(source: string, before: string): string {
   if (!source.includes(before)) throw new Error(`nothing begins with '${before}'`)
   const [, names = ''] = /async \((.*)\)/.exec(before) ?? []
-  const given = names === 'text' ? 'asked' : 'asked, given'
+  const given = names.includes(',') ? 'asked, given' : 'asked'
   return source.replace(
     before,
     `${before.replace(names, given)}
