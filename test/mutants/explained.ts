@@ -22,9 +22,19 @@ const ofTrees: readonly Explanation[] = [
 
 const half = 'another rule decides: it throws, and half a rewrite is none'
 
+/** Of questions in SQL. */
+const ofQuestions: readonly Explanation[] = [
+  [/^Sql: \w*(oid|class) >= 16384( AND)? => /, 'cost alone: what initdb made does nothing of it'],
+  [/^Sql: AND e\.classid = /, 'more careful, if at all: ids of two catalogs hardly meet'],
+]
+
 /** The survivors of pg/src/keep. */
 const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
   'keep-catalog': [
+    ...ofQuestions,
+    [/^Sql: c\.relkind OPERATOR/, 'cost alone: what is no table is not looked for'],
+    [/^Sql: UNION .* castfunc/, 'no type can be cast by one of these, but to what has such a cast'],
+    [/^Sql: AND NOT EXISTS \(SELECT FROM pg_depend e/, 'more careful: nothing is kept'],
     ['names === undefined => false', 'types want it: where there is one row there are two'],
     ['expression === null => false', 'cost alone: of nothing the parser finds no call'],
     ['calls++ => calls--', 'it matters whether there were none'],
@@ -215,6 +225,10 @@ const explained: Readonly<Record<string, readonly Explanation[]>> = {
       'copy.refusal !== undefined => false',
       'another rule decides: what was not sent has no tag, and its answer is another',
     ],
+  ],
+  'packages/pg/src/catalog/reach-question.ts': [
+    ...ofQuestions,
+    [/^Sql: NOT tgisinternal => true$/, 'cost alone: it is read once more'],
   ],
   'packages/pg/src/catalog/leaving-tree.ts': [
     [/^OptionalChaining: |^StringLiteral: '' /, 'types want it: the function has three arguments'],

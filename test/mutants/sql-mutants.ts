@@ -17,7 +17,7 @@ export interface SqlMutant extends Mutant {
 const root = join(import.meta.dirname, '../..')
 const path = join(root, 'report/mutants/questions.json')
 /** How much of what stands around a change says which one it is. */
-const around = 40
+const around = 24
 
 /** Makes mutants of the questions that sources ask a server, of which each is a question still. */
 export async function sqlMutants(sources: readonly string[]): Promise<SqlMutant[]> {

@@ -10,8 +10,8 @@ if (part === undefined) throw new TypeError('MUTANTS_PART names no part: run pnp
 const { texts } = await instrument(root, part.sources)
 if (part.asks) {
   const asks = {
-    'packages/pg/src/exchange/ask.ts': 'return async (text, values) => {',
-    'packages/pg/test/asking.ts': 'this.ask = async (text, values) => {',
+    'packages/pg/src/exchange/ask.ts': 'return async (question, values) => {',
+    'packages/pg/test/asking.ts': 'this.ask = async (text) => {',
   }
   for (const [name, before] of Object.entries(asks)) {
     const file = join(root, name)
@@ -25,10 +25,12 @@ const conditions = ['@reprise/source', 'node', 'development|production']
 /** The source of what asks a server, with a word of {@link Switch.asking} in it. */
 function askingAfter(source: string, before: string): string {
   if (!source.includes(before)) throw new Error(`nothing begins with '${before}'`)
+  const [, names = ''] = /async \((.*)\)/.exec(before) ?? []
+  const given = names.includes(',') ? 'asked, given' : 'asked'
   return source.replace(
     before,
-    `${before.replace('(text, values)', '(asked, given)')}
-    const [text, values] = globalThis.__stryker__?.asking?.(asked, given) ?? [asked, given]`,
+    `${before.replace(names, given)}
+    const [${names}] = globalThis.__stryker__?.asking?.(${given}) ?? [${given}]`,
   )
 }
 

@@ -115,6 +115,10 @@ describe('a table', () => {
       'is a view',
       'CREATE VIEW item AS SELECT CURRENT_DATE AS at; ALTER VIEW item ALTER at SET DEFAULT CURRENT_DATE',
     ],
+    [
+      'is on another server',
+      "CREATE EXTENSION file_fdw; CREATE SERVER s FOREIGN DATA WRAPPER file_fdw; CREATE FOREIGN TABLE item (at date DEFAULT CURRENT_DATE) SERVER s OPTIONS (filename '/dev/null')",
+    ],
   ])('is left alone where it %s', async (_what, sql) => {
     expect((await catalogOf(sql)).byName({ relname: 'item' })).toBeUndefined()
   })
@@ -125,6 +129,10 @@ describe('a table', () => {
     expect(names(catalog.byName({ relname: 'item' }))).toEqual(['at'])
     expect(names(catalog.byName({ relname: 'parts' }))).toEqual(['made'])
     expect(names(catalog.byName({ schemaname: 'public', relname: 'item' }))).toEqual(['day'])
+    const other = await catalogOf(
+      'CREATE SCHEMA app; CREATE TABLE app.item (at date DEFAULT CURRENT_DATE); CREATE TABLE item (day date DEFAULT CURRENT_DATE); SET LOCAL search_path = public, app',
+    )
+    expect(names(other.byName({ relname: 'item' }))).toEqual(['day'])
   })
 })
 
@@ -160,7 +168,7 @@ describe('a column is touched', () => {
     ],
     [
       'nor by one of another table',
-      `${one} ALTER TABLE part RENAME TO item; CREATE TABLE part (id int);`,
+      `${one} ALTER TABLE part RENAME TO item; CREATE TABLE part (id int, at date DEFAULT CURRENT_DATE);`,
       made('NEW.id := 1;'),
       [false, false],
     ],

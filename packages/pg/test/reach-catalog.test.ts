@@ -552,6 +552,16 @@ describe('the state of a catalog', () => {
       'an operator',
       'CREATE FUNCTION plus(int) RETURNS int LANGUAGE sql AS $$SELECT 1$$; CREATE OPERATOR !! (RIGHTARG = int, FUNCTION = plus)',
     ],
+    ['an index of an expression', 'CREATE INDEX ON item (abs(a))'],
+    ['the condition of an index', 'CREATE INDEX ON item (a) WHERE a > 0'],
+    ['an exclusion', 'ALTER TABLE item ADD EXCLUDE (a WITH =)'],
+    ['the default of a domain', 'CREATE DOMAIN d AS int DEFAULT 1'],
+    ['the CHECK of a domain', 'CREATE DOMAIN d AS int CHECK (value > 0)'],
+    [
+      'an operator class',
+      'CREATE OPERATOR CLASS o FOR TYPE int USING btree AS OPERATOR 3 =, FUNCTION 1 btint4cmp(int, int)',
+    ],
+    ['a cast', 'CREATE TYPE pair AS (a int); CREATE CAST (pair AS text) WITH INOUT'],
     ['a name', 'ALTER TABLE other RENAME TO another'],
     ['a table', 'CREATE TABLE more (a int)'],
     [

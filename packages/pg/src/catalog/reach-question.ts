@@ -58,6 +58,9 @@ const catalogState = `concat_ws(';', ${[
   counted('pg_cast'),
   counted('pg_operator'),
   counted('pg_event_trigger'),
+  counted('pg_amproc'),
+  counted('pg_type', 'typdefaultbin IS NOT NULL'),
+  counted('pg_index', 'indexprs IS NOT NULL OR indpred IS NOT NULL'),
   // A relation is known by its name.
   `(SELECT sum(hashtextextended(relname::text, oid::int8)) FROM pg_class WHERE oid >= 16384
  AND relkind IN ('r', 'v', 'm', 'p', 'f') AND relpersistence <> 't')`,

@@ -83,7 +83,7 @@ SELECT ${incarnationColumns},
       format_type(a.atttypid, a.atttypmod), a.attidentity <> '', d.expression, EXISTS (
        SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
        WHERE t.tgrelid IN (SELECT oid FROM parts WHERE whole = c.oid)
-       AND NOT t.tgisinternal AND t.tgtype & 7 = 7
+       AND t.tgtype & 7 = 7
        AND (p.prosrc ~* ${wholeRow}
         OR strpos(lower(p.prosrc || ' ' || encode(t.tgargs, 'escape')), lower(a.attname)) > 0)))
       ORDER BY a.attnum)
