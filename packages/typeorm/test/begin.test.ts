@@ -1,6 +1,6 @@
 import { DataSource, type QueryRunner } from 'typeorm'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { Proxy as FaultProxy } from '../../../test/kit/index.ts'
+import { type Action, Proxy as FaultProxy } from '../../../test/kit/index.ts'
 import { type PostgresOptions, reprise } from '../src/index.ts'
 import { Database } from './database.ts'
 
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 /** The server goes down when this statement comes, until what is done has failed. */
 async function downAt(text: RegExp, work: () => Promise<unknown>): Promise<unknown> {
-  const stop = proxy.onFrame(async (frame) => {
+  const stop = proxy.onFrame(async (frame): Promise<Action> => {
     if (frame.from !== 'client' || !text.test(frame.text)) return 'pass'
     proxy.refuse(true)
     await database.killAll()
