@@ -20,7 +20,7 @@ beforeAll(async () => {
   await database.sql('create table once (id int unique deferrable initially deferred)')
   proxy = await FaultProxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
   const connectionString = proxy.url(database.url)
-  adapter = await repriseAdapter({ connectionString, max: 1 }, { deadline: 200 }).connect()
+  adapter = await repriseAdapter({ connectionString, max: 1 }, { deadline: 2000 }).connect()
 })
 beforeEach(async () => {
   await database.sql('truncate once; insert into once values (0)')
