@@ -1,4 +1,4 @@
-import { keptIn, type Settings, type Statement, type TransactionStatus } from '@reprise/core'
+import { endsWithSession, keptIn, type Settings, type Statement, type TransactionStatus } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
@@ -54,10 +54,10 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
 
 /**
  * Whether something of a statement may be left behind outside a transaction. What a function does that is
- * not known to be harmless may be a write.
+ * not known to be harmless may be a write, unless all that it leaves goes with the session.
  */
 export function mayKeep({ passing, reads, functions }: Statement): boolean {
-  return !passing && !(reads && functions.length === 0)
+  return !passing && !(reads && functions.every(endsWithSession))
 }
 
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
