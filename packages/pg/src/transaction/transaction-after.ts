@@ -1,4 +1,10 @@
-import { endsWithSession, keptIn, type Settings, type Statement, type TransactionStatus } from '@reprise/core'
+import {
+  endsWithSession,
+  keptIn,
+  type Settings,
+  type Statement,
+  type TransactionStatus,
+} from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
