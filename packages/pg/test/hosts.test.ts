@@ -128,7 +128,11 @@ describe('where none will do', () => {
     const errors = await Promise.all(Array.from({ length: 10 }, () => failure(pool.connect())))
     expect(way.taken).toBeGreaterThan(0)
     expect(way.taken).toBeLessThan(10)
-    for (const { message } of errors) expect(message).toContain(`${at(way)} (a standby)`)
+    // Whose look was cut short by the deadline may have heard of one of them only.
+    const told = errors.map(({ message }) => message)
+    for (const message of told)
+      expect(message).toMatch(/no connection to .*(a standby|ECONNREFUSED)/)
+    expect(told.join()).toContain(`${at(way)} (a standby)`)
     await pool.end()
   })
   it('a refusal ends the search, as in libpq, and says whose it is', async () => {
