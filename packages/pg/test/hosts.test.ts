@@ -130,8 +130,7 @@ describe('where none will do', () => {
     expect(way.taken).toBeLessThan(40)
     // Whose look was cut short by the deadline may have heard of one of them only.
     const told = errors.map(({ message }) => message)
-    for (const message of told)
-      expect(message).toMatch(/no connection to .*(a standby|ECONNREFUSED)/)
+    for (const message of told) expect(message).toMatch(/a standby|ECONNREFUSED/)
     expect(told.join()).toContain(`${at(way)} (a standby)`)
     await pool.end()
   })
