@@ -58,7 +58,7 @@ export { suspendedSince } from './pace/suspension.ts'
 export { isHeard, publish } from './publish.ts'
 export { analyze } from './sql/analyze.ts'
 export { unrefusedNames } from './sql/outward.ts'
-export { endsWithSession, type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
+export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {
   Kind,
   Member,

@@ -78,7 +78,7 @@ interface OfSource {
 }
 
 function tellTheWholeOf(prototype: object, name: string): void {
-  const { value: call } = Object.getOwnPropertyDescriptor(prototype, name) as { value?: Call }
+  const call = Object.getOwnPropertyDescriptor(prototype, name)?.value as Call | undefined
   if (typeof call !== 'function') return
   const told = function (this: OfSource, ...parameters: unknown[]): Promise<unknown> {
     const run = (): Promise<unknown> => Reflect.apply(call, this, parameters)

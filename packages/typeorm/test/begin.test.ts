@@ -1,4 +1,4 @@
-import { DataSource, type QueryRunner } from 'typeorm'
+import { DataSource, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { Proxy as FaultProxy } from '../../../test/kit/index.ts'
 import { type PostgresOptions, reprise } from '../src/index.ts'
@@ -81,6 +81,19 @@ test('the runner of a lost BEGIN rolls back without a word, and can be used agai
   await insert(runner)
   expect(runner.isReleased).toBe(true)
   expect(await database.sql('select a from t')).toEqual([{ a: 1 }])
+})
+
+test('a runner whose client the application has in its hands goes on with no other one', async () => {
+  const runner = source.createQueryRunner()
+  const client: { query(text: string): Promise<unknown> } = await runner.connect()
+  await client.query("set app.tenant = 'a'")
+  expect(await downAt(/^START/, () => runner.startTransaction())).toHaveProperty('outcome')
+  await runner.rollbackTransaction()
+  await expect(runner.query('insert into t values (1)')).rejects.toBeInstanceOf(
+    QueryRunnerAlreadyReleasedError,
+  )
+  await runner.release()
+  expect(await database.sql('select a from t')).toEqual([])
 })
 
 test('a runner on whose session something was set keeps that session', async () => {

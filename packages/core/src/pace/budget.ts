@@ -1,4 +1,5 @@
 import { clock } from './clock.ts'
+
 /** How much work may be done again. */
 export interface BudgetOptions {
   /** Retries in hand at the start, and the most that can be saved up. Default 500. */

@@ -150,7 +150,7 @@ function withCalls(span: Span, from: number, verb: string, kind: Kind): Judgemen
 
 function judgeQuery(span: Span, verb: string): Judgement {
   const query = readQuery(span.tokens, span.from, span.to)
-  const { modifies, locks, into, functions } = query
+  const { modifies, locks, into, functions, outlasts } = query
   const reads = !modifies && !locks && into < 0
   let state = ofCalls(span, query, false)
   if (into >= 0) state = [...ofTarget(span, into + 1, 'TABLE'), ...state]
@@ -165,6 +165,7 @@ function judgeQuery(span: Span, verb: string): Judgement {
     carriesWitness: !reads || functions.length > 0,
     notifies: notifies(span, query),
     functions,
+    outlasts,
     orderFree: query.orderFree,
     state,
   }

@@ -34,6 +34,7 @@ export interface Judgement {
   readonly carriesWitness: boolean
   readonly notifies: boolean
   readonly functions: readonly string[]
+  readonly outlasts: boolean
   readonly orderFree: boolean
   readonly state: readonly StateChange[]
 }
@@ -48,6 +49,7 @@ export const nothing: Omit<Judgement, 'verb' | 'kind'> = {
   carriesWitness: false,
   notifies: false,
   functions: [],
+  outlasts: false,
   orderFree: false,
   state: noChanges,
 }

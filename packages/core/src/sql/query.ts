@@ -12,6 +12,11 @@ export interface Query {
   readonly into: number
   /** The functions it calls that are not known to be harmless. */
   readonly functions: readonly string[]
+  /**
+   * One of those may leave what outlasts the session: any but PostgreSQL's own settings and session
+   * advisory locks. By another schema's name it may be anything.
+   */
+  readonly outlasts: boolean
   /** Nothing in it gives an order to its rows: nothing {@link ordering}, no list, no function. */
   readonly orderFree: boolean
   /** Where those functions stand that PostgreSQL itself brings (not qualified, or by pg_catalog). */
@@ -24,9 +29,13 @@ export const noQuery: Query = {
   locks: false,
   into: -1,
   functions: [],
+  outlasts: false,
   orderFree: false,
   calls: [],
 }
+
+/** PostgreSQL's functions that leave something which goes with the session. */
+const ofSession = /^(set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?)$/
 
 // What an open parenthesis holds, by depth.
 const PLAIN = 0
@@ -52,6 +61,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
   let locks = false
   let into = -1
   let orderFree = true
+  let outlasts = false
   let functions: Set<string> | undefined
   let calls: number[] | undefined
   const levels: number[] = []
@@ -129,6 +139,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     }
     functions ??= new Set()
     functions.add(name)
+    outlasts ||= !own || !ofSession.test(name)
     if (own) {
       calls ??= []
       calls.push(i)
@@ -139,6 +150,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     locks,
     into,
     functions: functions === undefined ? noQuery.functions : [...functions],
+    outlasts,
     orderFree: orderFree && functions === undefined,
     calls: calls ?? noQuery.calls,
   }

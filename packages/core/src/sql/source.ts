@@ -44,14 +44,6 @@ export function leavesUnseen(name: string): boolean {
   return hidden.test(name)
 }
 
-/**
- * Whether all that a function of PostgreSQL's leaves goes with the session: a setting of it, or a session
- * advisory lock.
- */
-export function endsWithSession(name: string): boolean {
-  return askable.test(name) || name === 'set_config' || name === 'setseed'
-}
-
 /** A reading of one source, and of the strings in it that are statements. */
 class Reading {
   leaves = false

@@ -57,6 +57,11 @@ export interface Statement {
    */
   readonly functions: readonly string[]
   /**
+   * Whether one of them may leave what outlasts the session: any but PostgreSQL's own settings and session
+   * advisory locks.
+   */
+  readonly outlasts: boolean
+  /**
    * It is one query, and nothing in its text gives an order to the rows that it answers: two runs may
    * bring the same rows in another one.
    */
@@ -114,6 +119,7 @@ const empty: Judgement = {
   carriesWitness: false,
   notifies: false,
   functions: [],
+  outlasts: false,
   orderFree: false,
   state: noChanges,
 }
@@ -145,6 +151,7 @@ export function statementOf(
       one && all.kind === 'read' && all.reads && all.functions.every(isRefusable) && !ambiguous,
     outward: all.functions.some(isOutward),
     functions: all.functions,
+    outlasts: all.outlasts,
     orderFree: all.orderFree && !ambiguous,
     carriesWitness: all.carriesWitness && !ambiguous,
     notifies: all.notifies,
@@ -175,6 +182,7 @@ function together(members: readonly Judgement[]): Judgement {
     reads: members.every((member) => member.reads),
     notifies: members.some((member) => member.notifies),
     functions: [...new Set(members.flatMap((member) => member.functions))],
+    outlasts: members.some((member) => member.outlasts),
     state: members.flatMap((member) => member.state),
   }
 }

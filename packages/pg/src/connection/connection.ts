@@ -1,5 +1,4 @@
-import type { TransactionStatus } from '@reprise/core'
-import { clock } from '@reprise/core'
+import { clock, type TransactionStatus } from '@reprise/core'
 import type { ClientConfig } from 'pg'
 import { guardParser, requireSocket } from './guard.ts'
 import { handshake } from './handshake.ts'

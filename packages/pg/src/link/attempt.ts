@@ -1,4 +1,4 @@
-import { clock, type Deadline, isGenuine, isPassing, isPassingSocketError } from '@reprise/core'
+import { clock, type Deadline, isPassing, isPassingSocketError } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import { Unsuited } from './target.ts'
@@ -99,7 +99,7 @@ export async function attempt(
  */
 function wasNobody(error: unknown, { bytesRead, closed, errorFrame }: Connection): boolean {
   const { code } = (error ?? {}) as { code?: unknown }
-  if (errorFrame !== undefined && error === errorFrame) return !isGenuine(errorFrame)
+  if (errorFrame !== undefined && error === errorFrame) return errorFrame.routine === undefined
   if (bytesRead > 0) return false
   return code === 'ECONNREFUSED' || code === 'ECONNRESET' || (code === undefined && closed)
 }

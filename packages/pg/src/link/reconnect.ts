@@ -151,10 +151,13 @@ async function goRound(
   return { tried: 'missed', error: whyNot(failures), end, unheard: heard === 0, after }
 }
 
-/** When the first of the servers that are down is tried again: to wait for the next round as well would add up. */
+/**
+ * When the first of the servers that are down is tried again: to wait for the next round as well would add up.
+ * One whose time has come is being tried by others: to that there is no end in sight.
+ */
 function untilSoonest(stops: readonly Stop[]): number | undefined {
   if (stops.length === 1) return undefined
-  const pauses = stops.flatMap(({ gate }) => (gate?.down ? [gate.pause] : []))
+  const pauses = stops.flatMap(({ gate }) => (gate?.down && gate.pause > 0 ? [gate.pause] : []))
   const soonest = Math.min(...pauses)
   return soonest <= soon ? soonest : undefined
 }

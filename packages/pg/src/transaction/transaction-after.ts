@@ -1,10 +1,4 @@
-import {
-  endsWithSession,
-  keptIn,
-  type Settings,
-  type Statement,
-  type TransactionStatus,
-} from '@reprise/core'
+import { keptIn, type Settings, type Statement, type TransactionStatus } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { endsTransaction, leavesNothing, opensTape, Pending, tagsOf } from './pending.ts'
@@ -62,8 +56,8 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
  * Whether something of a statement may be left behind outside a transaction. What a function does that is
  * not known to be harmless may be a write, unless all that it leaves goes with the session.
  */
-export function mayKeep({ passing, reads, functions }: Statement): boolean {
-  return !passing && !(reads && functions.every(endsWithSession))
+export function mayKeep({ passing, reads, outlasts }: Statement): boolean {
+  return !passing && (!reads || outlasts)
 }
 
 /** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
