@@ -56,6 +56,39 @@ describe('a server that is looked for through a gate of its own and one for what
     expect(outer.enterAtOnce() !== undefined).toBe(both)
     for (const { gate } of stops) expect(gate.down).toBe(true)
   })
+  it('goes round the others at its own pace while somebody else tries one that is down', async ({
+    onTestFinished,
+  }) => {
+    const longest = vi.spyOn(Math, 'random').mockReturnValue(1)
+    onTestFinished(() => longest.mockRestore())
+    const tried = new Gate({}, { base: 1, cap: 1 })
+    tried.enterAtOnce()?.failed()
+    expect(await tried.enter(new AbortController().signal)).toBeDefined()
+    const [first, second] = [await freePort(), await freePort()]
+    const made: number[] = []
+    const search = {
+      gate: new Gate({}, never),
+      tryFor: 0,
+      stops: async () => [
+        { address: { host: '127.0.0.1', port: first }, target: 'primary' as const, gate: tried },
+        {
+          address: { host: '127.0.0.1', port: second },
+          target: 'primary' as const,
+          gate: undefined,
+        },
+      ],
+      make: ({ address }: { address: { host: string; port: number } }) => {
+        made.push(address.port)
+        return new Connection(pg.Client as unknown as PgClientClass, address, {
+          connectionEnded: () => undefined,
+        })
+      },
+      settle: async () => undefined,
+    }
+    await expect(reconnect(search, new Deadline(400))).rejects.toThrow('deadline')
+    expect(new Set(made)).toEqual(new Set([second]))
+    expect(made.length).toBeLessThan(5)
+  })
 })
 
 describe('a session that waits for its server', () => {
