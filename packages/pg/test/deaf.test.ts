@@ -271,4 +271,22 @@ describe('the holder of a lock who has asked for nothing', () => {
     }
     await client.end()
   })
+  it('hears nothing of it once he has ended his client', async () => {
+    await using place = await proxied(server)
+    const { Client } = reprise({ probeAfter: 30, backoff: { base: 1, cap: 20 } })
+    const client = new Client(place.url)
+    const told: unknown[] = []
+    client.on('error', (error) => told.push(error))
+    await client.connect()
+    await client.query('SELECT pg_advisory_lock(8)')
+    let asked = false
+    place.proxy.onFrame(({ text, from }) => {
+      if (asked || from !== 'client' || text !== 'SELECT 1') return 'pass'
+      asked = true
+      return 'freeze'
+    })
+    await until(() => asked)
+    await client.end()
+    expect(told).toEqual([])
+  })
 })

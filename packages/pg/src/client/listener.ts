@@ -19,7 +19,7 @@ export interface Listener extends AnchorsOwner {
   adopt(connection: Connection): void
   /** A session that listens lost its connection while nothing was under way. */
   fellSilent(): void
-  /** Whether the session lies in its pool, where nobody holds it. */
+  /** Whether nobody holds the session: it lies in its pool, or was told to end. */
   resting(): boolean
   /** A session that listens was without a connection for a while. */
   missedNotifications(): void

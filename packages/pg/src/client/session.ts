@@ -57,7 +57,7 @@ export class Session extends ClientFace {
       abandoned: () => this.#queue.abandon(),
       adopt: (connection) => this.attach(connection),
       fellSilent: () => this.#relistening.start(),
-      resting: () => this.#resting,
+      resting: () => this.#resting || this._ending,
       pooled: () => this.#release !== undefined,
       anchorLost: (error) => {
         if (this.listenerCount('error') > 0) this.emit('error', error)
