@@ -58,6 +58,19 @@ describe.each(copies)('a COPY lost at %s', (_, copy, at, faults, outcome) => {
   })
 })
 
+it('a COPY of whose text the server may make several statements is in doubt', async () => {
+  const pool = poolOn(proxy.url(server.url))
+  const client = await pool.connect()
+  await client.query('SET standard_conforming_strings = off')
+  const forget = proxy.onFrame(({ type }) => (type === 'd' ? 'reset' : 'pass'))
+  const stream = client.query(from(String.raw`COPY line FROM STDIN WITH (NULL 'a\'b')`))
+  stream.write('a\n')
+  expect(await failure(once(stream, 'finish'))).toMatchObject({ outcome: 'in-doubt' })
+  forget()
+  client.release()
+  await pool.end()
+})
+
 it('a COPY whose backend is killed among its rows is rolled-back', async () => {
   const pool = poolOn(server.url)
   const client = await pool.connect()

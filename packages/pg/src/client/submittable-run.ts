@@ -12,6 +12,7 @@ import { typed } from '../connection/typed.ts'
 import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
+import { judged } from '../transaction/plan.ts'
 import { mayKeep } from '../transaction/transaction-after.ts'
 import { CopyProgress } from './copy-progress.ts'
 import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
@@ -95,7 +96,8 @@ export class SubmittableRun {
     const { submittable } = this
     const { handleError, handleCommandComplete, submit } = submittable
     const { stream } = connection.client.connection
-    if (this.statement.kind === 'copy') this.#copy = CopyProgress.of(submittable, stream)
+    const { kind } = judged(this.statement, connection)
+    if (kind === 'copy') this.#copy = CopyProgress.of(submittable, stream)
     let refusal: unknown
     submittable.submit = (wire) => {
       submittable.submit = submit
