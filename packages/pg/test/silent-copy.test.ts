@@ -5,9 +5,10 @@ import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from, to } from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Action, type Frame, Proxy, type Side } from '../../../test/kit/index.ts'
+import { Proxy, type Side } from '../../../test/kit/index.ts'
 import { reprise } from '../src/index.ts'
 import { createDatabase, sessionOn } from './compare.ts'
+import { silentAt, type Work } from './silent-at.ts'
 
 let url: string
 let proxy: Proxy
@@ -25,8 +26,6 @@ beforeAll(async () => {
   await client.end()
 })
 afterAll(() => proxy.close())
-
-type Work = (client: pg.PoolClient, pool: pg.Pool) => Promise<unknown>
 
 /** Ways to copy in which there is nothing to wait for but the server. */
 const prompt: Readonly<Record<string, Work>> = {
@@ -47,38 +46,14 @@ const prompt: Readonly<Record<string, Work>> = {
   },
 }
 
-/** Does some work on a client of its own; the network falls silent at the nth frame of that side. */
-async function silentAt(side: Side, n: number, work: Work) {
-  const pool = new pg.Pool({
-    connectionString: proxy.url(url),
-    max: 1,
-    ...reprise({ probeAfter: 30 }),
-  })
-  const client = await pool.connect()
-  await client.query('SELECT 1')
-  let frames = 0
-  const forget = proxy.onFrame(({ from }: Frame): Action => {
-    return from === side && frames++ === n ? 'freeze' : 'pass'
-  })
-  const error = await work(client, pool).then(
-    () => undefined,
-    (failure: unknown) => failure,
-  )
-  forget()
-  client.release()
-  const { rows } = await pool.query('SELECT 2 AS n')
-  await pool.end()
-  return { frames, error, next: rows[0]?.n }
-}
-
 describe.each(Object.entries(prompt))('%s', (name, work) => {
   it.each<Side>(['client', 'server'])(
     'never hangs where the network falls silent, whichever frame of the %s is the first to be lost',
     async (side) => {
-      const { frames } = await silentAt(side, -1, work)
+      const { frames } = await silentAt(proxy, url, side, -1, work)
       expect(frames).toBeGreaterThan(0)
       for (let n = 0; n < frames; n++) {
-        const { error, next } = await silentAt(side, n, work)
+        const { error, next } = await silentAt(proxy, url, side, n, work)
         // What had come already may have been all that was wanted.
         if (error !== undefined && !name.includes('given up')) {
           expect(error).toMatchObject({

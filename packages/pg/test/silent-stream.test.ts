@@ -2,9 +2,10 @@ import pg from 'pg'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Action, type Frame, Proxy } from '../../../test/kit/index.ts'
+import { Proxy } from '../../../test/kit/index.ts'
 import { reprise } from '../src/index.ts'
 import { createDatabase } from './compare.ts'
+import { silentAt, type Work } from './silent-at.ts'
 
 let url: string
 let proxy: Proxy
@@ -18,7 +19,7 @@ afterAll(() => proxy.close())
 const rows = 'SELECT i FROM generate_series(1, 4) i'
 
 /** Ways to read four rows through a portal, two by two. */
-const ways: Readonly<Record<string, (client: pg.PoolClient) => Promise<unknown>>> = {
+const ways: Readonly<Record<string, Work>> = {
   'a cursor': async (client) => {
     const cursor = client.query(new Cursor(rows))
     while ((await cursor.read(2)).length > 0);
@@ -34,39 +35,12 @@ const ways: Readonly<Record<string, (client: pg.PoolClient) => Promise<unknown>>
   },
 }
 
-/** Does some work on a client of its own; the network falls silent at the nth frame of the server's. */
-async function silentAt(
-  n: number,
-  work: (client: pg.PoolClient) => Promise<unknown>,
-): Promise<{ readonly frames: number; readonly error: unknown; readonly next: unknown }> {
-  const pool = new pg.Pool({
-    connectionString: proxy.url(url),
-    max: 1,
-    ...reprise({ probeAfter: 30 }),
-  })
-  const client = await pool.connect()
-  await client.query('SELECT 1')
-  let frames = 0
-  const forget = proxy.onFrame(({ from }: Frame): Action => {
-    return from === 'server' && frames++ === n ? 'freeze' : 'pass'
-  })
-  const error = await work(client).then(
-    () => undefined,
-    (failure: unknown) => failure,
-  )
-  forget()
-  client.release()
-  const { rows } = await pool.query('SELECT 2 AS n')
-  await pool.end()
-  return { frames, error, next: rows[0]?.n }
-}
-
 describe.each(Object.entries(ways))('%s', (_, work) => {
   it('never hangs where the network falls silent, whichever answer is the first to be lost', async () => {
-    const { frames } = await silentAt(-1, work)
+    const { frames } = await silentAt(proxy, url, 'server', -1, work)
     expect(frames).toBeGreaterThan(4)
     for (let n = 0; n < frames; n++) {
-      const { error, next } = await silentAt(n, work)
+      const { error, next } = await silentAt(proxy, url, 'server', n, work)
       // What had come already may have been all that was wanted.
       if (error !== undefined) {
         expect(error).toMatchObject({
