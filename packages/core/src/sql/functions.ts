@@ -91,3 +91,13 @@ regexp_split_to_table string_to_table unnest
     .trim()
     .split(/\s+/),
 )
+
+/** Functions of PostgreSQL that leave something which goes with the session: settings, its locks. */
+export const ofSession: ReadonlySet<string> = new Set(
+  `
+pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all
+pg_advisory_unlock_shared pg_try_advisory_lock pg_try_advisory_lock_shared set_config setseed
+`
+    .trim()
+    .split(/\s+/),
+)

@@ -1,4 +1,4 @@
-import { harmless, setReturning } from './functions.ts'
+import { harmless, ofSession, setReturning } from './functions.ts'
 import { notFunctions, ordering } from './keywords.ts'
 import { nameAt, type Tokens } from './tokens.ts'
 
@@ -33,9 +33,6 @@ export const noQuery: Query = {
   orderFree: false,
   calls: [],
 }
-
-/** PostgreSQL's functions that leave something which goes with the session. */
-const ofSession = /^(set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?)$/
 
 // What an open parenthesis holds, by depth.
 const PLAIN = 0
@@ -139,7 +136,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     }
     functions ??= new Set()
     functions.add(name)
-    outlasts ||= !own || !ofSession.test(name)
+    outlasts ||= !own || !ofSession.has(name)
     if (own) {
       calls ??= []
       calls.push(i)
