@@ -37,7 +37,7 @@ const byReason: { readonly [R in Reason]?: string } = {
   unresolved:
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
   'in-parts':
-    'Look up which part of this call is there before doing the rest: without a transaction its statements commit one by one.',
+    'Look up which part of this call is there before doing the rest: it commits in more than one place.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
   'left-open':
