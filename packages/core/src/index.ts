@@ -68,7 +68,7 @@ export type {
 } from './sql/statement.ts'
 export { failFast, failsFast } from './unit/fail-fast.ts'
 export { inParts, ofTheWhole } from './unit/parts.ts'
-export { rerun } from './unit/rerun.ts'
+export { rerun, withoutCode } from './unit/rerun.ts'
 export {
   currentUnit,
   inUnit,

@@ -38,6 +38,30 @@ describe('a call that commits in parts', () => {
       expect(await outcomeOf(call)).toBe('in-doubt')
     },
   )
+  it('is committed when all that it had to do was, and its result was lost', async () => {
+    const call = async (): Promise<never> => {
+      keep()
+      throw lost('committed')
+    }
+    await expect(inParts(call, true)).rejects.toMatchObject({ outcome: 'committed' })
+    const more = async (): Promise<never> => {
+      keep()
+      return call()
+    }
+    await expect(inParts(more, true)).rejects.toMatchObject({ reason: 'in-parts' })
+  })
+  it.each([
+    ['declared', rerunnable(() => undefined)],
+    ['not declared', () => undefined],
+    ['hidden', undefined],
+  ])('is what a callback does besides its transaction, when it is %s', async (_, callback) => {
+    const run = async (): Promise<never> => {
+      keep()
+      throw lost('rolled-back')
+    }
+    const call = rerun(callback, run, settingsOf(), new Budget())
+    await expect(call).rejects.toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' })
+  })
   it('keeps what was thrown in the cause, and says what to do', async () => {
     const error = lost('rolled-back')
     const call = async (): Promise<never> => {

@@ -65,7 +65,7 @@ export class SessionDriver implements Driver {
     settings: TransactionSettings,
   ): Promise<void> {
     await this.#words.beginTransaction(connection, settings)
-    const { unit } = Object.assign(held(connection), { inTransaction: true, began: true })
+    const { unit } = Object.assign(held(connection), { inTransaction: true })
     if (unit === undefined || unit.declared) return
     // Kysely calls the callback as soon as this resolves: what else is called later is not it.
     unit.expecting = true

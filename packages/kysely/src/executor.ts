@@ -1,4 +1,4 @@
-import { type Budget, ofTheWhole, rerun, type Settings, type Unit } from '@reprise/core'
+import { type Budget, rerun, type Settings, type Unit } from '@reprise/core'
 import type {
   AbortableOperationOptions,
   AbortableQueryOptions,
@@ -120,7 +120,6 @@ export class RerunExecutor implements QueryExecutor {
 
 /**
  * Runs a consumer with a part of a lease that is its own, and that knows which run of a callback it serves.
- * Where it is no transaction but a `connection()`, a loss is that of the whole callback.
  */
 async function within<T>(
   unit: Unit,
@@ -130,8 +129,6 @@ async function within<T>(
   const own = new Lease(connection as Lease, unit)
   try {
     return await consumer(own)
-  } catch (error) {
-    throw own.began ? error : ofTheWhole(error, unit.kept)
   } finally {
     own.end()
   }

@@ -18,8 +18,6 @@ export class Lease implements DatabaseConnection {
   readonly unit: Unit | undefined
   /** Whether Kysely has begun a transaction here and not ended it. */
   inTransaction = false
-  /** Whether Kysely has ever begun one here: then what is executed here stands or falls with it. */
-  began = false
   /** Whether its transaction has ended, or is about to, other than by a COMMIT that succeeded. */
   over = false
   readonly #inner: Lease | SessionConnection

@@ -7,6 +7,7 @@ import { type Db, full, type Opened } from './doors.ts'
 let database: Database
 let proxy: Proxy
 let opened: Opened
+let wide: Opened
 /** At which write the server goes down, and how many there were. */
 let at = 0
 let writes = 0
@@ -17,6 +18,7 @@ beforeAll(async () => {
   proxy = await Proxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
   const options = { deadline: 400, backoff: { base: 1, cap: 5 } }
   opened = full({ url: proxy.url(database.url), max: 1 }, options)
+  wide = full({ url: proxy.url(database.url), max: 2 }, options)
   proxy.onFrame(({ from, type, text }) => {
     if (from !== 'client' || (type !== 'Q' && type !== 'P') || !text.startsWith('insert')) return
     if (++writes !== at) return
@@ -26,6 +28,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await opened.db.destroy()
+  await wide.db.destroy()
   await proxy.close()
   await database.close()
 })
@@ -70,7 +73,30 @@ test.each([
   }
 })
 
-test('a transaction says what became of it, whatever else its callback did', async () => {
+test.each([
+  ['statements', (db: Db, token: string) => enter(db, token)],
+  [
+    'transactions',
+    (db: Db, token: string) => db.transaction().execute((other) => enter(other, token)),
+  ],
+])('a transaction that makes %s besides says what became of all of them', async (_, besides) => {
+  const work = (token: string) =>
+    wide.db.transaction().execute(async (trx) => {
+      await enter(trx, token)
+      await besides(wide.db, token)
+      await enter(trx, token)
+    })
+  for (const place of [1, 2]) {
+    expect(await downAt(place, work)).toMatchObject({ outcome: 'rolled-back', kept: 0 })
+  }
+  expect(await downAt(3, work)).toMatchObject({
+    outcome: 'in-doubt',
+    error: { code: '08007', reason: 'in-parts', cause: { outcome: 'rolled-back' } },
+    kept: 1,
+  })
+})
+
+test('a transaction says what became of it', async () => {
   const work = (token: string) =>
     opened.db.transaction().execute(async (trx) => {
       for (let times = 0; times < 3; times++) await enter(trx, token)

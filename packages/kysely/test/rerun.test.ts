@@ -164,7 +164,7 @@ describe('a callback that is rerunnable()', () => {
         await trx.selectFrom('account').selectAll().execute()
       }),
     )
-    await expect(failing).rejects.toMatchObject({ outcome: 'rolled-back' })
+    await expect(failing).rejects.toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' })
     expect(runs).toBe(1)
     expect(await database.count(token)).toBe(1)
   })

@@ -61,8 +61,8 @@ export class Guard {
       override async flush(): Promise<void> {
         const em = this.getContext(false)
         memory.check(em)
-        const whole = em.isInTransaction() || guard.#flushesWhole(this, em)
-        await (whole ? super.flush() : inParts(() => super.flush())).catch((error) => {
+        // Its hooks and subscribers may write elsewhere.
+        await inParts(() => super.flush()).catch((error) => {
           throw memory.lost(em, error, cleared)
         })
       }
@@ -75,7 +75,7 @@ export class Guard {
 
       override async commit(): Promise<void> {
         const em = this.getContext(false)
-        await super.commit().catch((error) => {
+        await inParts(() => super.commit()).catch((error) => {
           throw memory.lost(em, error, cleared)
         })
       }
@@ -99,9 +99,8 @@ export class Guard {
         if (!options.clear) memory.check(em)
         try {
           if (!owns || !(clean || (options.clear && canIsolate()))) {
-            const run = (): Promise<T> => super.transactional(callback, options)
-            const none = guard.#opensNone(this) || guard.#opensNone(em)
-            return await (none ? inParts(run) : run())
+            // A callback may write elsewhere: in a transaction of its own, or in none.
+            return await inParts(() => super.transactional(callback, options))
           }
           return await guard.#rerun(callback, async (once) => {
             if (!clean) return isolated(em, once, options)
@@ -145,15 +144,6 @@ export class Guard {
     if (this.#opensNone(called) || this.#opensNone(em)) return false
     if (propagation === 'requires_new') return true
     return openers.has(propagation) && !em.isInTransaction()
-  }
-
-  /** Whether all that a flush does outside a transaction is one of its own. */
-  #flushesWhole(called: EntityManager, em: EntityManager): boolean {
-    return (
-      em.config.get('implicitTransactions') !== false &&
-      !this.#opensNone(called) &&
-      !this.#opensNone(em)
-    )
   }
 
   #opensNone(em: EntityManager): boolean {

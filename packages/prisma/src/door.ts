@@ -1,14 +1,15 @@
 import {
   Budget,
   currentUnit,
+  inParts,
   publish,
   rerun,
-  rerunnable,
   type Settings,
   type Unit,
+  withoutCode,
 } from '@reprise/core'
 import { failedCommit } from './commits.ts'
-import { honest, remind, tellsOutcome, unmasked } from './error.ts'
+import { honest, ofPrisma, remind, tellsOutcome, unmasked } from './error.ts'
 import {
   commitsInParts,
   endsTransaction,
@@ -19,9 +20,6 @@ import {
 
 /** Prisma's mark on the client inside an interactive transaction. */
 const scope = Symbol.for('prisma.client.transaction.scope_context')
-
-/** Stands for work that holds no code of the application's: it may always be run again. */
-const withoutCode = rerunnable(() => undefined)
 
 const wroteOutside =
   'A rerunnable() callback wrote through another client than the one it was handed, so it is not run again: write through the transaction client.'
@@ -49,7 +47,10 @@ export class Door {
     if (transaction !== undefined) return this.#inside(operation, transaction)
     const outer = currentUnit()
     if (outer !== undefined && !onlyReads(operation)) this.#notAgain(outer)
-    if (commitsInParts(operation)) return this.#honestly(() => operation.query(operation.args))
+    if (commitsInParts(operation)) {
+      const run = (): Promise<unknown> => this.#honestly(() => operation.query(operation.args))
+      return this.#told(inParts(run, true))
+    }
     return this.#whole(withoutCode, async (unit) => {
       if (outer === undefined) doneOnceAnswered(operation, unit)
       try {
@@ -80,7 +81,15 @@ export class Door {
 
   #whole(callback: unknown, run: (unit: Unit) => PromiseLike<unknown>): Promise<unknown> {
     const honestly = (unit: Unit): Promise<unknown> => this.#honestly(() => run(unit))
-    return rerun(callback, honestly, this.#settings, this.#budget)
+    return this.#told(rerun(callback, honestly, this.#settings, this.#budget))
+  }
+
+  async #told(whole: Promise<unknown>): Promise<unknown> {
+    try {
+      return await whole
+    } catch (error) {
+      throw ofPrisma(error, this.#clientVersion)
+    }
   }
 
   async #inside(operation: Operation, transaction: Inside): Promise<unknown> {

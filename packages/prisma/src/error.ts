@@ -62,6 +62,21 @@ export function unmasked(error: unknown, commit: unknown, clientVersion: string)
   return shown === commit ? error : shown
 }
 
+/** What is told of a call that commits in several places, in Prisma's own class, as every other loss. */
+export function ofPrisma(error: unknown, clientVersion: string): unknown {
+  const { reason, cause, message, code, ...told } = (error ?? {}) as SessionError & Diagnosis
+  if (reason !== 'in-parts' || isKnown(error) || !isKnown(cause)) return error
+  const { outcome, condition, attempts, advice } = told
+  const { code: shown, meta } = cause as { code: string; meta?: Record<string, unknown> }
+  const own = new PrismaClientKnownRequestError(message, {
+    code: shown,
+    clientVersion,
+    ...(meta && { meta }),
+  })
+  Object.assign(own, { outcome, condition, attempts, advice, reason, sqlstate: code })
+  return withCause(own, error)
+}
+
 interface PrismaError extends Error {
   readonly code?: unknown
   outcome?: unknown

@@ -285,7 +285,7 @@ describe('a callback', () => {
             await tx.entry.create({ data: { token: 'inside', amount: 1 } })
           }),
         ),
-      ).rejects.toMatchObject({ outcome: 'rolled-back' }),
+      ).rejects.toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' }),
     )
     expect(runs).toBe(1)
     expect(await times('outside')).toBe(1)
@@ -302,7 +302,7 @@ describe('a callback', () => {
         await tx.entry.create({ data: { token: 'inside', amount: 1 } })
       }),
     )
-    await expect(failing).rejects.toMatchObject({ outcome: 'rolled-back' })
+    await expect(failing).rejects.toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' })
     expect(await times('outside')).toBe(1)
   })
 

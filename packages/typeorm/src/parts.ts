@@ -1,11 +1,15 @@
 import { type InDoubtError, inParts } from '@reprise/core'
 import {
   type DataSource,
+  DeleteQueryBuilder,
   type EntityManager,
+  InsertQueryBuilder,
   QueryFailedError,
   type QueryRunner,
   RelationQueryBuilder,
+  UpdateQueryBuilder,
 } from 'typeorm'
+import { hasHooks } from './hooks.ts'
 import { dataSourceOf } from './report.ts'
 
 /** What saves or removes entities with all that hangs on them. */
@@ -14,19 +18,21 @@ const names = ['save', 'remove', 'softRemove', 'recover'] as const
 /** Data sources whose builders and query runners tell the whole. */
 const telling = new WeakSet<DataSource>()
 
+/** Classes of query runners and builders that have been changed. */
+const changed = new WeakSet<object>()
+
 type Call = (...parameters: unknown[]) => Promise<unknown>
 
 /**
- * Has those calls of a manager that were asked to do without a transaction (`transaction: false`) tell
- * the outcome of all their statements.
+ * Has those calls of a manager tell the outcome of all that they do: without a transaction
+ * (`transaction: false`) of all their statements, and else of what the subscribers wrote elsewhere, too.
  */
 export function tellTheWhole(manager: EntityManager): void {
   for (const name of names) {
     const call = manager[name] as Call
     const told: Call = (...parameters) => {
       const run = (): Promise<unknown> => Reflect.apply(call, manager, parameters)
-      const inTransaction = manager.queryRunner?.isTransactionActive
-      return !inTransaction && parameters.slice(1).some(declines) ? whole(run) : run()
+      return manager.queryRunner?.isTransactionActive ? run() : whole(run)
     }
     Object.assign(manager, { [name]: told })
   }
@@ -38,6 +44,8 @@ export function tellTheWhole(manager: EntityManager): void {
  */
 export function tellTheWholeOfSchemas(dataSource: DataSource): void {
   telling.add(dataSource)
+  // TypeORM exports the classes of the other builders.
+  tellTheWholeOfBuilder(Object.getPrototypeOf(dataSource.createQueryBuilder().softDelete()))
   for (const name of ['runMigrations', 'undoLastMigration', 'synchronize'] as const) {
     const call = dataSource[name] as Call
     const told: Call = (...parameters) => {
@@ -48,9 +56,6 @@ export function tellTheWholeOfSchemas(dataSource: DataSource): void {
     Object.assign(dataSource, { [name]: told })
   }
 }
-
-/** Classes of query runners that have been changed. */
-const changed = new WeakSet<object>()
 
 /** What a query runner changes a schema by; what only makes texts is no part of it. */
 const changes = /^(create|drop|add|rename|change|update|clear)(?!.*Sql$)/
@@ -64,11 +69,29 @@ export function tellTheWholeOfRunner(runner: QueryRunner): void {
   if (changed.has(prototype)) return
   changed.add(prototype)
   for (const name of Object.getOwnPropertyNames(prototype)) {
-    if (changes.test(name)) tellTheWholeOf(prototype, name)
+    if (changes.test(name)) tellTheWholeOf(prototype, name, outside)
   }
+  tellTheWholeOf(prototype, 'query', (runner) => outside(runner) && hasHooks(dataSourceOf(runner)))
+  // Subscribers are told before the COMMIT, and behind it.
+  tellTheWholeOf(prototype, 'commitTransaction', (runner) => !outside(runner))
 }
 
-tellTheWholeOf(RelationQueryBuilder.prototype, 'addAndRemove')
+tellTheWholeOf(RelationQueryBuilder.prototype, 'addAndRemove', outside)
+
+for (const { prototype } of [InsertQueryBuilder, UpdateQueryBuilder, DeleteQueryBuilder]) {
+  tellTheWholeOfBuilder(prototype)
+}
+
+/** One statement, and what is called before and behind it. */
+function tellTheWholeOfBuilder(prototype: object): void {
+  if (changed.has(prototype)) return
+  changed.add(prototype)
+  tellTheWholeOf(prototype, 'execute', (builder) => {
+    if (!outside(builder)) return false
+    const { mainAlias: main } = (builder as OfBuilder).expressionMap
+    return hasHooks(dataSourceOf(builder), main?.hasMetadata ? main.metadata : undefined)
+  })
+}
 
 /** What of TypeORM's own is changed for all data sources does something for those alone that ask for it. */
 interface OfSource {
@@ -77,13 +100,21 @@ interface OfSource {
   readonly isTransactionActive?: boolean
 }
 
-function tellTheWholeOf(prototype: object, name: string): void {
+interface OfBuilder extends OfSource {
+  readonly expressionMap: InsertQueryBuilder<object>['expressionMap']
+}
+
+/** Whether what is asked here is part of no transaction. */
+function outside({ isTransactionActive, queryRunner }: OfSource): boolean {
+  return !(isTransactionActive ?? queryRunner?.isTransactionActive)
+}
+
+function tellTheWholeOf(prototype: object, name: string, inParts: (on: OfSource) => boolean): void {
   const call = Object.getOwnPropertyDescriptor(prototype, name)?.value as Call | undefined
   if (typeof call !== 'function') return
   const told = function (this: OfSource, ...parameters: unknown[]): Promise<unknown> {
     const run = (): Promise<unknown> => Reflect.apply(call, this, parameters)
-    const open = this.isTransactionActive ?? this.queryRunner?.isTransactionActive
-    return open || !telling.has(dataSourceOf(this)) ? run() : whole(run)
+    return telling.has(dataSourceOf(this)) && inParts(this) ? whole(run) : run()
   }
   Object.defineProperty(prototype, name, { value: told, configurable: true, writable: true })
 }
@@ -99,16 +130,22 @@ function declines(given: unknown): boolean {
   return (given as { transaction?: unknown } | null | undefined)?.transaction === false
 }
 
-async function whole<T>(run: () => Promise<T>): Promise<T> {
+/** One call of TypeORM's, judged as a whole. */
+export function whole<T>(run: () => Promise<T>): Promise<T> {
+  return inOwnClass(inParts(run))
+}
+
+/** What is told of a call that commits in several places, in TypeORM's own class. */
+export async function inOwnClass<T>(call: Promise<T>): Promise<T> {
   try {
-    return await inParts(run)
+    return await call
   } catch (error) {
     const { reason } = error as Partial<InDoubtError>
     throw reason === 'in-parts' ? own(error as InDoubtError) : error
   }
 }
 
-/** TypeORM's own class, as of every other loss. */
+/** As of every other loss. */
 function own(error: InDoubtError): Error {
   const { cause } = error
   const { query, parameters } = cause as Partial<QueryFailedError>

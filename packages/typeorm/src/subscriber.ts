@@ -7,6 +7,7 @@ import {
   EventSubscriber,
   type TransactionStartEvent,
 } from 'typeorm'
+import { asksNothing } from './hooks.ts'
 import { isProtected, protect } from './protection.ts'
 import { dataSourceOf, report, warn } from './report.ts'
 import { checkVersion } from './version.ts'
@@ -60,11 +61,13 @@ export function repriseSubscriber(options?: RepriseOptions): typeof RepriseSubsc
     static override readonly options: RepriseOptions | undefined = options
   }
   EventSubscriber()(Configured)
+  asksNothing(Configured)
   return Configured
 }
 
 const Plain = RepriseSubscriber
 EventSubscriber()(RepriseSubscriber)
+asksNothing(RepriseSubscriber)
 
 /** Whether this is {@link RepriseSubscriber}, as it is or configured. */
 export function isRepriseSubscriber(value: unknown): value is typeof RepriseSubscriber {

@@ -1,7 +1,13 @@
 import { Budget, isRerunnable, rerun, type Settings } from '@reprise/core'
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm'
 import { giveBackUnbegun } from './begin.ts'
-import { tellTheWhole, tellTheWholeOfRunner, tellTheWholeOfSchemas } from './parts.ts'
+import {
+  inOwnClass,
+  tellTheWhole,
+  tellTheWholeOfRunner,
+  tellTheWholeOfSchemas,
+  whole,
+} from './parts.ts'
 import { warn } from './report.ts'
 import { fenceRollback } from './rollback.ts'
 
@@ -19,7 +25,8 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
       const callback = typeof first === 'function' ? first : second
       const once = (): Promise<unknown> => transaction.call(manager, first, second)
       // Inside an open transaction this is but a savepoint of it, and a loss takes all of it.
-      if (!isRerunnable(callback) || manager.queryRunner?.isTransactionActive) return once()
+      if (manager.queryRunner?.isTransactionActive) return once()
+      if (!isRerunnable(callback)) return whole(once)
       let last: unknown
       const run = ({ attempt }: { readonly attempt: number }): Promise<unknown> => {
         if (attempt > 1) warn(dataSource, again(attempt, last))
@@ -29,7 +36,7 @@ export function rerunTransactions(dataSource: DataSource, settings: Settings): v
           throw error
         })
       }
-      return rerun(callback, run, settings, budget)
+      return inOwnClass(rerun(callback, run, settings, budget))
     }
     manager.transaction = runAgain as EntityManager['transaction']
     tellTheWhole(manager)

@@ -37,7 +37,7 @@ const byReason: { readonly [R in Reason]?: string } = {
   unresolved:
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
   'in-parts':
-    'Look up which part of this call is there before doing the rest: without a transaction its statements commit one by one.',
+    'Look up which part of this call is there before doing the rest: it commits in more than one place.',
   'result-unknown':
     'The work is committed but its answer was lost: read it back, do not repeat it.',
   'left-open':
@@ -90,14 +90,24 @@ const byOutcome: { readonly [O in Outcome]: string } = {
   'in-doubt': 'Look up whether the work is there before doing it again.',
 }
 
-/** One sentence of advice for a loss that reached the caller. */
+/** Reasons whose own sentence says of a doubt what to do about it. */
+const doubts: ReadonlySet<Reason> = new Set(['in-doubt', 'not-held', 'unresolved', 'in-parts'])
+
+/**
+ * One sentence of advice for a loss that reached the caller. Where the work is in doubt, another one comes
+ * first: why it was not mended is no reason to do it again.
+ */
 export function adviceFor(
   outcome: Outcome,
   condition: Condition | undefined,
   reason?: Reason,
 ): string {
   const because = reason === undefined ? undefined : byReason[reason]
-  if (because !== undefined) return because
+  if (reason !== undefined && because !== undefined) {
+    return outcome === 'in-doubt' && !doubts.has(reason)
+      ? `${byOutcome[outcome]} ${because}`
+      : because
+  }
   if (outcome === 'in-doubt' || outcome === 'committed') return byOutcome[outcome]
   return (condition === undefined ? undefined : byCondition[condition]) ?? byOutcome[outcome]
 }

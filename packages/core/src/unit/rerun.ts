@@ -6,7 +6,8 @@ import { fullJitter } from '../pace/backoff.ts'
 import type { Budget } from '../pace/budget.ts'
 import { clock } from '../pace/clock.ts'
 import { publish } from '../publish.ts'
-import { currentUnit, inUnit, isRerunnable, newUnit, type Unit } from './unit.ts'
+import { inParts, ofTheWhole } from './parts.ts'
+import { currentUnit, inUnit, isRerunnable, newUnit, rerunnable, type Unit } from './unit.ts'
 
 /** More runs than this do not end a conflict that the first ones did not. */
 const mostRuns = 10
@@ -29,6 +30,9 @@ const final = new Set([
   'timeout',
 ])
 
+/** Stands for work that holds no code of the application's: it may always be run again. */
+export const withoutCode: () => void = rerunnable(() => undefined)
+
 /**
  * Runs a transaction callback as a whole, and again from its start when nothing of it was kept: it
  * diverged or could not be replayed, or PostgreSQL refused it with 40001 or 40P01. Only for a
@@ -38,7 +42,8 @@ const final = new Set([
  * @param callback what the application passed: it says whether it may be run again. Undefined where the
  *   ORM hides it: then the door sets `unit.expecting`, and the callback speaks up when it is called
  * @param run one run of it, through the ORM's own API
- * @throws what the last run threw
+ * @throws what the last run threw, judged as of a call {@link inParts}: what its callback has committed
+ *   elsewhere is kept, whatever becomes of the transaction
  */
 export async function rerun<T>(
   callback: unknown,
@@ -48,8 +53,9 @@ export async function rerun<T>(
 ): Promise<T> {
   const outer = currentUnit()
   const declared = isRerunnable(callback)
+  const whole = callback === withoutCode
   if (outer !== undefined || (callback !== undefined && !declared)) {
-    return run(outer ?? newUnit(1, false))
+    return inParts(() => run(outer ?? newUnit(1, false)), whole)
   }
   const from = clock.now()
   for (let attempt = 1; ; attempt++) {
@@ -61,7 +67,9 @@ export async function rerun<T>(
     } catch (error) {
       const kept = unit.committed || !unit.declared ? undefined : nothingKept(error)
       const late = clock.now() - from > settings.deadline
-      if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) throw error
+      if (kept === undefined || attempt >= mostRuns || late || !budget.withdraw()) {
+        throw ofTheWhole(error, unit, whole)
+      }
       const { log, poolName } = unit.begun ?? settings
       publish('reprise:rerun', { attempt: attempt + 1, ...kept, poolName }, log)
       await clock.pause(fullJitter(attempt, settings.backoff))

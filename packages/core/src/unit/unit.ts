@@ -23,8 +23,8 @@ export interface Unit {
   readonly outer: Unit | undefined
   /** Whether it is one call of an ORM's, of which somebody wants to know whether a part was {@link kept}. */
   readonly call: boolean
-  /** Whether anything of it was committed, or may have been, also before its callback was declared. */
-  kept: boolean
+  /** How many parts of it were committed, or may have been, also before its callback was declared. */
+  kept: number
   /** Whether it has ended: what it left behind may run on for ever. */
   over: boolean
 }
@@ -82,7 +82,7 @@ function told(unit: Unit | undefined): Unit | undefined {
 /** Something of a unit was committed, or may have been, and so of all that it runs in. */
 export function keptIn(unit: Unit | undefined): void {
   for (let at = unit; at !== undefined; at = at.outer) {
-    at.kept = true
+    at.kept += 1
     if (at.declared) at.committed = true
   }
 }
@@ -100,7 +100,7 @@ export function newUnit(attempt: number, declared: boolean, call = false): Unit 
     begun: undefined,
     outer,
     call,
-    kept: false,
+    kept: 0,
     over: false,
   }
 }
