@@ -5,6 +5,10 @@ import {
   sameHistory,
   sameIncarnation,
 } from '../../packages/pg/src/connection/incarnation.ts'
+import type { Inquiry } from '../../packages/pg/src/connection/inquiry.ts'
+import type { Raw } from '../../packages/pg/src/connection/wire.ts'
+import { isSameTransaction } from '../../packages/pg/src/witness/same-transaction.ts'
+import type { Witness } from '../../packages/pg/src/witness/witness.ts'
 import { Server, versions } from '../kit/index.ts'
 import { faults, Range, statements, transactions } from './boundary.ts'
 import { expectHonest, expectOnce } from './verdicts.ts'
@@ -42,18 +46,37 @@ describe.each(versions.filter((version) => version !== '18'))('PostgreSQL %s', (
       expectOnce(verdicts)
     }
   })
-  it('a crash makes another incarnation of the same history, and a clean restart does not', async () => {
-    const read = async (): Promise<ReturnType<typeof readIncarnation>> => {
-      const [row] = await server.sql(`SELECT ARRAY[${incarnationColumns}]::text[] AS columns`)
-      return readIncarnation(row?.columns as unknown[])
+  it('a crash makes another incarnation of the same history; a clean restart keeps the ids', async () => {
+    const look = async (): Promise<Witness> => {
+      const [row] = await server.sql(
+        `SELECT now()::text AS began, pg_current_xact_id()::text AS xid,
+         ARRAY[${incarnationColumns}]::text[] AS columns`,
+      )
+      const incarnation = readIncarnation(row?.columns as unknown[])
+      const began = new Date(String(row?.began)).toISOString()
+      return {
+        backend: { pid: 1, began, incarnation },
+        xid: String(row?.xid),
+        began: undefined,
+      }
     }
-    const first = await read()
+    const ask: Inquiry = async (text) => ({
+      rows: (await server.sql(text)).map((row) => Object.values(row) as Raw[]),
+      code: undefined,
+    })
+    const first = await look()
     await server.restart('fast')
-    const second = await read()
-    expect(sameIncarnation(first, second)).toBe(true)
+    const second = await look()
+    expect(sameIncarnation(first.backend.incarnation, second.backend.incarnation)).toBe(false)
+    expect(await isSameTransaction(first, second.backend.incarnation, ask)).toBe(true)
+    const later = { ...second, backend: first.backend }
+    expect(await isSameTransaction(later, second.backend.incarnation, ask)).toBe(false)
+    await server.sql('CHECKPOINT')
+    expect(await isSameTransaction(first, second.backend.incarnation, ask)).toBe(false)
     await server.restart('immediate')
-    const third = await read()
-    expect(sameIncarnation(second, third)).toBe(false)
-    expect(sameHistory(second, third)).toBe(true)
+    const third = await look()
+    expect(await isSameTransaction(second, third.backend.incarnation, ask)).toBe(false)
+    expect(sameHistory(second.backend, third.backend.incarnation)).toBe(true)
+    expect(sameHistory(third.backend, second.backend.incarnation)).toBe(false)
   })
 })

@@ -38,6 +38,7 @@ export {
   endsConnection,
   isPassing,
   isPassingSocketError,
+  isShortage,
   sqlstateOf,
 } from './loss/sqlstate.ts'
 export { isPoolOrClient, notToBeSpread } from './misuse.ts'

@@ -5,6 +5,7 @@ import {
   endsConnection,
   isPassing,
   isPassingSocketError,
+  isShortage,
   sqlstateOf,
 } from '../src/loss/sqlstate.ts'
 
@@ -84,6 +85,15 @@ describe('isPassing', () => {
       expect(isPassing(code)).toBe(false)
     },
   )
+})
+
+describe('isShortage', () => {
+  test.each(['53000', '53100', '53200', '53300', '53400'])('%s says so', (code) => {
+    expect(isShortage(code)).toBe(true)
+  })
+  test.each(['54000', '58030', '57P03', '53', '530000', ''])('%j does not', (code) => {
+    expect(isShortage(code)).toBe(false)
+  })
 })
 
 describe('isPassingSocketError', () => {

@@ -72,6 +72,7 @@ it('the timeouts of this role are what is looked at', async () => {
 describe('rights that were taken away', () => {
   it.each([
     ['pg_control_system()', '✗ commits: this role may not execute pg_control_system()'],
+    ['pg_control_checkpoint()', '✗ commits: this role may not execute pg_control_checkpoint()'],
     ['pg_current_wal_lsn()', '✗ commits: this role may not execute pg_current_wal_lsn()'],
     ['pg_terminate_backend(integer, bigint)', '✗ fencing: a backend of its own role cannot'],
   ])('%s is missed, and the statement that gives it back does', async (signature, sentence) => {

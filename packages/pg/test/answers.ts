@@ -33,6 +33,7 @@ export function report(code: string, how: Partial<ReportMessage> = {}): ReportMe
 export const server: Incarnation = {
   system: '7000',
   timeline: '00000001',
+  written: null,
   crash: '1.5',
   postmaster: '1000.5',
 }

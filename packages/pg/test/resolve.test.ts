@@ -15,12 +15,16 @@ import { connection, exchange, server } from './answers.ts'
 const { signal } = new AbortController()
 const backend = { pid: 4711, began: '2026-01-01T00:00:00+00:00', incarnation: server }
 const witness: Witness = { xid: '700', began: undefined, backend }
-const columns = ({ system, timeline, crash, postmaster }: Incarnation): (string | null)[] => [
-  system,
-  timeline,
-  crash,
-  postmaster,
-]
+const columns = (of: Incarnation): (string | null)[] => {
+  const { system, timeline, written, crash, postmaster } = of
+  const file = timeline && `${timeline}0000000000000001`
+  return [
+    system,
+    written === null ? file : `${file} 0/${written.toString(16).toUpperCase()}`,
+    crash,
+    postmaster,
+  ]
+}
 
 /** A server that answers these, one after the other; the last is repeated. */
 function asking(
@@ -45,7 +49,21 @@ const crashed: Incarnation = { ...server, crash: '2.5' }
 const promoted: Incarnation = { ...server, timeline: '00000002' }
 const other: Incarnation = { ...server, system: '8000' }
 const unknown: Incarnation = { ...server, crash: null }
-const nobody: Incarnation = { system: null, timeline: null, crash: null, postmaster: null }
+const nobody: Incarnation = {
+  system: null,
+  timeline: null,
+  written: null,
+  crash: null,
+  postmaster: null,
+}
+/** When it was started, as the server writes that; the backend was there on the first of January. */
+const startedIn = (year: number): Pick<Incarnation, 'postmaster'> => ({
+  postmaster: ((BigInt(Date.UTC(year, 5)) - 946_684_800_000n) * 1000n)
+    .toString(16)
+    .padStart(16, '0'),
+})
+const longWritten: Incarnation = { ...server, written: 0x5000n }
+const backThen: Incarnation = { ...server, written: 0x4fffn }
 
 beforeEach(() => {
   vi.spyOn(Math, 'random').mockReturnValue(0)
@@ -66,6 +84,10 @@ describe('what became of a transaction', () => {
     ['aborted', 'a life after a crash', crashed, 'rolled-back'],
     ['aborted', 'another timeline', promoted, 'in-doubt'],
     ['aborted', 'another server', other, 'in-doubt'],
+    ['aborted', 'a life that began since', { ...server, ...startedIn(2026) }, 'rolled-back'],
+    ['aborted', 'one that was up elsewhere', { ...server, ...startedIn(2025) }, 'in-doubt'],
+    ['committed', 'one that was up elsewhere', { ...server, ...startedIn(2025) }, 'in-doubt'],
+    ['aborted', 'one that began at no time', { ...server, postmaster: null }, 'in-doubt'],
     [null, 'the same life', server, 'in-doubt'],
     ['something new', 'the same life', server, 'in-doubt'],
   ])('%s, says %s: %s', async (status, _name, now, outcome) => {
@@ -103,12 +125,48 @@ describe('what became of a transaction', () => {
   it.each<[string, Incarnation, string]>([
     ['a life after a crash, which lost it', crashed, 'rolled-back'],
     ['the same life', server, 'in-doubt'],
+    ['a life after a clean stop', { ...server, ...startedIn(2026) }, 'in-doubt'],
+    ['a life that is not known', unknown, 'in-doubt'],
+    ['one that was up elsewhere', { ...crashed, ...startedIn(2025) }, 'in-doubt'],
     ['another timeline', promoted, 'in-doubt'],
     ['another server', other, 'in-doubt'],
   ])('of an id that was never drawn, says %s: %s', async (_name, now, outcome) => {
     const { ask, asked } = asking({ code: '22023' }, { rows: [columns(now)] })
     expect(await resolve(witness, ask, signal)).toBe(outcome)
     expect(asked.at(-1)?.text).toContain('pg_control_system')
+  })
+  it.each<[string, string, Incarnation, string]>([
+    ['committed', 'the same place', longWritten, 'committed'],
+    ['committed', 'an earlier one', backThen, 'in-doubt'],
+    ['aborted', 'the same place', longWritten, 'rolled-back'],
+    ['aborted', 'an earlier one', backThen, 'in-doubt'],
+    ['aborted', 'one that is not known', server, 'rolled-back'],
+  ])(
+    '%s, where the log that was known to be written ends in %s',
+    async (status, _where, now, outcome) => {
+      const { ask } = asking({ rows: [[status, ...columns(now)]] })
+      const known = { ...witness, backend: { ...backend, incarnation: longWritten } }
+      expect(await resolve(known, ask, signal)).toBe(outcome)
+    },
+  )
+  it.each<[string | null, string]>([
+    ['0:701', 'committed'],
+    ['0:700', 'in-doubt'],
+    ['1:3', 'committed'],
+    [null, 'in-doubt'],
+  ])('after a clean stop, is believed if it was drawn before it: %s', async (next, outcome) => {
+    const now = { ...server, ...startedIn(2026) }
+    const { ask, asked } = asking(
+      { rows: [['committed', ...columns(now)]] },
+      { rows: [[now.postmaster, next]] },
+    )
+    expect(await resolve(witness, ask, signal)).toBe(outcome)
+    expect(asked.at(-1)?.text).toContain('pg_control_checkpoint')
+    const other = asking(
+      { rows: [['committed', ...columns(now)]] },
+      { rows: [[server.postmaster, next]] },
+    )
+    expect(await resolve(witness, other.ask, signal)).toBe('in-doubt')
   })
   it.each([
     ['an answer without a row', {}],

@@ -13,6 +13,8 @@ vi.setConfig({ testTimeout: 20_000 })
 
 const starting = fatal('57P03', 'ProcessStartupPacket')
 const full = fatal('53300', 'InitProcess', { file: 'proc.c' })
+const noMemory = fatal('53200', 'AllocSetContextCreateInternal', { file: 'aset.c' })
+const noDisk = fatal('53100', 'mdextend', { file: 'md.c' })
 const password = fatal('28P01', 'auth_failed', { file: 'auth.c' })
 const database = fatal('3D000', 'InitPostgres', { file: 'postinit.c' })
 
@@ -36,6 +38,31 @@ const hiccups: [string, Fault][] = [
     },
   ],
 ]
+
+describe('a server that has run short of', () => {
+  it.each([
+    ['memory (53200)', noMemory],
+    ['disk (53100)', noDisk],
+  ])(
+    '%s is waited for where it was there before, and a refusal where it was not',
+    async (_what, short) => {
+      await using backend = await Backend.start([
+        { 'SELECT 1': instead(terminated) },
+        { '': greeting(short) },
+        { '': greeting(short) },
+      ])
+      const pool = poolOn(backend.url)
+      expect((await pool.query('SELECT 1')).rows).toEqual([{ a: '1' }])
+      expect(backend.fake.connections).toBe(4)
+      await pool.end()
+      await using unknown = await Backend.start([{ '': greeting(short) }])
+      const first = poolOn(unknown.url)
+      expect(await failure(first.query('SELECT 1'))).toMatchObject({ severity: 'FATAL' })
+      expect(unknown.fake.connections).toBe(1)
+      await first.end()
+    },
+  )
+})
 
 describe('a server that is', () => {
   it.each(hiccups)('%s is waited for by connect()', async (_name, fault) => {

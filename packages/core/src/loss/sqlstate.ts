@@ -100,6 +100,14 @@ export function isPassing(sqlstate: string): boolean {
 }
 
 /**
+ * Whether a code says that a server has run short of something (class 53): memory, disk, connections. A
+ * server that was there before may have it again in a moment.
+ */
+export function isShortage(sqlstate: string): boolean {
+  return sqlstate.length === 5 && sqlstate.startsWith('53')
+}
+
+/**
  * Whether a Node.js socket error passes by waiting. ENOTFOUND does not: a name that does not
  * resolve is a typing error far more often than an outage (an outage of DNS is EAI_AGAIN).
  */

@@ -5,6 +5,7 @@ import type { Finding } from './finding.ts'
 const called: readonly (readonly [signature: string, without: string])[] = [
   ['pg_control_system()', 'a commit whose answer is lost stays in doubt'],
   ['pg_current_wal_lsn()', 'a commit whose answer is lost stays in doubt'],
+  ['pg_control_checkpoint()', 'a commit whose answer is lost in a restart stays in doubt'],
   ['pg_xact_status(xid8)', 'a commit whose answer is lost stays in doubt'],
 ]
 

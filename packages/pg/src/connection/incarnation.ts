@@ -1,4 +1,4 @@
-import { bytesOf } from './instant.ts'
+import { bytesOf, instantOf } from './instant.ts'
 
 /**
  * Which life of which server. A transaction id means nothing outside the one it was drawn in: after
@@ -9,6 +9,11 @@ export interface Incarnation {
   readonly system: string | null
   /** The WAL timeline: changes with every promotion. Null on a standby. */
   readonly timeline: string | null
+  /**
+   * How far its log was written, as a number. What takes it back is a copy of its data that was made
+   * before, or the crash of a whole machine, and then not far. Null on a standby.
+   */
+  readonly written: bigint | null
   /**
    * pg_stat_wal.stats_reset: changes with every crash restart, because statistics are thrown away
    * then (pgstat.c pgstat_reset_after_failure), and not with a clean restart.
@@ -48,6 +53,8 @@ export const systemColumn =
 /** Asks for {@link Incarnation.postmaster}. */
 export const postmasterColumn: string = bytesOf('pg_catalog.pg_postmaster_start_time()')
 
+const written = 'pg_catalog.pg_current_wal_lsn()'
+
 /**
  * The select list that reads an {@link Incarnation}, in the order of {@link readIncarnation}. All of
  * it is readable by an ordinary role. pg_current_wal_lsn() raises on a standby, hence the CASE.
@@ -58,32 +65,66 @@ export const postmasterColumn: string = bytesOf('pg_catalog.pg_postmaster_start_
  */
 export const incarnationColumns: string = `(${systemColumn}),
  CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
- ELSE pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
+ ELSE pg_catalog.concat(pg_catalog.pg_walfile_name(${written}), ' ', ${written}) END,
  (SELECT ${bytesOf('stats_reset')} FROM pg_catalog.pg_stat_get_wal()),
  ${postmasterColumn}`
 
 /** Reads what {@link incarnationColumns} answered. */
 export function readIncarnation(columns: readonly unknown[]): Incarnation {
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+  const [file, position = ''] = text(columns[1])?.split(' ') ?? []
   return {
     system: text(columns[0]),
     // The first eight digits of the name of a WAL file (xlog_internal.h XLogFileName).
-    timeline: text(columns[1])?.slice(0, 8) ?? null,
+    timeline: file?.slice(0, 8) ?? null,
+    written: positionOf(position),
     crash: text(columns[2]),
     postmaster: text(columns[3]),
   }
 }
 
-/** Whether two readings are of one history: what one durably committed, the other can see. */
-export function sameHistory(a: Incarnation, b: Incarnation): boolean {
+/** Two numbers of 32 bits, in hexadecimal (pg_lsn.c pg_lsn_out). */
+function positionOf(text: string): bigint | null {
+  const [, high, low] = /^([0-9A-F]+)\/([0-9A-F]+)$/.exec(text) ?? []
+  if (high === undefined || low === undefined) return null
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+}
+
+/**
+ * Whether what a backend has durably committed can be seen here.
+ *
+ * A copy of its server has the same system and the same timeline. It is none of ours if it was up already
+ * while the backend worked elsewhere, or if its log ends before that of which the backend knew.
+ */
+export function sameHistory(
+  { began, incarnation: then }: Pick<Backend, 'began' | 'incarnation'>,
+  now: Incarnation,
+): boolean {
+  if (then.system === null || then.system !== now.system) return false
+  if (then.timeline === null || then.timeline !== now.timeline) return false
+  if (then.written !== null && now.written !== null && now.written < then.written) return false
+  if (then.postmaster === now.postmaster) return true
+  const started = instantOf(now.postmaster ?? undefined)
+  return started !== undefined && started > began
+}
+
+/** Whether two readings are of one life of one server, from a start to a stop or a crash. */
+export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return (
-    a.system !== null && a.system === b.system && a.timeline !== null && a.timeline === b.timeline
+    a.system !== null &&
+    a.system === b.system &&
+    a.timeline !== null &&
+    a.timeline === b.timeline &&
+    a.crash !== null &&
+    a.crash === b.crash &&
+    a.postmaster !== null &&
+    a.postmaster === b.postmaster
   )
 }
 
-/** Whether no transaction id was handed out twice between two readings. */
-export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
-  return sameHistory(a, b) && a.crash !== null && a.crash === b.crash
+/** Whether a server has crashed since, so that ids which had not reached the disk are handed out again. */
+export function hasCrashed(then: Incarnation, now: Incarnation): boolean {
+  return then.crash !== null && now.crash !== null && then.crash !== now.crash
 }
 
 /** Whether a server was promoted in the place of the one where a backend was: the same system, on a later timeline. */

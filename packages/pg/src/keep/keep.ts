@@ -1,11 +1,11 @@
 import { DivergedError, type Log, type Statement } from '@reprise/core'
 import type { FieldDef } from 'pg'
 import type { Connection } from '../connection/connection.ts'
-import { sameIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { instantOf } from '../connection/instant.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { Exchange, ExchangeClass } from '../exchange/exchange.ts'
+import { isSameTransaction } from '../witness/same-transaction.ts'
 import type { Witness } from '../witness/witness.ts'
 import { Catalog, type Table } from './keep-catalog.ts'
 import { fillsInTime } from './keep-default.ts'
@@ -44,7 +44,8 @@ export interface Lost {
  *   id that is taken by now, all of that is an answer other than the first, and diverges;
  * - a number that a sequence has given is never given again within one incarnation, be the
  *   transaction rolled back or not, so it is ours for good. After a crash a sequence may go back
- *   behind numbers that no commit had brought to the disk, so in another incarnation none is kept.
+ *   behind numbers that no commit had brought to the disk, so in another incarnation none is kept,
+ *   nor in a copy of the server's data that was made before.
  *   With ON CONFLICT DO UPDATE it may be the number of a row that was there; if somebody deleted that
  *   meanwhile, a row with the same key takes it over, and still nobody else ever gets it;
  * - where a sequence was set or made by the transaction itself, it gives the same numbers again, and
@@ -113,9 +114,9 @@ export class Keeper {
     if (catalog === undefined) return undefined
     const serials =
       witness !== undefined &&
-      sameIncarnation(witness.backend.incarnation, catalog.incarnation) &&
       !catalog.asksSequences &&
-      !tape.some(touchesSequence)
+      !tape.some(touchesSequence) &&
+      (await isSameTransaction(witness, catalog.incarnation, ask))
     const instant = [lost.keeper?.instant, instantOf(witness?.began), learnt(tape, parser)].find(
       (known) => known !== undefined && instantForm.test(known),
     )

@@ -1,4 +1,4 @@
-import { clock, type Deadline, isPassing, isPassingSocketError } from '@reprise/core'
+import { clock, type Deadline, isPassing, isPassingSocketError, isShortage } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
 import { Interrupted } from '../exchange/ask.ts'
 import { Unsuited } from './target.ts'
@@ -126,7 +126,9 @@ function isPassingFailure(error: unknown, connection: Connection, proven: boolea
   if (error === errorFrame) {
     // A server that is down, where there was one before, or else a database that it does not know.
     const pooler = ofPoolers.has(String(code)) && errorFrame?.routine === undefined
-    return pooler ? proven : isPassing(String(code))
+    return pooler || isShortage(String(code))
+      ? proven || isPassing(String(code))
+      : isPassing(String(code))
   }
   if (typeof code === 'string') return isPassingName(error, connection.client.host)
   // A backend that is terminated while it authenticates just closes the socket.

@@ -1,22 +1,25 @@
 import { clock, fullJitter, type Outcome } from '@reprise/core'
 import {
+  hasCrashed,
   incarnationColumns,
   readIncarnation,
   sameHistory,
-  sameIncarnation,
 } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { fence } from '../witness/backend.ts'
+import { isSameTransaction } from '../witness/same-transaction.ts'
 import type { Witness } from '../witness/witness.ts'
 
 /**
  * Asks the server what became of a transaction. The status and the incarnation are read by one
  * statement, so that both are of the same life.
  *
- * - `committed` is believed only in the same incarnation, where an id is never handed out twice.
+ * - `committed` is believed only in the same incarnation, where an id is never handed out twice, and in
+ *   one that began with a clean stop of that, where the id had been handed out by then.
  * - `aborted`, and an id that was never drawn, prove in the same history that no durable commit of
  *   ours exists: one that reached the disk would be seen, whoever else was given the id afterwards.
- * - In another history, on a standby, or when it is too long ago: in doubt.
+ * - In another history (that of a copy which was made before among them), on a standby, or when it is
+ *   too long ago: in doubt.
  */
 export async function resolve(
   witness: Witness,
@@ -33,10 +36,10 @@ export async function resolve(
     if (code === '22023') return neverDrawn(witness, ask)
     if (row === undefined) return 'in-doubt'
     const now = readIncarnation(row.slice(1))
-    if (!sameHistory(witness.backend.incarnation, now)) return 'in-doubt'
+    if (!sameHistory(witness.backend, now)) return 'in-doubt'
     if (row[0] === 'aborted') return 'rolled-back'
     if (row[0] === 'committed') {
-      return sameIncarnation(witness.backend.incarnation, now) ? 'committed' : 'in-doubt'
+      return (await isSameTransaction(witness, now, ask)) ? 'committed' : 'in-doubt'
     }
     if (row[0] !== 'in progress') return 'in-doubt'
     await clock.pause(5 + fullJitter(tries, { base: 5, cap: 100 }), undefined, { signal })
@@ -47,8 +50,6 @@ export async function resolve(
 async function neverDrawn(witness: Witness, ask: Inquiry): Promise<Outcome> {
   const { rows } = await ask(`SELECT ${incarnationColumns}`)
   const now = readIncarnation(rows[0] ?? [])
-  return sameHistory(witness.backend.incarnation, now) &&
-    !sameIncarnation(witness.backend.incarnation, now)
-    ? 'rolled-back'
-    : 'in-doubt'
+  const lost = sameHistory(witness.backend, now) && hasCrashed(witness.backend.incarnation, now)
+  return lost ? 'rolled-back' : 'in-doubt'
 }

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { outcomeOf, Proxy, Server, until } from '../../../test/kit/index.ts'
+import { poolOn } from './support.ts'
+
+const copy = (from: string, to: string): Promise<unknown> =>
+  promisify(execFile)('cp', ['-a', from, to])
+
+/** The data of a server, kept beside it, so that it can be put back. */
+class Backup {
+  readonly #server: Server
+  readonly #kept: string
+
+  private constructor(server: Server, kept: string) {
+    this.#server = server
+    this.#kept = kept
+  }
+
+  static async of(server: Server): Promise<Backup> {
+    const kept = `${server.directory}.kept`
+    await copy(server.directory, kept)
+    await rm(join(kept, 'postmaster.pid'), { force: true })
+    return new Backup(server, kept)
+  }
+
+  /** Puts it back in the place of what the server has now. */
+  async restore(mode: 'fast' | 'immediate'): Promise<void> {
+    await this.#server.stop(mode)
+    await rm(this.#server.directory, { recursive: true })
+    await copy(this.#kept, this.#server.directory)
+    await this.#server.start()
+  }
+}
+
+/** Draws transaction ids on a server for others, until that one is among them. */
+async function drawUpTo(server: Server, id: bigint): Promise<void> {
+  for (;;) {
+    const [row] = await server.sql(
+      'INSERT INTO other VALUES (1) RETURNING pg_current_xact_id()::text AS id',
+    )
+    if (BigInt(String(row?.id)) >= id) return
+  }
+}
+
+/** What befalls a server, or whoever looks for it, after a COMMIT whose reply nobody heard. */
+type Fate = (server: Server, proxy: Proxy, id: bigint) => Promise<void>
+
+/** @returns what its caller was told, and how often the work is there afterwards */
+async function lostCommit(
+  server: Server,
+  fate: Fate,
+): Promise<{ told: string | undefined; here: unknown }> {
+  await using proxy = await Proxy.start(server)
+  const pool = poolOn(proxy.url(server.url))
+  const client = await pool.connect()
+  await client.query('BEGIN')
+  await client.query("INSERT INTO effect VALUES ('ours')")
+  const { rows } = await client.query('SELECT pg_current_xact_id()::text AS id')
+  const forget = proxy.onFrame((frame) => {
+    if (frame.from !== 'server' || frame.text !== 'COMMIT') return 'pass'
+    proxy.refuse(true)
+    return 'reset'
+  })
+  const told = client.query('COMMIT').then(({ command }) => command, outcomeOf)
+  await until(() => proxy.connections.length === 0)
+  forget()
+  await fate(server, proxy, BigInt(rows[0].id))
+  proxy.refuse(false)
+  const word = await told
+  client.release()
+  const found = await pool.query('SELECT what FROM effect')
+  await pool.end()
+  return { told: word, here: found.rowCount }
+}
+
+async function prepared(): Promise<Server> {
+  const server = await Server.start({ settings: { max_wal_senders: '4' } })
+  await server.sql('CREATE TABLE effect (what text); CREATE TABLE other (n int)')
+  return server
+}
+
+it('is committed where its server was merely stopped and started', async () => {
+  await using server = await prepared()
+  const fate: Fate = () => server.restart('fast')
+  expect(await lostCommit(server, fate)).toEqual({ told: 'COMMIT', here: 1 })
+})
+
+it('is in doubt where the data was put back to before, and its id was given to another', async () => {
+  await using server = await prepared()
+  await server.stop('fast')
+  const backup = await Backup.of(server)
+  await server.start()
+  const fate: Fate = async (_server, _proxy, id) => {
+    await backup.restore('fast')
+    await drawUpTo(server, id)
+  }
+  expect(await lostCommit(server, fate)).toEqual({ told: 'in-doubt', here: 0 })
+})
+
+it('is in doubt where the data was put back to before its session began, and its id is free again', async () => {
+  await using server = await prepared()
+  await server.sql('CHECKPOINT')
+  const backup = await Backup.of(server)
+  await server.sql('INSERT INTO other SELECT generate_series(1, 10000)')
+  const fate: Fate = () => backup.restore('immediate')
+  expect(await lostCommit(server, fate)).toEqual({ told: 'in-doubt', here: 0 })
+})
+
+it('is in doubt at a copy that was up all the time, and is not written there as well', async () => {
+  await using server = await prepared()
+  await using clone = await server.standby()
+  await clone.stop('immediate')
+  await rm(join(clone.directory, 'standby.signal'))
+  await clone.start()
+  const fate: Fate = async (_server, proxy) => {
+    proxy.lead(clone)
+  }
+  expect(await lostCommit(server, fate)).toEqual({ told: 'in-doubt', here: 0 })
+  expect(await server.sql('SELECT what FROM effect')).toEqual([{ what: 'ours' }])
+})
+
+it('its number is not kept where the data was put back to before it was given', async () => {
+  await using server = await prepared()
+  await server.sql('CREATE TABLE item (id int PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY)')
+  await server.stop('fast')
+  const backup = await Backup.of(server)
+  await server.start()
+  const pool = poolOn(server.url)
+  const client = await pool.connect()
+  await client.query('BEGIN')
+  const { rows } = await client.query('INSERT INTO item DEFAULT VALUES RETURNING id')
+  expect(rows).toEqual([{ id: 1 }])
+  await backup.restore('fast')
+  await server.sql('INSERT INTO item DEFAULT VALUES; DELETE FROM item')
+  const told = await client.query('COMMIT').then(({ command }) => command, outcomeOf)
+  expect(told).toBe('rolled-back')
+  client.release()
+  await pool.end()
+})
