@@ -58,7 +58,7 @@ export { type KnownServer, knownServers, remember } from './pace/known-servers.t
 export { suspendedSince } from './pace/suspension.ts'
 export { isHeard, publish } from './publish.ts'
 export { analyze } from './sql/analyze.ts'
-export { unrefusedNames } from './sql/outward.ts'
+export { outwardNames, unrefusedNames } from './sql/outward.ts'
 export { type Leavings, leavesUnseen, leavingsOf } from './sql/source.ts'
 export type {
   Kind,

@@ -445,6 +445,31 @@ describe('a wait for replication that was given up', () => {
   })
 })
 
+describe('what proves only what became of it on this server', () => {
+  const error = fatal
+  it.each([
+    ['a COMMIT that failed', evidence('COMMIT', { status: 'T', error }), true],
+    ['a simple statement that failed', evidence(insert, { simple: true, error }), true],
+    ['one whose Sync comes behind its answer', evidence(insert, { simple: false, error }), false],
+    [
+      'a batch that failed at its last statement',
+      evidence(`${insert}; ${insert}`, { simple: true, tag: 'INSERT 0 1', tags: 1, error }),
+      true,
+    ],
+    [
+      'a batch that failed before its last statement',
+      evidence(`${insert}; ${insert}`, { simple: true, error }),
+      false,
+    ],
+    ['a statement in a transaction', evidence(insert, { status: 'T', error }), false],
+    ['a ROLLBACK', evidence('ROLLBACK', { status: 'T', error }), false],
+    ['what was not sent', evidence('COMMIT', { status: 'T', submitted: false }), false],
+    ['a COMMIT in doubt', evidence('COMMIT', { status: 'T' }), false],
+  ])('%s: %s', (_of, seen, hereOnly) => {
+    expect(classify(seen).hereOnly).toBe(hereOnly)
+  })
+})
+
 describe('a genuine report', () => {
   it.each([
     ['a backend says where it raised it', fatal, true],

@@ -10,6 +10,7 @@ const loss = (seen: Partial<Loss> = {}): Loss => ({
   evidence: 'frame',
   announced: true,
   committedLocally: false,
+  hereOnly: false,
   row: '',
   ...seen,
 })
@@ -38,6 +39,15 @@ describe('policy', () => {
   })
   it('repeats what was rolled back', () => {
     expect(decide(loss(), scene(write))).toEqual(repeat)
+  })
+  it('repeats nothing before it knows what became of it on other servers', () => {
+    const known = { inTransaction: true, witnessed: true, provable: true }
+    for (const text of ['COMMIT', write]) {
+      expect(decide(loss({ hereOnly: true }), scene(text, known))).toEqual({ do: 'look' })
+    }
+    const committed = loss({ outcome: 'committed', hereOnly: true })
+    expect(decide(committed, scene('COMMIT', known))).toEqual({ do: 'complete' })
+    expect(decide(loss({ hereOnly: true }), scene('ROLLBACK', known))).toEqual({ do: 'complete' })
   })
   it('repeats what was not sent', () => {
     expect(decide(loss({ outcome: 'not-sent' }), scene(write))).toEqual(repeat)

@@ -103,7 +103,8 @@ describe('every error of ours', () => {
 
 /** Every reason: the compiler holds them complete. */
 const reasons: Readonly<Record<Reason, true>> = {
-  ...{ 'in-doubt': true, 'not-held': true, unresolved: true, 'result-unknown': true },
+  ...{ 'in-doubt': true, 'not-held': true, unresolved: true, elsewhere: true },
+  'result-unknown': true,
   ...{ diverged: true, 'not-replayable': true, irreversible: true, 'replay-off': true },
   ...{ streamed: true, anchored: true, operator: true, repeated: true, conflict: true },
   ...{ limit: true, dropped: true, deadline: true, down: true, budget: true, timeout: true },
@@ -113,6 +114,7 @@ const reasons: Readonly<Record<Reason, true>> = {
     unopened: true,
     refused: true,
     'in-parts': true,
+    elsewhere: true,
     'left-open': true,
   },
 }

@@ -370,7 +370,7 @@ describe('a source', () => {
       'LISTEN x',
     ].map((source) => ['plpython3u', source, 'unnamed'] as const),
   ] as const)('in %s may leave what it says: %s', (language, source, expected) => {
-    const { leaves, unnamed } = leaving.judge(language, source)
+    const { leaves, unnamed } = leaving.judge(language, source, false)
     expect(leaves ? (unnamed ? 'unnamed' : 'askable') : 'nothing').toBe(expected)
   })
 })
@@ -426,10 +426,14 @@ describe('an expression as the catalog holds it', () => {
       unnamed: left === 'unnamed',
       ...(Array.isArray(left) ? { settings: left } : {}),
     }
-    expect(leaving.judge('tree', tree)).toMatchObject(expected)
+    expect(leaving.judge('tree', tree, false)).toMatchObject(expected)
   })
   it('leaves what has no name where it does not tell', () => {
-    expect(leaving.judge('hidden', '')).toEqual({ leaves: true, unnamed: true, settings: [] })
+    expect(leaving.judge('hidden', '', false)).toEqual({
+      leaves: true,
+      unnamed: true,
+      settings: [],
+    })
   })
 })
 

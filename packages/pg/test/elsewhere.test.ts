@@ -47,7 +47,8 @@ const ways: [
   ['in autocommit, exactly once', [], undefined, { exactlyOnce: true }, 'in-doubt'],
   ['in a transaction', ['BEGIN'], 'COMMIT', {}, 'done'],
   ['in a transaction, exactly once', ['BEGIN'], 'COMMIT', { exactlyOnce: true }, 'done'],
-  ['in a transaction that is too long', ['BEGIN'], 'COMMIT', { maxTapeBytes: 1 }, 'rolled-back'],
+  // Of what is on no tape nobody can say whether it is the foreign table of this database.
+  ['in a transaction that is too long', ['BEGIN'], 'COMMIT', { maxTapeBytes: 1 }, 'in-doubt'],
 ]
 
 describe.each(ways)(
@@ -113,8 +114,9 @@ describe.each(ways)(
       )
       await admin.query('SELECT 1')
       const happened = (await rows()) !== was || heard > 0
-      // A read that hides it is not done again to find out.
-      const expected = outcome === 'done' && text.startsWith('SELECT') ? 'in-doubt' : outcome
+      // A read that hides it is not done again to find out; and a foreign table's server may have committed.
+      const doubted = text.startsWith('SELECT') || /\b(far|whole)\b/.test(text)
+      const expected = doubted ? 'in-doubt' : outcome
       expect({ told, happened }).toEqual({ told: expected, happened: expected === 'done' })
       await admin.end()
     })

@@ -6,6 +6,7 @@ export type Reason =
   | 'in-doubt'
   | 'not-held'
   | 'unresolved'
+  | 'elsewhere'
   | 'in-parts'
   | 'result-unknown'
   | 'left-open'
@@ -36,6 +37,8 @@ const byReason: { readonly [R in Reason]?: string } = {
     'Look up whether the work is there before doing it again; a statement of this kind cannot be held until its outcome is sure.',
   unresolved:
     'The server was asked and could not say, after a crash or a failover: look up whether the work is there before doing it again. A token witness survives both.',
+  elsewhere:
+    'What was written here is rolled back, but what goes to other servers (a foreign table, a dblink) may be committed there: look that up before doing it again.',
   'in-parts':
     'Look up which part of this call is there before doing the rest: it commits in more than one place.',
   'result-unknown':

@@ -20,6 +20,12 @@ export interface Loss {
    * (syncrep.c SyncRepWaitForLSN): a failover may still lose it.
    */
   readonly committedLocally: boolean
+  /**
+   * Whether what it proves is only what became of the work on this server, whose commit may have begun:
+   * where that writes on another one as well, the other commits first (postgres_fdw connection.c
+   * pgfdw_xact_callback, at XACT_EVENT_PRE_COMMIT).
+   */
+  readonly hereOnly: boolean
   /** The row of {@link decisions} that decided. */
   readonly row: string
 }
@@ -29,6 +35,8 @@ export interface Decision {
   readonly row: string
   readonly when: (evidence: Evidence) => boolean
   readonly outcome: Outcome
+  /** Whether the commit may have begun all the same: {@link Loss.hereOnly}. */
+  readonly begun?: (evidence: Evidence) => boolean
   /** Where PostgreSQL makes it so. */
   readonly source: string
 }
@@ -132,6 +140,7 @@ export const decisions: readonly Decision[] = [
     row: 'COMMIT failed',
     when: (e) => e.statement.commits && e.tags === 0 && wasEnded(e),
     outcome: 'rolled-back',
+    begun: () => true,
     source:
       'xact.c CommitTransaction: interrupts are held from RecordTransactionCommit to the CommandComplete; elog.c errstart: any other error there is a PANIC, of which nobody knows what it leaves',
   },
@@ -144,6 +153,7 @@ export const decisions: readonly Decision[] = [
       e.tags === 0 &&
       (wasEnded(e) || (failed(e) && !e.simple)),
     outcome: 'rolled-back',
+    begun: (e) => e.simple,
     source:
       'postgres.c: an error before CommandComplete aborts the implicit transaction; of a simple Query, which commits before it, one that is no PANIC',
   },
@@ -168,6 +178,7 @@ export const decisions: readonly Decision[] = [
       wasEnded(e) &&
       e.tags < e.statement.count,
     outcome: 'rolled-back',
+    begun: (e) => e.tags === e.statement.count - 1,
     source: 'postgres.c exec_simple_query: several statements share one implicit transaction',
   },
 ]
@@ -193,6 +204,7 @@ export function classify(evidence: Evidence): Loss {
     evidence: spoken === undefined ? 'socket' : 'frame',
     announced: spoken === evidence.error && isGenuine(spoken),
     committedLocally: committedLocally(evidence),
+    hereOnly: decision?.begun?.(evidence) === true,
     row: decision?.row ?? 'no proof',
   }
 }

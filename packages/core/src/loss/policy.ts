@@ -33,6 +33,7 @@ export interface Scene {
  *
  * - `complete`: the work is done, deliver its answer.
  * - `resolve`: ask the server by the witness, then complete or repeat.
+ * - `look`: ask the catalog whether the work reaches another server, which may have committed its part.
  * - `prove`: execute the transaction again READ ONLY: where the server refuses nothing, and its catalog
  *   says that nothing in it reaches what can write, its COMMIT had nothing to commit.
  * - `repeat`: on a new connection, replay the open transaction if there is one, then the statement.
@@ -43,6 +44,7 @@ export interface Scene {
 export type Verdict =
   | { readonly do: 'complete' }
   | { readonly do: 'resolve' }
+  | { readonly do: 'look' }
   | { readonly do: 'prove' }
   | {
       readonly do: 'repeat'
@@ -71,6 +73,7 @@ export function decide(loss: Loss, scene: Scene): Verdict {
   if (loss.outcome === 'committed') return { do: 'complete' }
   // The transaction went with its connection; where there was none, there is nothing to roll back.
   if (statement.rollsBack && !statement.chains) return { do: 'complete' }
+  if (loss.hereOnly && loss.outcome === 'rolled-back') return { do: 'look' }
   const doubt = loss.outcome === 'in-doubt' || scene.guarded
   const again = statement.idempotent && !inTransaction && !statement.outward
   if (doubt) {

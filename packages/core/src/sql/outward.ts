@@ -42,6 +42,9 @@ pg_restore_attribute_stats pg_restore_relation_stats
     .split(/\s+/),
 )
 
+/** The functions, beside those of dblink, whose effect no rollback undoes. */
+export const outwardNames: readonly string[] = [...outward]
+
 /** The functions, beside those of dblink, whose effect a READ ONLY transaction does not refuse. */
 export const unrefusedNames: readonly string[] = [...outward, ...unrefused]
 

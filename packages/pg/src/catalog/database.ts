@@ -1,5 +1,6 @@
 import { clock, publish } from '@reprise/core'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { elsewhere } from './elsewhere.ts'
 import { type Here, KnownReach } from './known-reach.ts'
 import { leaving } from './leaving.ts'
 import type { Reach } from './reach.ts'
@@ -22,6 +23,7 @@ export class Database {
   unnamedEpoch = 0
   readonly #leaving = new KnownReach(leaving, (reading, before) => this.#learned(reading, before))
   readonly #writing = new KnownReach(writing, () => undefined)
+  readonly #elsewhere = new KnownReach(elsewhere, () => undefined)
 
   /** What statements can reach here; undefined until it was read. */
   get reach(): Reach | undefined {
@@ -40,6 +42,7 @@ export class Database {
   change(): void {
     this.#leaving.change()
     this.#writing.change()
+    this.#elsewhere.change()
   }
 
   /** As {@link KnownReach.isKnownSince}. */
@@ -62,10 +65,18 @@ export class Database {
    * @returns undefined where the server does not say
    * @throws Interrupted when the connection ends
    */
-  async writers(moment: number, ask: Inquiry, here: Here): Promise<Reach | undefined> {
-    if (!(await this.#writing.knowSince(moment, ask, here))) return undefined
-    const { reading } = this.#writing
-    return reading?.state === undefined ? undefined : reading.reach
+  writers(moment: number, ask: Inquiry, here: Here): Promise<Reach | undefined> {
+    return reachOf(this.#writing, moment, ask, here)
+  }
+
+  /**
+   * What of it has an effect that does not go with its transaction, as {@link elsewhere} tells them apart,
+   * as it was at a moment or later.
+   * @returns undefined where the server does not say
+   * @throws Interrupted when the connection ends
+   */
+  outside(moment: number, ask: Inquiry, here: Here): Promise<Reach | undefined> {
+    return reachOf(this.#elsewhere, moment, ask, here)
   }
 
   #learned({ reach, settings, state }: Reading, before: Reading | undefined): void {
@@ -75,4 +86,15 @@ export class Database {
     if (before !== undefined && !before.reach.covers(reach.unnamed)) this.unnamedEpoch += 1
     for (const name of news) this.settings.add(name)
   }
+}
+
+async function reachOf(
+  known: KnownReach,
+  moment: number,
+  ask: Inquiry,
+  here: Here,
+): Promise<Reach | undefined> {
+  if (!(await known.knowSince(moment, ask, here))) return undefined
+  const { reading } = known
+  return reading?.state === undefined ? undefined : reading.reach
 }

@@ -16,8 +16,11 @@ const longest = 10
 
 /** What is looked for in a catalog. */
 export interface Sought extends Candidates {
-  /** Judges a source that matches, or an expression (`tree`, `hidden`); `''` where none is shown. */
-  judge(language: string, source: string): Leavings
+  /**
+   * Judges a source that matches, or an expression (`tree`, `hidden`); `''` where none is shown.
+   * @param foreign whether the database has a foreign table
+   */
+  judge(language: string, source: string, foreign: boolean): Leavings
 }
 
 /** What was read of a catalog. */
@@ -59,6 +62,7 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
   const settings = new Set<string>()
   const seeds = (): Seeds => ({ askable: [], unnamed: [] })
   const all: Found = { f: seeds(), r: seeds(), w: seeds() }
+  const foreign = rows.some(([, , language]) => language === 'foreign')
   let from = clock.now()
   for (const [kind, list, language, source] of rows) {
     if (clock.now() - from > longest) {
@@ -66,7 +70,7 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
       from = clock.now()
     }
     if (kind !== 'f' && kind !== 'r' && kind !== 'w') continue
-    const left = sought.judge(String(language), String(source ?? ''))
+    const left = sought.judge(String(language), String(source ?? ''), foreign)
     if (!left.leaves) continue
     all[kind][left.unnamed ? 'unnamed' : 'askable'].push(...oidsIn(list))
     for (const name of left.settings) settings.add(name)

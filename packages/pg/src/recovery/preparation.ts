@@ -19,6 +19,7 @@ import type { Link } from '../link/link.ts'
 import { Transaction } from '../transaction/transaction.ts'
 import { resolveToken } from '../witness/token.ts'
 import { startedWithin } from './catalog.ts'
+import { mayBeCommittedElsewhere, reachesOutside } from './outside.ts'
 import { hadNothingToCommit, mayWrite, wroteNothing } from './proof.ts'
 import { replay } from './replay.ts'
 import { isReplicated, mayWaitOtherwise } from './replication.ts'
@@ -42,9 +43,15 @@ export interface Recoverable {
 /** What comes next, once the way is clear or it is known that it is not. */
 export type Step =
   | { readonly next: 'send'; readonly connection: Connection }
-  | { readonly next: 'decide'; readonly outcome: Outcome }
+  | { readonly next: 'decide'; readonly outcome: Outcome; readonly hereOnly: boolean }
   | { readonly next: 'crashed' }
-  | { readonly next: 'surface'; readonly reason: Reason; readonly cause?: unknown }
+  | {
+      readonly next: 'surface'
+      readonly reason: Reason
+      readonly cause?: unknown
+      /** Where more is known of it now. */
+      readonly outcome?: Outcome
+    }
 
 /** The work that was lost, and what is known of its loss. */
 export interface Case {
@@ -83,7 +90,13 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
     })
     return outcome === 'in-doubt'
       ? { next: 'surface', reason: verdict.do === 'resolve' ? 'unresolved' : 'in-doubt' }
-      : { next: 'decide', outcome }
+      : { next: 'decide', outcome, hereOnly: verdict.do === 'resolve' }
+  }
+  if (verdict.do === 'look') {
+    const outside = await outsideOf(session, connection, ask)
+    return mayBeCommittedElsewhere(work, session.transaction, outside, connection.identifying)
+      ? { next: 'surface', reason: 'elsewhere', outcome: 'in-doubt' }
+      : { next: 'decide', outcome: loss.outcome, hereOnly: false }
   }
   if (hasCrashedSince(suspect, connection.backend)) return { next: 'crashed' }
   if (verdict.do === 'repeat' && verdict.unlessServerUp) {
@@ -95,6 +108,8 @@ export async function prepare(session: Recoverable, lost: Case, deadline: Deadli
     if (mayWrite([work], writers)) return { next: 'surface', reason: 'in-doubt' }
   }
   const { transaction } = session
+  const outlived = await whatOutlives(session, work, connection, ask)
+  if (outlived !== undefined) return outlived
   if (transaction === undefined) return { next: 'send', connection }
   work.replayed = transaction.tape.length
   return (await replayed(session, transaction, connection, signal))
@@ -145,6 +160,34 @@ function writersOf(
   ask: Inquiry,
 ): Promise<Reach | undefined> {
   return link.server.database.writers(link.lostAt, ask, connection)
+}
+
+/** What was executed and must not be again, since it has an effect that went with no transaction. */
+async function whatOutlives(
+  session: Recoverable,
+  work: Exchange,
+  connection: Connection,
+  ask: Inquiry,
+): Promise<Step | undefined> {
+  const done = (session.transaction?.tape ?? []).filter(({ statement }) => !statement.passing)
+  if (done.length === 0 && !work.submitted) return undefined
+  const outside = await outsideOf(session, connection, ask)
+  if (outside === undefined) return undefined
+  if (reachesOutside(done, outside) === 'unnamed') {
+    return { next: 'surface', reason: 'irreversible' }
+  }
+  return work.submitted && reachesOutside([work], outside) === 'unnamed'
+    ? { next: 'surface', reason: 'in-doubt', outcome: 'in-doubt' }
+    : undefined
+}
+
+/** What of the database has an effect that does not go with its transaction, as of the loss or later. */
+function outsideOf(
+  { link }: Recoverable,
+  connection: Connection,
+  ask: Inquiry,
+): Promise<Reach | undefined> {
+  return link.server.database.outside(link.lostAt, ask, connection)
 }
 
 async function proved(

@@ -69,7 +69,8 @@ export async function recover(
       deadline.dispose()
     }
     if (step.next === 'surface') {
-      return surface(session, work, loss, step.reason, step.cause ?? cause)
+      const { outcome = loss.outcome, reason } = step
+      return surface(session, work, { ...loss, outcome }, reason, step.cause ?? cause)
     }
     if (step.next === 'crashed') {
       work.crashes += 1
@@ -77,7 +78,7 @@ export async function recover(
       continue
     }
     if (step.next === 'decide') {
-      loss = { ...loss, outcome: step.outcome }
+      loss = { ...loss, outcome: step.outcome, hereOnly: step.hereOnly }
       continue
     }
     work = work.again()
@@ -155,7 +156,10 @@ function stepAfter(error: unknown, deadline: Deadline, loss: Loss): Step {
   if (deadline.signal.aborted) {
     return { next: 'surface', reason: deadline.signal.reason as Reason }
   }
-  if (error instanceof Interrupted) return { next: 'decide', outcome: loss.outcome }
+  if (error instanceof Interrupted) {
+    const { outcome, hereOnly } = loss
+    return { next: 'decide', outcome, hereOnly }
+  }
   // Nothing else is known to happen; if it does, the caller is told and nothing is claimed.
   return { next: 'surface', reason: 'refused', cause: error }
 }

@@ -50,7 +50,11 @@ export function surface(
   return { work, failure }
 }
 
-/** In a transaction the word is about all of it. */
-function outcomeFor(session: Recoverable, { outcome }: Loss): Outcome {
+/**
+ * In a transaction the word is about all of it. That it was rolled back here is no word about other
+ * servers.
+ */
+function outcomeFor(session: Recoverable, { outcome, hereOnly }: Loss): Outcome {
+  if (hereOnly && outcome === 'rolled-back') return 'in-doubt'
   return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
 }
