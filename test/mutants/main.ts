@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { page, read, type Typed, UsageError } from '../lanes/arguments.ts'
+import { command } from '../lanes/command.ts'
 import { whyNot } from './explained.ts'
 import type { Mutant } from './instrument.ts'
 import { type Ledger, lastKept, readLedger, writeLedger } from './ledger.ts'
@@ -13,38 +14,50 @@ import { keepScores, printScores } from './scores.ts'
 const seconds = 240
 const silence = 150_000
 
-/**
- * Changes the sources in small ways, one at a time, and sees whether the tests notice.
- *
- * `pnpm mutants [part …] [file …]`: the named parts, all of them by default; a file narrows its part
- * down, and test files (`….test.ts`) say which of the part's tests to run. What the quick tests let live
- * goes on to those on real servers, unless `--quick`. `--survivors` tries those that survived the last
- * time, `--resume` goes on where it was stopped, `--once` stops after a few minutes, `--scores` only
- * prints what is known. What was found is kept in report/mutants, the scores in scores.json.
- */
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      survivors: { type: 'boolean' },
-      resume: { type: 'boolean' },
-      once: { type: 'boolean' },
-      quick: { type: 'boolean' },
-      scores: { type: 'boolean' },
-    },
-  })
-  if (values.scores) return printScores()
-  const tests = positionals.filter((arg) => arg.endsWith('.test.ts'))
-  const files = positionals.filter((arg) => !(arg in parts || tests.includes(arg)))
+const flags = {
+  quick: { help: 'no real servers' },
+  survivors: { help: 'what survived the last time, and what is new in the files that were tried' },
+  resume: { help: 'goes on where it was stopped' },
+  once: { help: 'stops after a few minutes' },
+  scores: { help: 'prints what is known of each file, and tries nothing' },
+  help: { help: 'print this page' },
+} as const
+
+const help = `mutants [part …] [file …] [x.test.ts …]: changes the sources in small ways, one at a time, and sees
+whether the tests notice. A file narrows its part down to its mutants; of test files, only these run.
+Without any: all parts, which are ${Object.keys(parts).join(', ')}.`
+
+await command(async (argv, signal) => {
+  // What was being tried is tried again, as it was not the mutant that has ended it.
+  signal.addEventListener('abort', () => process.exit(130))
+  const isFlag = (arg: string): boolean => arg.startsWith('-')
+  const typed = read(argv.filter(isFlag), flags)
+  if (typed.help) console.log(page(help, flags))
+  else if (typed.scores) printScores()
+  else
+    await tryAll(
+      argv.filter((arg) => !isFlag(arg)),
+      typed,
+    )
+  return 0
+})
+
+/** What was found is kept in report/mutants, the scores in scores.json. */
+async function tryAll(
+  chosen: readonly string[],
+  { quick = false, survivors = false, resume = false, once = false }: Typed<typeof flags>,
+): Promise<void> {
+  const tests = chosen.filter((arg) => arg.endsWith('.test.ts'))
+  const files = chosen.filter((arg) => !(arg in parts || tests.includes(arg)))
   const owners = files.map(ownerOf)
-  const named = [...positionals.filter((arg) => arg in parts), ...owners]
+  const named = [...chosen.filter((arg) => arg in parts), ...owners]
   for (const [name, part] of Object.entries(parts)) {
-    if (positionals.length > tests.length && !named.includes(name)) continue
-    const stages = [part.tests, values.quick ? [] : (part.served ?? [])]
+    if (chosen.length > tests.length && !named.includes(name)) continue
+    const stages = [part.tests, quick ? [] : (part.served ?? [])]
       .map((stage) => stage.filter((test) => tests.length === 0 || tests.includes(test)))
       .filter((stage) => stage.length > 0)
-    if (!values.resume) begin(name, values.survivors === true, 0, files)
-    await inStages(name, stages, files, values.once === true)
+    if (!resume) begin(name, survivors, 0, files)
+    await inStages(name, stages, files, once)
     report(readLedger(name))
     if (tests.length === 0) keepScores(scoresOf(readLedger(name)))
   }
@@ -105,19 +118,15 @@ async function runProcess(
       MUTANTS_SECONDS: String(seconds),
     },
   })
-  const stop = (): void => {
-    child.kill('SIGTERM')
-    // What it was trying is tried again, as it was not the mutant that has ended it.
-    child.once('exit', () => process.exit(143))
-  }
-  process.once('SIGTERM', stop)
+  const stop = (): boolean => child.kill('SIGTERM')
+  process.once('exit', stop)
   const watch = setInterval(
     () => Date.now() - lastKept(name) > silence && child.kill('SIGKILL'),
     1_000,
   )
   await once(child, 'exit')
   clearInterval(watch)
-  process.off('SIGTERM', stop)
+  process.off('exit', stop)
   const ledger = readLedger(name)
   if (ledger.pending === undefined) throw new Error(`the tests of ${name} could not begin`)
   if (ledger.trying === undefined) return
@@ -129,8 +138,8 @@ async function runProcess(
 
 function ownerOf(file: string): string {
   const owner = Object.keys(parts).find((name) => parts[name]?.sources.includes(file))
-  if (owner === undefined) throw new TypeError(`'${file}' is neither a part nor in one`)
+  if (owner === undefined) {
+    throw new UsageError(`mutants knows no part or source '${file}': --help lists the parts.`)
+  }
   return owner
 }
-
-await main()
