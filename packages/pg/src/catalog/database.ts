@@ -31,6 +31,14 @@ export class Database {
   }
 
   /**
+   * Whether anything in it may have another server commit something, as it was at the last look, which is a
+   * minute old at most where somebody works; undefined until then.
+   */
+  get knowsOthers(): boolean | undefined {
+    return this.#leaving.reading?.others
+  }
+
+  /**
    * Whether it is to be read, or read again, and nobody is doing that.
    * @param moment by the clock of `performance.now()`: when something ran that may have reached it
    */

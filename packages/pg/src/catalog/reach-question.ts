@@ -69,6 +69,10 @@ const catalogState = `concat_ws(';', ${[
 /** The transactions that are over, as the same statement sees the catalog. */
 const snapshot = 'pg_current_snapshot()'
 
+/** Whether anything in the database may have another server commit something. */
+const others = `(EXISTS (SELECT FROM pg_class WHERE relkind = 'f')
+ OR EXISTS (SELECT FROM pg_extension WHERE extname = 'dblink'))`
+
 /** Asks for {@link catalogState}, and which transactions are over. */
 export const stateText: string = questionOf(`SELECT ${catalogState}, ${snapshot}`)
 
@@ -99,7 +103,7 @@ export interface Candidates {
 /**
  * Asks for the functions whose source says that they may do it, equal sources once; what does it in an
  * expression by a built-in function (`tree`, or `hidden` where that does not tell what it does); and
- * {@link catalogState}.
+ * {@link catalogState} and {@link others}.
  */
 export function candidatesText(sought: Candidates): string {
   const { source, cut, inSql, builtin, builtinStarts, builtinTold, shown, trusted, foreign } =
@@ -121,7 +125,7 @@ UNION ALL SELECT t.kind, array_agg(DISTINCT t.oid)::text,
  CASE WHEN t.tree ~ b.hidden THEN 'hidden' ELSE 'tree' END, ${shown ? 't.tree' : 'NULL'}
 FROM trees t, builtin b WHERE t.tree ~ b.pattern GROUP BY 1, 3, 4
 UNION ALL SELECT 'r', array_agg(oid)::text, 'foreign', NULL FROM pg_class WHERE ${foreign} AND relkind = 'f'
-UNION ALL SELECT 'state', NULL, ${snapshot}::text, (SELECT ${catalogState})`)
+UNION ALL SELECT 'state', CASE WHEN ${others} THEN 'others' END, ${snapshot}::text, (SELECT ${catalogState})`)
 }
 
 /** What does what is sought: its ids. */

@@ -30,6 +30,8 @@ export interface Reading {
   readonly settings: ReadonlySet<string>
   /** What it rests on, as {@link catalogState} tells it; undefined where the server did not say. */
   readonly state: string | undefined
+  /** Whether anything in it may have another server commit something. */
+  readonly others: boolean
   /** The transactions that were over then (pg_current_snapshot()). */
   readonly snapshot: string | undefined
 }
@@ -42,6 +44,7 @@ const unread: Reading = {
   reach: new Reach(none),
   settings: new Set(),
   state: undefined,
+  others: true,
   snapshot: undefined,
 }
 
@@ -56,8 +59,9 @@ export const untold: RegExp = /^(42|0A)/
 export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading | 'interrupted'> {
   const { rows, code } = await ask(candidatesText(sought))
   if (code !== undefined && !untold.test(code)) return 'interrupted'
-  const [, , seen, state] = rows.find(([kind]) => kind === 'state') ?? []
+  const [, reaches, seen, state] = rows.find(([kind]) => kind === 'state') ?? []
   if (code !== undefined || typeof state !== 'string') return unread
+  const others = reaches === 'others'
   const snapshot = typeof seen === 'string' ? seen : undefined
   const settings = new Set<string>()
   const seeds = (): Seeds => ({ askable: [], unnamed: [] })
@@ -76,12 +80,12 @@ export async function readReach(sought: Sought, ask: Inquiry): Promise<Reading |
     for (const name of left.settings) settings.add(name)
   }
   if (Object.values(all).every(({ askable, unnamed }) => askable.length + unnamed.length === 0)) {
-    return { reach: new Reach(none), settings, state, snapshot }
+    return { reach: new Reach(none), settings, state, others, snapshot }
   }
   const reached = await ask(reachText(sought.trusted, all))
   if (reached.code !== undefined && !untold.test(reached.code)) return 'interrupted'
   if (reached.code !== undefined || reached.rows.length === 0) return unread
-  return { reach: new Reach(namesIn(reached.rows)), settings, state, snapshot }
+  return { reach: new Reach(namesIn(reached.rows)), settings, state, others, snapshot }
 }
 
 function namesIn(rows: readonly (readonly Raw[])[]): Names {

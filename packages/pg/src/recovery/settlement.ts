@@ -52,9 +52,13 @@ export function surface(
 
 /**
  * In a transaction the word is about all of it. That it was rolled back here is no word about other
- * servers.
+ * servers, where the database knows any: nobody could be asked whether the work reaches one.
  */
 function outcomeFor(session: Recoverable, { outcome, hereOnly }: Loss): Outcome {
-  if (hereOnly && outcome === 'rolled-back') return 'in-doubt'
+  if (hereOnly && outcome === 'rolled-back') {
+    const { server, connection } = session.link
+    const alone = !connection.identifying || server.database.knowsOthers === false
+    return alone ? outcome : 'in-doubt'
+  }
   return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
 }
