@@ -316,9 +316,14 @@ describe('behind an answer', () => {
 })
 
 describe('a unit that is run again', () => {
-  const committed = (text: string, how: Parameters<typeof exchange>[1]): boolean => {
+  const backend = { pid: 1, began: '', incarnation: server }
+  const committed = (
+    text: string,
+    how: Parameters<typeof exchange>[1],
+    postgres = true,
+  ): boolean => {
     const unit = { declared: true, committed: false }
-    tellUnit(exchange(text, { ...how, unit: unit as never }))
+    tellUnit(exchange(text, { ...how, unit: unit as never }), postgres)
     return unit.committed
   }
   it.each<[string, string, 'I' | 'T', boolean]>([
@@ -340,7 +345,18 @@ describe('a unit that is run again', () => {
     ['COMMIT; SELECT 1', 'COMMIT;SELECT', 'T', true],
     ['SELECT 1; SELECT 2', 'SELECT;SELECT', 'T', false],
   ])('is kept by %s, tagged %s, met by %s: %s', (text, tag, before, kept) => {
-    expect(committed(text, { tag, before })).toBe(kept)
+    const witness = { backend, began: undefined, xid: null }
+    expect(committed(text, { tag, before, witness })).toBe(kept)
+  })
+  it.each<[string, Parameters<typeof exchange>[1], boolean, boolean]>([
+    ['drew an id', { witness: { backend, began: undefined, xid: '7' } }, true, true],
+    ['drew none', { witness: { backend, began: undefined, xid: null } }, true, false],
+    ['was not asked', {}, true, true],
+    ['could not be asked, where there are no ids', {}, false, false],
+    ['could only read', { guarded: true }, true, false],
+  ])('is kept by a read outside a transaction that %s', (_, how, ids, kept) => {
+    expect(committed('SELECT n FROM t', { tag: 'SELECT', before: 'I', ...how }, ids)).toBe(kept)
+    expect(committed('SELECT n FROM t', { tag: 'SELECT', before: 'T', ...how }, ids)).toBe(false)
   })
   it('may be none', () => {
     expect(() => tellUnit(exchange(insert, { tag: 'INSERT', before: 'I' }))).not.toThrow()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rerun } from '@reprise/pg'
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, kill } from './compare.ts'
 import { poolOn } from './support.ts'
@@ -18,6 +19,15 @@ beforeAll(async () => {
   await plain.query(
     'CREATE FUNCTION noted(uuid) RETURNS void LANGUAGE sql AS $$ INSERT INTO note VALUES ($1) $$',
   )
+  await plain.query(`CREATE FUNCTION leaves() RETURNS int LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO note VALUES (current_setting('app.token')::uuid); RETURN 1; END $$;
+    CREATE VIEW telling AS SELECT leaves() AS n;
+    CREATE TABLE watched (n int); INSERT INTO watched VALUES (1); CREATE ROLE reader;
+    ALTER TABLE watched ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY leaves ON watched USING (leaves() = 1);
+    CREATE FUNCTION leaves(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT leaves() = 1';
+    CREATE OPERATOR ## (LEFTARG = int, RIGHTARG = int, FUNCTION = leaves);
+    GRANT SELECT ON watched TO reader; GRANT INSERT ON note TO reader`)
   await plain.query('INSERT INTO account VALUES (1, 0)')
 })
 beforeEach(() => plain.query('UPDATE account SET balance = 0'))
@@ -103,6 +113,40 @@ test('an error of the application ends it after one run', async () => {
 
 const write = 'INSERT INTO note VALUES ($1)'
 
+/** Reads that write, of which the text does not say so. */
+const hiding: [how: string, read: (client: pg.PoolClient) => Promise<unknown>][] = [
+  ['a view', (client) => client.query('SELECT n FROM telling')],
+  ['a view, with a value', (client) => client.query('SELECT n FROM telling WHERE n = $1', [1])],
+  ['a view, in a text with more', (client) => client.query('SELECT 1; SELECT n FROM telling')],
+  [
+    'a view, in pieces',
+    (client) =>
+      client.query({
+        text: 'SELECT n FROM telling',
+        values: [],
+        rows: 1,
+      } as object as pg.QueryConfig),
+  ],
+  [
+    'a view, in a transaction of its own',
+    async (client) => {
+      await client.query('BEGIN')
+      await client.query('SELECT n FROM telling')
+      await client.query('COMMIT')
+    },
+  ],
+  ['a policy', (client) => client.query('TABLE watched')],
+  ['an operator', (client) => client.query('SELECT 1 ## 1')],
+  [
+    'a view, read by a cursor',
+    async (client) => {
+      const cursor = client.query(new Cursor('SELECT n FROM telling'))
+      await cursor.read(10)
+      await cursor.close()
+    },
+  ],
+]
+
 const kept: [string, (token: string, body: () => void) => Promise<unknown>][] = [
   [
     'by the method, whose hook then fails',
@@ -163,7 +207,38 @@ const kept: [string, (token: string, body: () => void) => Promise<unknown>][] = 
         await client.query(refusal)
       }),
   ]),
+  ...hiding.map(([how, read]): (typeof kept)[number] => [
+    `beside it, by ${how}`,
+    (token, ran) =>
+      rerun(db, async (client) => {
+        ran()
+        const other = await pool.connect()
+        try {
+          await other.query(`SET app.token = '${token}'`)
+          if (how.includes('policy')) await other.query('SET ROLE reader')
+          await read(other)
+          await other.query('RESET ROLE; RESET app.token')
+        } finally {
+          other.release()
+        }
+        await client.query(refusal)
+      }),
+  ]),
 ]
+
+test.each([
+  ['a read', 'SELECT balance FROM account'],
+  ['a read with a value', { text: 'SELECT balance FROM account WHERE id = $1', values: [1] }],
+  ['a harmless function', 'SELECT version()'],
+  ['a setting', 'SET app.token = 1'],
+])('beside %s, what PostgreSQL refused is run again', async (_, query) => {
+  let runs = 0
+  await rerun(db, async (client) => {
+    await pool.query(query as string)
+    if (++runs === 1) await client.query(refusal)
+  })
+  expect(runs).toBe(2)
+})
 
 test.each(kept)('what was committed %s is not run again', async (_, run) => {
   const token = randomUUID()

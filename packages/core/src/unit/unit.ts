@@ -31,6 +31,8 @@ export interface Unit {
 
 const marked = new WeakSet<object>()
 const current = new AsyncLocalStorage<Unit>()
+/** Whether there ever was one: who has none pays nothing for looking. */
+let used = false
 
 /**
  * Declares that a transaction callback may be run again from its start: that all it does outside
@@ -70,7 +72,7 @@ export function currentUnit(): Unit | undefined {
 
 /** The unit, of either kind, that is to be told what was kept of the work that is asked for here. */
 export function unitToTell(): Unit | undefined {
-  return told(current.getStore())
+  return used ? told(current.getStore()) : undefined
 }
 
 function told(unit: Unit | undefined): Unit | undefined {
@@ -107,6 +109,7 @@ export function newUnit(attempt: number, declared: boolean, call = false): Unit 
 
 /** Runs one attempt of a unit, to its end. */
 export async function inUnit<T>(unit: Unit, body: () => PromiseLike<T>): Promise<T> {
+  used = true
   try {
     // Awaited inside, so that even a lazy promise does its work in the unit.
     return await current.run(unit, async () => await body())

@@ -101,7 +101,7 @@ export class Delivery {
     inquiry.note(exchange, exchange.ending === 'ready' ? connection.idleSince : undefined)
     if (exchange.ending === 'lost' && connection.usable) this.#leave(connection, version)
     if (error === undefined) link.hosts.budget.deposit()
-    if (error === undefined) tellUnit(exchange)
+    if (error === undefined) tellUnit(exchange, !link.server.witnessRefused)
     if (typeof exchange.witness?.xid === 'string' || exchange.token !== undefined)
       link.hosts.hasWritten()
     this.deliver(exchange, error ?? (failed ? new RolledBackError() : undefined))

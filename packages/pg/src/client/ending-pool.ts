@@ -1,25 +1,21 @@
 import { clock, surfaced } from '@reprise/core'
+import { limitWaiting, type Waited } from './queued-caller.ts'
 
 /** What is known of pg-pool's own account of itself: who waits for a client, since pg-pool 2. */
-interface Pool {
-  readonly _pendingQueue?: Waiting[]
+interface Pool extends Waited {
   end(...given: unknown[]): unknown
-}
-
-interface Waiting {
-  readonly timedOut?: boolean
-  callback(error: Error, client: undefined, release: () => void): void
 }
 
 const seen = new WeakSet<object>()
 
 /**
- * From now on whoever waits for a client when a pool is ended is told so: pg-pool forgets him, and he would
- * wait for ever.
+ * From now on whoever waits for a client is told what pg-pool does not tell him: see {@link limitWaiting}.
+ * And who waits when a pool is ended is told so: pg-pool forgets him, and he would wait for ever.
  */
 export function answerWaiting(pool: Pool): void {
   if (seen.has(pool)) return
   seen.add(pool)
+  limitWaiting(pool)
   const { end } = pool
   Object.defineProperty(pool, 'end', {
     configurable: true,

@@ -11,6 +11,7 @@ import { Farewell } from './farewell.ts'
 import { haltable } from './haltable.ts'
 import { settle } from './housekeeping.ts'
 import { Intake } from './intake.ts'
+import { knowOutage } from './outage.ts'
 import { Relistening } from './relistening.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import { Submittables } from './submittables.ts'
@@ -75,6 +76,7 @@ export class Session extends ClientFace {
       () => this.keepsAlive,
     )
     const { config: made } = hosts
+    knowOutage(this, this.#conversation)
     this.#submittables = new Submittables(this.#conversation)
     this.#intake = new Intake(shared, made, this.#conversation, this.#submittables, this.#queue)
   }

@@ -13,7 +13,7 @@ import type { ReportMessage, Submittable } from '../connection/wire.ts'
 import type { Within } from '../exchange/exchange.ts'
 import { uploadOf } from '../exchange/upload.ts'
 import { judged } from '../transaction/plan.ts'
-import { mayKeep } from '../transaction/transaction-after.ts'
+import { mayBeKept } from '../transaction/transaction-after.ts'
 import { CopyProgress } from './copy-progress.ts'
 import { readerOf, reopen, settleWaiting, waitsForServer } from './cursor-reader.ts'
 import type { TimeLimit } from './time-limit.ts'
@@ -65,7 +65,7 @@ export class SubmittableRun {
   constructor(submittable: Submittable, statement: Statement, owner: SubmittableOwner) {
     this.#query = typeof submittable.requiresPreparation === 'function'
     this.submittable = submittable
-    this.unit = mayKeep(statement) ? unitToTell() : undefined
+    this.unit = mayBeKept(statement) ? unitToTell() : undefined
     this.statement = statement
     this.#owner = owner
     this.#noticeClosing()

@@ -3,7 +3,7 @@ import type { Submittable } from '../connection/wire.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { frozen } from '../exchange/values.ts'
-import { mayKeep } from '../transaction/transaction-after.ts'
+import { mayBeKept } from '../transaction/transaction-after.ts'
 import { SubmittableRun } from './submittable-run.ts'
 import type { TimeLimit } from './time-limit.ts'
 
@@ -60,12 +60,12 @@ export function ready(
   }
   exchange.statement = analyze(typeof exchange.text === 'string' ? exchange.text : '')
   exchange.failFast = failsFast()
-  const { commits, begins } = exchange.statement
+  const { begins } = exchange.statement
   if (begins) {
     const unit = currentUnit()
     if (unit !== undefined) unit.begun = telling
   }
-  if (commits || mayKeep(exchange.statement)) exchange.unit = unitToTell()
+  if (mayBeKept(exchange.statement)) exchange.unit = unitToTell()
   if (!Array.isArray(exchange.values)) return undefined
   try {
     exchange.values = frozen(exchange.values, mapper, once)

@@ -91,7 +91,12 @@ function rideFor(
   if (witness === 'off' || rows) return 'none'
   if (!connection.identifying && !leavesToken(statement, transaction)) return 'none'
   if (transaction === undefined) {
-    if (connection.status !== 'I' || !statement.carriesWitness) return 'none'
+    if (connection.status !== 'I') return 'none'
+    // Whoever can run it again wants to know whether it wrote.
+    if (exchange.unit !== undefined && statement.reads && canFollow(statement)) {
+      return exchange.guarded ? 'none' : 'flushed'
+    }
+    if (!statement.carriesWitness) return 'none'
     return settings.exactlyOnce || exchange.upload > large ? 'held' : 'flushed'
   }
   if (

@@ -52,18 +52,33 @@ function statusAfter(exchange: Exchange, connection: Connection): TransactionSta
   return commits || rollsBack ? 'I' : exchange.before
 }
 
-/**
- * Whether something of a statement may be left behind outside a transaction. What a function does that is
- * not known to be harmless may be a write, unless all that it leaves goes with the session.
- */
-export function mayKeep({ passing, reads, outlasts }: Statement): boolean {
-  return !passing && (!reads || outlasts)
+/** Whether something may be kept of a statement: all but what executes nothing, and commits nothing. */
+export function mayBeKept({ passing, commits }: Statement): boolean {
+  return !passing || commits
 }
 
-/** A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again. */
-export function tellUnit({ unit, statement, tag, before }: Exchange): void {
+/**
+ * A COMMIT, or a write in autocommit, can no longer be taken back by running its unit again.
+ * @param postgres whether the server tells transaction ids
+ */
+export function tellUnit(exchange: Exchange, postgres = true): void {
+  const { unit, statement, tag, before } = exchange
   if (unit === undefined) return
   const { commits, commitsInside } = statement
-  const kept = before === 'I' ? mayKeep(statement) : commitsInside
+  const kept = before === 'I' ? hasKept(exchange, postgres) : commitsInside
   if (commits ? tag === 'COMMIT' : kept) keptIn(unit)
+}
+
+/**
+ * Whether a statement may have left something outside a transaction. What a function does that is not known
+ * to be harmless may be a write, unless all that it leaves goes with the session. What else reads may
+ * reach a write that its text does not show (by a view, a policy, an operator): whether it did, its
+ * transaction id tells, and where it could not be asked for, nobody.
+ */
+function hasKept({ statement, witness, guarded }: Exchange, postgres: boolean): boolean {
+  const { passing, reads, outlasts } = statement
+  if (passing) return false
+  if (!reads || outlasts) return true
+  if (guarded) return false
+  return witness === undefined ? postgres : witness.xid !== null
 }
