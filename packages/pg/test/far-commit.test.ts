@@ -182,7 +182,7 @@ describe('a loss before the commit', () => {
 })
 
 describe('a COMMIT that was ended, by a server that then stays away', () => {
-  const away = async (more: string): Promise<string> => {
+  const away = async (more: string): Promise<string | undefined> => {
     await using link = await proxied(server)
     const admin = new pg.Client({ connectionString: link.direct })
     await admin.connect()
