@@ -4,7 +4,7 @@ import type { Outcome } from '../src/loss/outcome.ts'
 import { settingsOf } from '../src/options.ts'
 import { Budget } from '../src/pace/budget.ts'
 import { inParts } from '../src/unit/parts.ts'
-import { rerun } from '../src/unit/rerun.ts'
+import { rerun, withoutCode } from '../src/unit/rerun.ts'
 import { currentUnit, keptIn, rerunnable, unitToTell } from '../src/unit/unit.ts'
 
 const lost = (outcome: Outcome): RepriseError =>
@@ -61,6 +61,17 @@ describe('a call that commits in parts', () => {
     }
     const call = rerun(callback, run, settingsOf(), new Budget())
     await expect(call).rejects.toMatchObject({ outcome: 'in-doubt', reason: 'in-parts' })
+  })
+  it('knows whether code of the application runs in it, or around it', async () => {
+    const seen = (): Promise<boolean | undefined> => inParts(async () => unitToTell()?.code, true)
+    expect(await seen()).toBe(false)
+    expect(await inParts(async () => unitToTell()?.code)).toBe(true)
+    expect(await inParts(seen)).toBe(true)
+    const alone = (callback: unknown): Promise<boolean | undefined> =>
+      rerun(callback, async () => unitToTell()?.code, settingsOf(), new Budget())
+    expect(await alone(withoutCode)).toBe(false)
+    expect(await alone(rerunnable(() => undefined))).toBe(true)
+    expect(await inParts(() => alone(withoutCode))).toBe(true)
   })
   it('keeps what was thrown in the cause, and says what to do', async () => {
     const error = lost('rolled-back')

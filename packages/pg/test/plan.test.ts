@@ -1,5 +1,6 @@
 import { analyze } from '@reprise/core'
 import { describe, expect, it } from 'vitest'
+import { newUnit } from '../../core/src/unit/unit.ts'
 import type { Connection } from '../src/connection/connection.ts'
 import { unreported } from '../src/connection/reported.ts'
 import { Pending } from '../src/transaction/pending.ts'
@@ -54,6 +55,14 @@ describe('how a witness rides', () => {
     expect(rideOf(text, connection())).toBe(ride)
     expect(rideOf(text, connection(), undefined, { witness: 'off' })).toBe('none')
     expect(rideOf(text, inside)).toBe('none')
+  })
+  it.each([
+    ['code of the application runs again', true, 'flushed'],
+    ['only what an ORM asks', false, 'none'],
+  ])('with a read outside a transaction, where %s', (_what, code, ride) => {
+    const unit = newUnit(1, true, false, code)
+    expect(rideOf('SELECT n FROM t', connection(), undefined, {}, { unit })).toBe(ride)
+    expect(rideOf(insert, connection(), undefined, {}, { unit })).toBe('flushed')
   })
   it('is held in autocommit where nothing may be in doubt, or a round trip counts for little', () => {
     expect(rideOf(insert, connection(), undefined, { exactlyOnce: true })).toBe('held')
@@ -321,9 +330,10 @@ describe('a unit that is run again', () => {
     text: string,
     how: Parameters<typeof exchange>[1],
     postgres = true,
+    code = true,
   ): boolean => {
-    const unit = { declared: true, committed: false }
-    tellUnit(exchange(text, { ...how, unit: unit as never }), postgres)
+    const unit = newUnit(1, true, false, code)
+    tellUnit(exchange(text, { ...how, unit }), postgres)
     return unit.committed
   }
   it.each<[string, string, 'I' | 'T', boolean]>([
@@ -355,7 +365,10 @@ describe('a unit that is run again', () => {
     ['could not be asked, where there are no ids', {}, false, false],
     ['could only read', { guarded: true }, true, false],
   ])('is kept by a read outside a transaction that %s', (_, how, ids, kept) => {
-    expect(committed('SELECT n FROM t', { tag: 'SELECT', before: 'I', ...how }, ids)).toBe(kept)
+    const autocommit = { tag: 'SELECT', before: 'I' as const, ...how }
+    expect(committed('SELECT n FROM t', autocommit, ids)).toBe(kept)
+    // What an ORM alone asks.
+    expect(committed('SELECT n FROM t', autocommit, ids, false)).toBe(false)
     expect(committed('SELECT n FROM t', { tag: 'SELECT', before: 'T', ...how }, ids)).toBe(false)
   })
   it('may be none', () => {

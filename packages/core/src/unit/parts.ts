@@ -15,7 +15,7 @@ import { inUnit, newUnit, type Unit } from './unit.ts'
  *   what the call threw in its `cause`
  */
 export async function inParts<T>(call: () => PromiseLike<T>, whole = false): Promise<T> {
-  const unit = newUnit(1, false, true)
+  const unit = newUnit(1, false, true, !whole)
   try {
     return await inUnit(unit, call)
   } catch (error) {

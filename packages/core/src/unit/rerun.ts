@@ -59,7 +59,7 @@ export async function rerun<T>(
   }
   const from = clock.now()
   for (let attempt = 1; ; attempt++) {
-    const unit = newUnit(attempt, declared, callback === undefined)
+    const unit = newUnit(attempt, declared, callback === undefined, !whole)
     try {
       const result = await inUnit(unit, () => run(unit))
       if (unit.declared) budget.deposit()

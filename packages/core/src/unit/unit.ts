@@ -23,6 +23,11 @@ export interface Unit {
   readonly outer: Unit | undefined
   /** Whether it is one call of an ORM's, of which somebody wants to know whether a part was {@link kept}. */
   readonly call: boolean
+  /**
+   * Whether code of the application's runs in it, or around it. What an ORM alone asks is what its models
+   * are: it is not asked along with each read whether that wrote.
+   */
+  readonly code: boolean
   /** How many parts of it were committed, or may have been, also before its callback was declared. */
   kept: number
   /** Whether it has ended: what it left behind may run on for ever. */
@@ -90,7 +95,7 @@ export function keptIn(unit: Unit | undefined): void {
 }
 
 /** A unit of which nothing has been done yet, within the one that this code runs in. */
-export function newUnit(attempt: number, declared: boolean, call = false): Unit {
+export function newUnit(attempt: number, declared: boolean, call = false, code = true): Unit {
   let outer = unitToTell()
   // Or what starts anew in what it left behind, again and again, would keep all that came before.
   while (outer?.over) outer = told(outer.outer)
@@ -102,6 +107,7 @@ export function newUnit(attempt: number, declared: boolean, call = false): Unit 
     begun: undefined,
     outer,
     call,
+    code: code || outer?.code === true,
     kept: 0,
     over: false,
   }

@@ -93,7 +93,7 @@ function rideFor(
   if (transaction === undefined) {
     if (connection.status !== 'I') return 'none'
     // Whoever can run it again wants to know whether it wrote.
-    if (exchange.unit !== undefined && statement.reads && canFollow(statement)) {
+    if (exchange.unit?.code && statement.reads && canFollow(statement)) {
       return exchange.guarded ? 'none' : 'flushed'
     }
     if (!statement.carriesWitness) return 'none'

@@ -73,12 +73,13 @@ export function tellUnit(exchange: Exchange, postgres = true): void {
  * Whether a statement may have left something outside a transaction. What a function does that is not known
  * to be harmless may be a write, unless all that it leaves goes with the session. What else reads may
  * reach a write that its text does not show (by a view, a policy, an operator): whether it did, its
- * transaction id tells, and where it could not be asked for, nobody.
+ * transaction id tells, and where it could not be asked for, nobody. It is asked for where code of the
+ * application's runs.
  */
-function hasKept({ statement, witness, guarded }: Exchange, postgres: boolean): boolean {
+function hasKept({ statement, witness, guarded, unit }: Exchange, postgres: boolean): boolean {
   const { passing, reads, outlasts } = statement
   if (passing) return false
   if (!reads || outlasts) return true
-  if (guarded) return false
+  if (guarded || !unit?.code) return false
   return witness === undefined ? postgres : witness.xid !== null
 }
