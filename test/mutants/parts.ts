@@ -93,7 +93,7 @@ export const parts: Readonly<Record<string, Part>> = {
   // Only whole replays come by it.
   keeper: {
     sources: under('packages/pg/src/keep', 'keep'),
-    tests: inPg('keep-returning keep-time keep-divergence keep-number keep-unseen'),
+    tests: inPg('keep-scoped keep-returning keep-time keep-divergence keep-number keep-unseen'),
     served: inPg('keep-sight keep-schemas'),
   },
   link: {

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { outcomeOf } from '../../../test/kit/index.ts'
+import { fresh, KeepServer } from './keep-server.ts'
+import { failure, kill, withClient } from './support.ts'
+
+let keep: KeepServer
+beforeAll(async () => {
+  keep = await KeepServer.start()
+  await keep.admin.query(
+    "CREATE SCHEMA other; CREATE TABLE other.log (note text, at timestamptz DEFAULT 'infinity')",
+  )
+})
+afterAll(() => keep?.dispose())
+
+const insert = (): string => `INSERT INTO item (name) VALUES ('${fresh()}') RETURNING id`
+
+describe('nothing is kept', () => {
+  it.each([
+    ['behind a definition', 'CREATE TABLE made_beside (n int)'],
+    ['before one', undefined],
+  ])('%s, and the transaction diverges', async (_where, first) => {
+    const last = 'CREATE TABLE made_later (n int)'
+    await keep.diverges(...(first === undefined ? [insert(), last] : [first, insert()]))
+  })
+  it('where backslashes escape in strings', async () => {
+    const url = `${keep.url}?options=${encodeURIComponent('-c standard_conforming_strings=off')}`
+    const told = await withClient(url, async (client) => {
+      await client.query('BEGIN')
+      await client.query(insert())
+      await kill(keep.server, client)
+      return failure(client.query('COMMIT'))
+    })
+    expect(told).toMatchObject({ code: '40001', outcome: 'rolled-back' })
+  })
+})
+
+describe('a time that was kept', () => {
+  it.each([
+    [
+      'a table of the session',
+      "CREATE TEMP TABLE log (note text, at timestamptz DEFAULT 'infinity') ON COMMIT DROP",
+    ],
+    ['another path', 'SET LOCAL search_path = other'],
+    ['another path, by a function', "SELECT set_config('search_path', 'other', true)"],
+  ])('is not written to the table that a name stands for since there is %s', async (_, change) => {
+    const note = "INSERT INTO log (note) VALUES ('a') RETURNING at"
+    const told = await withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      const first = (await client.query(note)).rows[0].at
+      await kill(keep.server, client)
+      await client.query('SELECT 1')
+      try {
+        await client.query(change)
+        const second = (await client.query(note)).rows[0].at
+        await client.query('COMMIT')
+        return { first, second }
+      } catch (error) {
+        await client.query('ROLLBACK')
+        return outcomeOf(error)
+      }
+    })
+    if (typeof told === 'object') expect(told.second).toBe(Number.POSITIVE_INFINITY)
+    else expect(told).toBe('rolled-back')
+  })
+})
