@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { outcomeOf } from '../../../test/kit/index.ts'
 import { fresh, KeepServer } from './keep-server.ts'
@@ -60,6 +61,37 @@ describe('a time that was kept', () => {
       }
     })
     if (typeof told === 'object') expect(told.second).toBe(Number.POSITIVE_INFINITY)
+    else expect(told).toBe('rolled-back')
+  })
+
+  it.each<[string, string | pg.QueryConfig]>([
+    [
+      'among the values',
+      { text: 'INSERT INTO log (note, at) VALUES ($1, $2) RETURNING at', values: ['b', 'now'] },
+    ],
+    [
+      'in a text of several statements',
+      "INSERT INTO log (note, at) VALUES ('b', now()); SELECT at FROM log WHERE note = 'b'",
+    ],
+    ['by a default', "INSERT INTO log (note) VALUES ('b') RETURNING at"],
+    ['in its own words', "INSERT INTO log (note, at) VALUES ('b', now()) RETURNING at"],
+  ])('is the only one that is seen: not another, %s', async (_where, query) => {
+    const told = await withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      const first = await client.query("INSERT INTO log (note) VALUES ('a') RETURNING at")
+      await kill(keep.server, client)
+      await client.query('SELECT 1')
+      try {
+        const answer: unknown = await client.query(query as string)
+        const { rows } = (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult
+        return { first: first.rows[0].at, second: rows[0].at }
+      } catch (error) {
+        return outcomeOf(error)
+      } finally {
+        await client.query('ROLLBACK')
+      }
+    })
+    if (typeof told === 'object') expect(told.second).toEqual(told.first)
     else expect(told).toBe('rolled-back')
   })
 })
