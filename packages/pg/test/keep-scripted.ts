@@ -93,7 +93,7 @@ export async function catalogOf(
   )
   const visible = lines.filter((line) => line.visible !== false).map(({ oid }) => oid)
   return Catalog.read([1], parser, async () => ({
-    rows: [[`{${visible}}`], [system, timeline, crash, postmaster, asks, json]],
+    rows: [[`{${visible}}`], [system, timeline, crash, postmaster, asks, json, '600', '701']],
     code: undefined,
   }))
 }

@@ -248,12 +248,25 @@ describe('what was lost, and cannot be carried on', () => {
     client.release()
     await pool.end()
   })
-  it('because it would have to be held, is told that it was not', async () => {
-    const pair = `${insert}; ${insert}`
-    await using backend = await Backend.start([{ 'CALL p()': instead() }, { [pair]: instead() }])
-    const pool = poolOn(backend.url, { exactlyOnce: true })
-    expect(await failure(pool.query('CALL p()'))).toMatchObject({
-      reason: 'not-held',
+  it.each(['CALL p()', `${insert}; ${insert}`, 'SELECT pg_terminate_backend(1)'])(
+    'because it would have to be held, is told that it cannot be: %s',
+    async (text) => {
+      for (const exactlyOnce of [true, false]) {
+        await using backend = await Backend.start([{ [text]: instead() }])
+        const pool = poolOn(backend.url, { exactlyOnce })
+        expect(await failure(pool.query(text))).toMatchObject({
+          reason: 'not-held',
+          outcome: 'in-doubt',
+        })
+        await pool.end()
+      }
+    },
+  )
+  it('because it was not held, is told that it can be', async () => {
+    await using backend = await Backend.start([{ [insert]: instead() }])
+    const pool = poolOn(backend.url)
+    expect(await failure(pool.query(insert))).toMatchObject({
+      reason: 'in-doubt',
       outcome: 'in-doubt',
     })
     await pool.end()

@@ -4,6 +4,7 @@ import { expressions } from '../catalog/reach-question.ts'
 import { type Incarnation, incarnationColumns, readIncarnation } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import type { Raw } from '../connection/wire.ts'
+import { DatabaseEntry, entryColumns } from './database-entry.ts'
 import { type Clock, speaksOfTime, timeSyntax } from './keep-time.ts'
 import type { Parser } from './parser.ts'
 import { builtin, type Node, type Relation, some } from './tree.ts'
@@ -90,7 +91,8 @@ SELECT ${incarnationColumns},
     FROM pg_attribute a LEFT JOIN defaults d ON d.adrelid = c.oid AND d.adnum = a.attnum
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)))::text
   FROM wanted JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules)`,
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relhasrules),
+ ${entryColumns}`,
     visible,
   )
 
@@ -102,6 +104,7 @@ type TableRow = readonly [number, string, string, readonly ColumnRow[] | null]
 /** What the database says of its tables, before the replay begins. */
 export class Catalog {
   readonly incarnation: Incarnation
+  readonly entry: DatabaseEntry
   /** Something that statements run unseen asks which number a sequence gave last, or sets one. */
   readonly asksSequences: boolean
   readonly #parser: Parser
@@ -111,12 +114,14 @@ export class Catalog {
 
   private constructor(
     incarnation: Incarnation,
+    entry: DatabaseEntry,
     asksSequences: boolean,
     rows: readonly TableRow[],
     visible: ReadonlySet<number>,
     parser: Parser,
   ) {
     this.incarnation = incarnation
+    this.entry = entry
     this.asksSequences = asksSequences
     this.#rows = rows
     this.#visible = visible
@@ -139,7 +144,8 @@ export class Catalog {
     const tables = tablesIn(row[5] ?? '[]')
     if (tables === undefined) return undefined
     const visible = new Set(String(names[0]).match(/\d+/g)?.map(Number))
-    return new Catalog(readIncarnation(row), row[4] !== 'f', tables, visible, parser)
+    const entry = new DatabaseEntry(row.slice(6))
+    return new Catalog(readIncarnation(row), entry, row[4] !== 'f', tables, visible, parser)
   }
 
   byOid(oid: number): Table | undefined {

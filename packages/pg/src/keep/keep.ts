@@ -45,7 +45,7 @@ export interface Lost {
  * - a number that a sequence has given is never given again within one incarnation, be the
  *   transaction rolled back or not, so it is ours for good. After a crash a sequence may go back
  *   behind numbers that no commit had brought to the disk, so in another incarnation none is kept,
- *   nor in a copy of the server's data that was made before.
+ *   nor in a copy of the server's data that was made before, nor in another database of that name.
  *   With ON CONFLICT DO UPDATE it may be the number of a row that was there; if somebody deleted that
  *   meanwhile, a row with the same key takes it over, and still nobody else ever gets it;
  * - where a sequence was set or made by the transaction itself, it gives the same numbers again, and
@@ -116,6 +116,7 @@ export class Keeper {
       witness !== undefined &&
       !catalog.asksSequences &&
       !tape.some(touchesSequence) &&
+      !catalog.entry.isNewerThan(witness.xid) &&
       (await isSameTransaction(witness, catalog.incarnation, ask))
     const instant = [lost.keeper?.instant, instantOf(witness?.began), learnt(tape, parser)].find(
       (known) => known !== undefined && instantForm.test(known),

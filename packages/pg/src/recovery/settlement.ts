@@ -37,17 +37,23 @@ export function surface(
   reason: Reason,
   cause: unknown,
 ): Settlement {
-  const held = reason === 'in-doubt' && session.settings.exactlyOnce
+  const unheld = reason === 'in-doubt' && !wouldBeHeld(session, work)
   const failure = surfaced({
     outcome: work.guarded ? 'in-doubt' : outcomeFor(session, loss),
     condition: loss.condition,
-    reason: held ? 'not-held' : reason,
+    reason: unheld ? 'not-held' : reason,
     attempts: work.losses,
     detail: unreached(reason, session.link.connection.client, cause),
     cause,
   })
   tellSurfaced(session, failure)
   return { work, failure }
+}
+
+/** Whether exactlyOnce, which is not set, would have left no doubt. */
+function wouldBeHeld({ settings, transaction }: Recoverable, { statement }: Exchange): boolean {
+  if (settings.exactlyOnce) return false
+  return transaction !== undefined || (statement.carriesWitness && !statement.outward)
 }
 
 /**
