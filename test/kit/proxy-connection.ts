@@ -8,6 +8,8 @@ export interface Target {
   readonly host: string
   readonly port: number
   readonly latency: number
+  /** Whether the server is to see the client's own port. */
+  readonly transparent: boolean
 }
 
 /** What a connection tells the proxy that it belongs to. */
@@ -37,8 +39,9 @@ export class ProxyConnection {
     this.id = id
     this.#host = host
     this.#client = client
-    const { host: address, port, latency } = target
-    this.#server = connect({ host: address, port, allowHalfOpen: true, noDelay: true })
+    const { host: address, port, latency, transparent } = target
+    const from = transparent ? { localAddress: '127.0.0.1', localPort: client.remotePort } : {}
+    this.#server = connect({ host: address, port, ...from, allowHalfOpen: true, noDelay: true })
     const traffic: Traffic = {
       judge: (from, frame) => this.#judge(from, frame),
       delivered: (from, frame) => this.#delivered(from, frame),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server as Listening, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server as Listening, Socket } from 'node:net'
 import type { Action, Frame, Listener } from './frame.ts'
 import { ProxyConnection, type Target } from './proxy-connection.ts'
 
@@ -24,6 +24,20 @@ export class Counts {
 export interface ProxyOptions {
   /** Milliseconds that it adds to each round trip, on the way back. Default 0. */
   readonly latency?: number
+  /**
+   * Whether the server sees the port of the client that is at the other end, as without a proxy. The client
+   * has to bind its socket to a port by its own choice: {@link bound}.
+   */
+  readonly transparent?: boolean
+}
+
+/** A socket that is bound to that port of the loopback interface, whoever else is. For pg's option `stream`. */
+export function bound(localPort: number): Socket {
+  const socket = new Socket()
+  const connect = socket.connect as (options: object) => Socket
+  const bind = (port: number, host: string): Socket =>
+    connect.call(socket, { port, host, localAddress: '127.0.0.1', localPort })
+  return Object.assign(socket, { connect: bind })
 }
 
 /**
@@ -53,12 +67,17 @@ export class Proxy {
   /** Starts a proxy on a port of its own in front of that server. */
   static async start(
     target: { host: string; port: number },
-    { latency = 0 }: ProxyOptions = {},
+    { latency = 0, transparent = false }: ProxyOptions = {},
   ): Promise<Proxy> {
     const listening = createServer({ allowHalfOpen: true, noDelay: true })
     listening.listen(0, '127.0.0.1')
     await once(listening, 'listening')
-    const proxy = new Proxy(listening, { host: target.host, port: target.port, latency })
+    const proxy = new Proxy(listening, {
+      host: target.host,
+      port: target.port,
+      latency,
+      transparent,
+    })
     listening.on('connection', (socket) => {
       // Whatever becomes of a socket must not become of the test.
       socket.on('error', () => {})

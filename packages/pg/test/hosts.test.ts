@@ -128,10 +128,11 @@ describe('where none will do', () => {
     const errors = await Promise.all(Array.from({ length: 40 }, () => failure(pool.connect())))
     expect(way.taken).toBeGreaterThan(0)
     expect(way.taken).toBeLessThan(40)
-    // Whose look was cut short by the deadline may have heard of one of them only.
-    const told = errors.map(({ message }) => message)
-    for (const message of told) expect(message).toMatch(/a standby|ECONNREFUSED/)
-    expect(told.join()).toContain(`${at(way)} (a standby)`)
+    // Also whose look was cut short by the deadline.
+    for (const { message } of errors) {
+      expect(message).toContain(`${at(way)} (a standby)`)
+      expect(message).toContain('(ECONNREFUSED)')
+    }
     await pool.end()
   })
   it('a refusal ends the search, as in libpq, and says whose it is', async () => {

@@ -1,4 +1,5 @@
-import { Deadline, Gate, settingsOf } from '@reprise/core'
+import net from 'node:net'
+import { clock, Deadline, Gate, settingsOf } from '@reprise/core'
 import pg from 'pg'
 import { describe, expect, it, vi } from 'vitest'
 import { heedTimers } from '../../../test/kit/fake-clock.ts'
@@ -9,7 +10,7 @@ import { sharedWith } from '../src/exchange/servers.ts'
 import { reconnect } from '../src/link/reconnect.ts'
 import { unreached } from '../src/link/unreached.ts'
 import { announceWaiting } from '../src/link/waiting.ts'
-import { listen } from './support.ts'
+import { failure, listen } from './support.ts'
 
 describe('which server was not reached', () => {
   const at = { host: 'db', port: 5433 }
@@ -88,6 +89,87 @@ describe('a server that is looked for through a gate of its own and one for what
     await expect(reconnect(search, new Deadline(400))).rejects.toThrow('deadline')
     expect(new Set(made)).toEqual(new Set([second]))
     expect(made.length).toBeLessThan(5)
+  })
+})
+
+describe('whoever gives up', () => {
+  const down = { base: 1, cap: 1 }
+  const silent = (): Promise<net.Server> =>
+    new Promise((resolve) => {
+      const server = net.createServer((socket) => socket.on('error', () => undefined))
+      server.listen(0, '127.0.0.1', () => resolve(server))
+    })
+
+  it.each([
+    ['another', true, '57P03'],
+    ['nobody', false, undefined],
+  ])(
+    'is told of every host, also where %s has heard of the last one',
+    async (_who, heard, code) => {
+      const server = await silent()
+      const [first, last] = [await freePort(), (server.address() as net.AddressInfo).port]
+      const outer = new Gate({}, down)
+      ;(await outer.enter(new AbortController().signal)).failed(new Error('of one host'))
+      const known = new Gate({}, down)
+      if (heard) {
+        const pass = await known.enter(new AbortController().signal)
+        pass.failed(Object.assign(new Error('starting'), { code }))
+      }
+      const stops = [first, last].map((port) => ({
+        address: { host: '127.0.0.1', port },
+        target: 'any' as const,
+        gate: port === last ? known : new Gate({}, down),
+      }))
+      const deadline = new Deadline(300)
+      const search = {
+        gate: outer,
+        tryFor: 0,
+        stops: async () => stops,
+        make: ({ address }: (typeof stops)[number]) =>
+          new Connection(pg.Client as unknown as PgClientClass, address, {
+            connectionEnded: () => undefined,
+          }),
+        settle: async () => undefined,
+      }
+      const { cause } = await failure(reconnect(search, deadline))
+      const end = code === undefined ? '' : ` (${code})`
+      expect(unreached('deadline', { host: '127.0.0.1', port: first }, cause)).toBe(
+        `no connection to 127.0.0.1:${first} (ECONNREFUSED), 127.0.0.1:${last}${end}`,
+      )
+      expect(cause).toMatchObject({ code: 'ECONNREFUSED' })
+      server.close()
+    },
+  )
+  it('is told of the hosts that he did not come to, too', async () => {
+    const [server, other] = [await silent(), await freePort()]
+    const { port } = server.address() as net.AddressInfo
+    const known = new Gate({}, down)
+    const pass = await known.enter(new AbortController().signal)
+    pass.failed(Object.assign(new Error('full'), { code: '53300' }))
+    const stops = [port, other].map((each) => ({
+      address: { host: '127.0.0.1', port: each },
+      target: 'any' as const,
+      gate: each === other ? known : new Gate({}, down),
+    }))
+    const deadline = new Deadline(60_000)
+    const search = {
+      gate: new Gate({}, down),
+      tryFor: 0,
+      stops: async () => stops,
+      make: ({ address }: (typeof stops)[number]) => {
+        // His caller goes away while the first is looked at.
+        clock.setImmediate(() => deadline.end('deadline'))
+        return new Connection(pg.Client as unknown as PgClientClass, address, {
+          connectionEnded: () => undefined,
+        })
+      },
+      settle: async () => undefined,
+    }
+    const { cause } = await failure(reconnect(search, deadline))
+    expect(unreached('deadline', { host: '127.0.0.1', port }, cause)).toBe(
+      `no connection to 127.0.0.1:${port}, 127.0.0.1:${other} (53300)`,
+    )
+    server.close()
   })
 })
 

@@ -3,13 +3,13 @@ import { type Address, addressOf, aim } from '../connection/address.ts'
 import { Connection, type ConnectionOwner } from '../connection/connection.ts'
 import { sessionOf } from '../connection/from-session.ts'
 import type { HostList } from '../connection/host-list.ts'
-import type { Backend, Marked } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
+import { noteOrigin, originOf } from '../connection/origin.ts'
 import { inquiry } from '../exchange/ask.ts'
 import type { ServerShare } from '../exchange/servers.ts'
 import type { Shared } from '../exchange/shared.ts'
 import { SessionState } from '../transaction/state.ts'
-import { fenceWholly, greet, isElsewhere } from '../witness/backend.ts'
+import { fenceWholly, greet, isElsewhere, type Trace } from '../witness/backend.ts'
 import { Hosts } from './hosts.ts'
 import { reconnect } from './reconnect.ts'
 import { listenTo } from './silence.ts'
@@ -48,7 +48,7 @@ export class Link {
    * Backends whose connection was lost without a word of theirs, and where: they may live on, with
    * their locks.
    */
-  readonly unfenced: Map<Backend | Marked, Address> = new Map()
+  readonly unfenced: Map<Trace, Address> = new Map()
   /** The current connection; it may be unconnected, or lost. */
   connection: Connection
   /** Why nobody waits any more for what is under way. */
@@ -131,8 +131,9 @@ export class Link {
   }
 
   /** Its backend may live on, for all we know. */
-  lostSightOf({ backend, mark, client }: Connection): void {
-    const known = backend ?? mark
+  lostSightOf(connection: Connection): void {
+    const { backend, mark, client, identifying } = connection
+    const known = backend ?? mark ?? (identifying ? originOf(connection) : undefined)
     if (known !== undefined) this.unfenced.set(known, addressOf(client))
   }
 
@@ -225,6 +226,7 @@ export class Link {
     this.#fresh = false
     const { connection } = this
     aim(connection.client, address)
+    noteOrigin(connection)
     this.server = this.#shared.server(address, connection.client)
     connection.preparing = preparing
     connection.identifying = !this.server.witnessRefused

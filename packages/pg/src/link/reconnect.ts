@@ -3,7 +3,7 @@ import { type Address, placeOf } from '../connection/address.ts'
 import type { Connection } from '../connection/connection.ts'
 import { type Attempt, attempt, isPassingName, type Outcome } from './attempt.ts'
 import type { Stop } from './stops.ts'
-import { type Failures, whyNot } from './unreached.ts'
+import { type Failures, learn, learnFrom, whyNot } from './unreached.ts'
 
 /** How long one server of several may keep the others waiting in the first round, in milliseconds. */
 const patience = 3000
@@ -66,8 +66,10 @@ export async function reconnect(search: Search, deadline: Deadline): Promise<Rec
   const { gate, failFast = false } = search
   const failures: Failures = new Map()
   for (let attempts = 1; ; attempts++) {
-    const gaveUp = (why: string): GaveUp =>
-      new GaveUp(why, attempts, failures.size > 0 ? whyNot(failures) : gate.lastFailure)
+    const gaveUp = (why: string): GaveUp => {
+      if (failures.size > 0) learnFrom(failures, gate.lastFailure)
+      return new GaveUp(why, attempts, failures.size > 0 ? whyNot(failures) : gate.lastFailure)
+    }
     let pass = failFast && gate.down ? gate.enterAtOnce() : undefined
     if (failFast && gate.down && pass === undefined) throw gaveUp('down')
     pass ??= await gate.enter(deadline.signal).catch(() => {
@@ -134,11 +136,12 @@ async function goRound(
     const time = timeFor(search, deadline.remaining / (stops.length - at), number, stops.length > 1)
     const found = await visit(search, outer, stop, time, deadline)
     const over = found.tried !== 'missed' && found.tried !== 'unsuited'
-    // What it said in an earlier round, or to others, says more than that it has not answered yet.
     const givenUp = found.tried === 'given up' && time.shared
-    const known = failures.has(place) || ((time.short || givenUp) && search.gate.down)
     const silent = found.unheard === true || givenUp
-    if (silent ? !known : !over) failures.set(place, { address, error: found.error })
+    // What it said in an earlier round, or to others, says more than that it has not answered yet.
+    if (silent) learn(failures, stop, found.error)
+    else if (!over) failures.set(place, { address, error: found.error })
+    if (givenUp) for (const other of stops) learn(failures, other)
     if (over) return found
     if (!time.short || found.unheard !== true) heard += 1
     if (stops.length === 1) end = found.end ?? 'failed'

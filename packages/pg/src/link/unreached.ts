@@ -1,4 +1,5 @@
-import { type Address, nameOf } from '../connection/address.ts'
+import { type Address, nameOf, placeOf } from '../connection/address.ts'
+import type { Stop } from './stops.ts'
 import { Unsuited } from './target.ts'
 
 /** One server that was not reached, or that would not do, and why. */
@@ -11,12 +12,25 @@ export interface Failure {
 class Unreached extends AggregateError {
   override readonly name = 'Unreached'
   readonly code: string | undefined
+  declare readonly failures: readonly Failure[]
 
   constructor(failures: readonly Failure[]) {
     const errors = failures.map(({ error }) => error)
     super(errors, failures.map(said).join(', '))
+    // Not for those who print it.
+    Object.defineProperty(this, 'failures', { value: failures })
     // That a server is down says more than that another one is a standby.
-    this.code = codeOf(errors.find((error) => !(error instanceof Unsuited)) ?? errors[0])
+    const down = errors.filter((error) => !(error instanceof Unsuited))
+    this.code = codeOf(down.find((error) => codeOf(error) !== undefined) ?? down[0] ?? errors[0])
+  }
+}
+
+/** Notes what the last who has gone round all servers was told by those that one has not heard of oneself. */
+export function learnFrom(failures: Failures, last: unknown): void {
+  if (!(last instanceof Unreached)) return
+  for (const failure of last.failures) {
+    const place = placeOf(failure.address)
+    if (!failures.has(place)) failures.set(place, failure)
   }
 }
 
@@ -27,6 +41,17 @@ export function isOurs(error: unknown): boolean {
 
 /** The last that is known of each, by its place. */
 export type Failures = Map<string, Failure>
+
+/** Notes what others were told by a server that one has not heard of oneself. */
+export function learn(
+  failures: Failures,
+  { address, gate, unresolved }: Stop,
+  silence?: unknown,
+): void {
+  const place = placeOf(address)
+  const error = unresolved ?? (gate?.down ? gate.lastFailure : silence)
+  if (error !== undefined && !failures.has(place)) failures.set(place, { address, error })
+}
 
 /** What says why none of them was reached: of one server, its own error. */
 export function whyNot(failures: Failures): unknown {

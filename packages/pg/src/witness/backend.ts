@@ -11,7 +11,11 @@ import {
 } from '../connection/incarnation.ts'
 import type { Inquiry } from '../connection/inquiry.ts'
 import { bytesOf, instantOf } from '../connection/instant.ts'
+import type { Origin } from '../connection/origin.ts'
 import type { Raw } from '../connection/wire.ts'
+
+/** By what a server process of ours is recognised. */
+export type Trace = Backend | Marked | Origin
 
 /** The statement that asks who executes it. */
 const identityText = `SELECT pg_catalog.pg_backend_pid(), ${bytesOf('pg_catalog.now()')},
@@ -85,9 +89,9 @@ export async function greet(
  * of its postmaster: then there is nothing of it here to be ended.
  * @param here undefined where that is not known, or not for long: behind a pooler
  */
-export function isElsewhere(backend: Backend | Marked, here: Backend | undefined): boolean {
-  // Where it has its mark, it is.
-  if ('mark' in backend || here === undefined) return false
+export function isElsewhere(backend: Trace, here: Backend | undefined): boolean {
+  // Where it has its mark, or its number and our port, it is.
+  if (!('incarnation' in backend) || here === undefined) return false
   const { system, postmaster } = here.incarnation
   if (system === null || postmaster === null) return false
   return system !== backend.incarnation.system || postmaster !== backend.incarnation.postmaster
@@ -118,8 +122,9 @@ const is = 'OPERATOR(pg_catalog.=)'
  * @param ask on a connection on which nothing has set another role
  * @throws Interrupted when the connection ends
  */
-export async function fence(backend: Backend | Marked, ask: Inquiry): Promise<Fenced> {
-  return 'mark' in backend ? fenceMarked(backend, ask) : fenceKnown(backend, ask)
+export async function fence(backend: Trace, ask: Inquiry): Promise<Fenced> {
+  if ('mark' in backend) return fenceMarked(backend, ask)
+  return 'port' in backend ? fenceSeen(backend, ask) : fenceKnown(backend, ask)
 }
 
 const ends = `SELECT wait_event ${is} 'SyncRep', CASE WHEN wait_event ${is} 'SyncRep' THEN false
@@ -153,6 +158,27 @@ async function fenceKnown(backend: Backend, ask: Inquiry): Promise<Fenced> {
   )
 }
 
+/** How far our clock and the server's may be from each other in what has passed, in milliseconds. */
+const slack = 2000
+
+/** A process of that number that began when ours did, for a client at our address and port: it is ours. */
+async function fenceSeen(origin: Origin, ask: Inquiry): Promise<Fenced> {
+  const { pid, address, port, before, after } = origin
+  const ago = (moment: number): number => Math.max(0, clock.now() - moment) / 1000
+  const began = (operator: string, at: string): string =>
+    `backend_start OPERATOR(pg_catalog.${operator}) (pg_catalog.clock_timestamp()
+ OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => ${at}))`
+  return fencedBy(
+    await ask(
+      `${ends} FROM pg_catalog.pg_stat_get_activity(CAST($1 AS integer)) AS a
+ WHERE a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+ AND client_addr ${is} CAST($2 AS pg_catalog.inet) AND client_port ${is} CAST($3 AS integer)
+ AND ${began('>=', '$4')} AND ${began('<=', '$5')}`,
+      [pid, address, port, ago(before - slack), ago(after + slack)],
+    ),
+  )
+}
+
 function fencedBy({ rows, code }: Awaited<ReturnType<Inquiry>>): Fenced {
   // Whoever cancels a question, or a timeout of its role, has not said anything about the other.
   if (code === '57014') return 'there'
@@ -167,7 +193,7 @@ function fencedBy({ rows, code }: Awaited<ReturnType<Inquiry>>): Fenced {
  * @throws Interrupted when the connection ends, or the reason of the signal
  */
 export async function fenceWholly(
-  backend: Backend | Marked,
+  backend: Trace,
   ask: Inquiry,
   signal: AbortSignal,
 ): Promise<void> {
