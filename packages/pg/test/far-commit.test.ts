@@ -1,4 +1,7 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
+import copy from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { outcomeOf, Server, until } from '../../../test/kit/index.ts'
 import { kill, pidOf, proxied, withThrowaway } from './support.ts'
@@ -180,3 +183,59 @@ describe('a loss before the commit', () => {
     await admin.end()
   })
 })
+
+/** Who drives the wire himself. */
+const drivers: Readonly<
+  Record<string, (client: pg.PoolClient, table: string) => Promise<unknown>>
+> = {
+  'a COPY': (client, table) =>
+    pipeline(Readable.from(['1\n']), client.query(copy.from(`COPY ${table} FROM STDIN`))),
+  'a query of his own': (client, table) =>
+    new Promise((resolve, reject) => {
+      client
+        .query(new pg.Query(`INSERT INTO ${table} VALUES (1)`))
+        .on('end', resolve)
+        .on('error', reject)
+    }),
+}
+
+describe.each(Object.entries(drivers))(
+  'what is driven by %s, when its backend is terminated',
+  (_how, run) => {
+    it.each([
+      ['far', 'in-doubt', 1],
+      ['gated', 'rolled-back', 0],
+    ])('into %s: is %s', async (table, outcome, written) => {
+      const url = await server.createDatabase()
+      const admin = new pg.Client({ connectionString: url })
+      await admin.connect()
+      await admin.query(`${schema(server.port, new URL(url).pathname.slice(1))};
+      CREATE TABLE gated (n int); CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON gated
+       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gate()`)
+      await admin.query('SELECT pg_advisory_lock(11)')
+      const waiting = async (): Promise<number> => {
+        const { rows } = await admin.query(
+          "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+        )
+        return rows[0].n
+      }
+      const told = await withThrowaway(url, async (client) => {
+        await client.query('SELECT 1')
+        const ended = run(client, table).then(
+          () => 'done',
+          (error) => outcomeOf(error),
+        )
+        await until(async () => (await waiting()) === 1, { what: 'the commit' })
+        await server.terminate(pidOf(client))
+        const over = await ended
+        await admin.query('SELECT pg_advisory_unlock(11)')
+        return over
+      })
+      const there = async (): Promise<number> =>
+        (await admin.query('SELECT (SELECT count(*)::int FROM near) AS n')).rows[0].n
+      await until(async () => (await there()) === written, { what: 'what was written' })
+      expect(told).toBe(outcome)
+      await admin.end()
+    })
+  },
+)
