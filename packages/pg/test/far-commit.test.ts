@@ -1,4 +1,7 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
+import copy from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { outcomeOf, Server, until } from '../../../test/kit/index.ts'
 import { kill, pidOf, proxied, withThrowaway } from './support.ts'
@@ -181,45 +184,58 @@ describe('a loss before the commit', () => {
   })
 })
 
-describe('a COMMIT that was ended, by a server that then stays away', () => {
-  const away = async (more: string): Promise<string | undefined> => {
-    await using link = await proxied(server)
-    const admin = new pg.Client({ connectionString: link.direct })
-    await admin.connect()
-    const waits = `CREATE TABLE here (n int); CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS
-       $$BEGIN PERFORM pg_advisory_xact_lock_shared(11); RETURN NULL; END$$;
-      CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON here DEFERRABLE INITIALLY DEFERRED
-       FOR EACH ROW EXECUTE FUNCTION gate()`
-    await admin.query(`${waits}; ${more}; SELECT pg_advisory_lock(11)`)
-    const told = withThrowaway(
-      link.url,
-      async (client) => {
+/** Who drives the wire himself. */
+const drivers: Readonly<
+  Record<string, (client: pg.PoolClient, table: string) => Promise<unknown>>
+> = {
+  'a COPY': (client, table) =>
+    pipeline(Readable.from(['1\n']), client.query(copy.from(`COPY ${table} FROM STDIN`))),
+  'a query of his own': (client, table) =>
+    new Promise((resolve, reject) => {
+      client
+        .query(new pg.Query(`INSERT INTO ${table} VALUES (1)`))
+        .on('end', resolve)
+        .on('error', reject)
+    }),
+}
+
+describe.each(Object.entries(drivers))(
+  'what is driven by %s, when its backend is terminated',
+  (_how, run) => {
+    it.each([
+      ['far', 'in-doubt', 1],
+      ['gated', 'rolled-back', 0],
+    ])('into %s: is %s', async (table, outcome, written) => {
+      const url = await server.createDatabase()
+      const admin = new pg.Client({ connectionString: url })
+      await admin.connect()
+      await admin.query(`${schema(server.port, new URL(url).pathname.slice(1))};
+      CREATE TABLE gated (n int); CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON gated
+       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gate()`)
+      await admin.query('SELECT pg_advisory_lock(11)')
+      const waiting = async (): Promise<number> => {
+        const { rows } = await admin.query(
+          "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+        )
+        return rows[0].n
+      }
+      const told = await withThrowaway(url, async (client) => {
         await client.query('SELECT 1')
-        await client.query('BEGIN')
-        await client.query('INSERT INTO here VALUES (1)')
-        const commit = client.query('COMMIT').then(() => 'done', outcomeOf)
-        const waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        await until(async () => (await admin.query(waiting)).rowCount === 1)
-        link.proxy.refuse(true)
+        const ended = run(client, table).then(
+          () => 'done',
+          (error) => outcomeOf(error),
+        )
+        await until(async () => (await waiting()) === 1, { what: 'the commit' })
         await server.terminate(pidOf(client))
-        return commit
-      },
-      { deadline: 300 },
-    )
-    const outcome = await told
-    expect((await admin.query('SELECT FROM here')).rowCount).toBe(0)
-    await admin.end()
-    return outcome
-  }
-  it.each([
-    ['is rolled back where the database knows no other server', 'SELECT', 'rolled-back'],
-    [
-      'is in doubt where it has a foreign table',
-      'CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far (n int) SERVER s',
-      'in-doubt',
-    ],
-    ['is in doubt where it has dblink', 'CREATE EXTENSION dblink', 'in-doubt'],
-  ])('%s', async (_what, more, outcome) => {
-    expect(await away(more)).toBe(outcome)
-  })
-})
+        const over = await ended
+        await admin.query('SELECT pg_advisory_unlock(11)')
+        return over
+      })
+      const there = async (): Promise<number> =>
+        (await admin.query('SELECT (SELECT count(*)::int FROM near) AS n')).rows[0].n
+      await until(async () => (await there()) === written, { what: 'what was written' })
+      expect(told).toBe(outcome)
+      await admin.end()
+    })
+  },
+)

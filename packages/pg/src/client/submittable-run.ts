@@ -41,6 +41,8 @@ export class SubmittableRun {
   readonly failFast: boolean = failsFast()
   /** Whether it was told of an error of the server's, or of a loss. */
   failed = false
+  /** Whether another server may have committed it, where it came to nothing on this one. */
+  elsewhere = true
   /** What it was told of a loss. */
   loss: Error | undefined
   /** The asynchronous context in which it was asked for, where somebody wants to know. */

@@ -10,7 +10,10 @@ import {
   surfaced,
 } from '@reprise/core'
 import type { Connection } from '../connection/connection.ts'
+import { inquiry } from '../exchange/ask.ts'
 import { unfollowable } from '../keep/keep.ts'
+import { mayBeCommittedElsewhere } from '../recovery/outside.ts'
+import { outsideOf } from '../recovery/preparation.ts'
 import { fenced } from '../recovery/recovery.ts'
 import { tellSurfaced } from '../recovery/surface.ts'
 import { endsTransaction, Pending, tagsOf } from '../transaction/pending.ts'
@@ -93,8 +96,33 @@ export class Submittables implements SubmittableOwner {
       conversation.delivery.abandoned(statement)(failure)
       conversation.inquiry.rest()
     }
-    if (loss.outcome !== 'in-doubt' || loss.announced) leave()
+    if (loss.hereOnly && loss.outcome === 'rolled-back') {
+      void this.#look(run, loss, connection).then(leave)
+    } else if (loss.outcome !== 'in-doubt' || loss.announced) leave()
     else void this.#fence(loss, connection).then(leave)
+  }
+
+  /** Looks whether it may be committed on another server, although it was rolled back on this one. */
+  async #look(run: SubmittableRun, loss: Loss, lost: Connection): Promise<void> {
+    const conversation = this.#conversation
+    const { link, settings, inquiry: idle, lostAnchors, transaction, Exchange } = conversation
+    link.remember(loss, lost, false)
+    idle.lost()
+    lostAnchors.keep()
+    const deadline = link.waitAtMost(settings.deadline)
+    try {
+      const connection = await link.connected(deadline)
+      const ask = inquiry(Exchange, connection, deadline.signal)
+      const outside = await outsideOf(conversation, connection, ask)
+      const { statement, submittable } = run
+      const text = textOf(submittable)
+      const work = { statement, text: text === unreadable ? undefined : text }
+      run.elsewhere = mayBeCommittedElsewhere(work, transaction, outside, connection.identifying)
+    } catch {
+      // Nobody knows.
+    }
+    deadline.dispose()
+    link.arrived()
   }
 
   /** Before a doubt is told, nothing of it may go on: as with a statement, there is a new connection then. */
@@ -112,9 +140,12 @@ export class Submittables implements SubmittableOwner {
     // What is no frame, on a connection that lives, is what pg or the submittable itself has to say.
     const ends = error === frame && endsConnection(frame.code ?? '')
     if (connection.usable && !ends) return error
-    const { outcome, condition } = classify(run.evidence(connection))
+    const { outcome: here, condition, hereOnly } = classify(run.evidence(connection))
+    const elsewhere = here === 'rolled-back' && hereOnly && run.elsewhere
+    const outcome = elsewhere ? 'in-doubt' : here
     if (error === frame && !ends && outcome === 'rolled-back') return error
-    const reason = this.#conversation.link.halted ?? reasons[outcome] ?? 'streamed'
+    const reason =
+      this.#conversation.link.halted ?? (elsewhere ? 'elsewhere' : reasons[outcome]) ?? 'streamed'
     const failure = surfaced({ outcome, condition, reason, attempts: 1, cause: error })
     tellSurfaced(this.#conversation, failure)
     return failure

@@ -2,8 +2,11 @@ import { type Reach, type Reached, worse } from '../catalog/reach.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 
+/** What was executed, as far as it is known. */
+export type Worked = Pick<Exchange, 'statement' | 'text'>
+
 /** What of work that was executed has an effect that does not go with its transaction. */
-export function reachesOutside(works: readonly Exchange[], outside: Reach): Reached {
+export function reachesOutside(works: readonly Worked[], outside: Reach): Reached {
   let found: Reached = 'nothing'
   if (outside.empty) return found
   for (const { statement, text } of works) {
@@ -19,7 +22,7 @@ export function reachesOutside(works: readonly Exchange[], outside: Reach): Reac
  * @param postgres whether it tells transaction ids: an engine that knows none has no foreign tables either
  */
 export function mayBeCommittedElsewhere(
-  work: Exchange,
+  work: Worked,
   transaction: Transaction | undefined,
   outside: Reach | undefined,
   postgres: boolean,

@@ -182,8 +182,8 @@ async function whatOutlives(
 }
 
 /** What of the database has an effect that does not go with its transaction, as of the loss or later. */
-function outsideOf(
-  { link }: Recoverable,
+export function outsideOf(
+  { link }: Pick<Recoverable, 'link'>,
   connection: Connection,
   ask: Inquiry,
 ): Promise<Reach | undefined> {
