@@ -12,7 +12,7 @@ import {
 import type { Connection } from '../connection/connection.ts'
 import { inquiry } from '../exchange/ask.ts'
 import { unfollowable } from '../keep/keep.ts'
-import { mayBeCommittedElsewhere } from '../recovery/outside.ts'
+import { mayBeCommittedElsewhere, mayKnowOthers } from '../recovery/outside.ts'
 import { outsideOf } from '../recovery/preparation.ts'
 import { fenced } from '../recovery/recovery.ts'
 import { tellSurfaced } from '../recovery/surface.ts'
@@ -119,7 +119,7 @@ export class Submittables implements SubmittableOwner {
       const work = { statement, text: text === unreadable ? undefined : text }
       run.elsewhere = mayBeCommittedElsewhere(work, transaction, outside, connection.identifying)
     } catch {
-      // Nobody knows.
+      run.elsewhere = mayKnowOthers(link)
     }
     deadline.dispose()
     link.arrived()

@@ -1,5 +1,6 @@
 import { type Reach, type Reached, worse } from '../catalog/reach.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import type { Link } from '../link/link.ts'
 import type { Transaction } from '../transaction/transaction.ts'
 
 /** What was executed, as far as it is known. */
@@ -14,6 +15,14 @@ export function reachesOutside(works: readonly Worked[], outside: Reach): Reache
     found = worse(found, unseen ? outside.worst : outside.of(statement, text))
   }
   return found
+}
+
+/** Whether another server may have, where nobody can be asked: by what was known of the database. */
+export function mayKnowOthers({
+  server,
+  connection,
+}: Pick<Link, 'server' | 'connection'>): boolean {
+  return connection.identifying && server.database.knowsOthers !== false
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Loss, type Outcome, type Reason, surfaced } from '@reprise/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import { unreached } from '../link/unreached.ts'
+import { mayKnowOthers } from './outside.ts'
 import type { Recoverable } from './preparation.ts'
 import { tellSurfaced } from './surface.ts'
 
@@ -62,9 +63,7 @@ function wouldBeHeld({ settings, transaction }: Recoverable, { statement }: Exch
  */
 function outcomeFor(session: Recoverable, { outcome, hereOnly }: Loss): Outcome {
   if (hereOnly && outcome === 'rolled-back') {
-    const { server, connection } = session.link
-    const alone = !connection.identifying || server.database.knowsOthers === false
-    return alone ? outcome : 'in-doubt'
+    return mayKnowOthers(session.link) ? 'in-doubt' : outcome
   }
   return outcome === 'not-sent' && session.transaction !== undefined ? 'rolled-back' : outcome
 }
