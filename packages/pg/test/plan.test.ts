@@ -346,6 +346,7 @@ describe('a unit that is run again', () => {
     ['SELECT of_somebody()', 'SELECT', 'I', true],
     ['SELECT of_somebody()', 'SELECT', 'T', false],
     ['SELECT pg_advisory_lock(1)', 'SELECT', 'I', false],
+    ['SELECT pg_terminate_backend(1)', 'SELECT', 'I', false],
     ["SELECT set_config('a.b', '1', false)", 'SELECT', 'I', false],
     ["SELECT set_config('a.b', of_somebody(), false)", 'SELECT', 'I', true],
     ["SELECT app.set_config('a.b', '1')", 'SELECT', 'I', true],

@@ -92,11 +92,15 @@ regexp_split_to_table string_to_table unnest
     .split(/\s+/),
 )
 
-/** Functions of PostgreSQL that leave something which goes with the session: settings, its locks. */
-export const ofSession: ReadonlySet<string> = new Set(
+/**
+ * Functions of PostgreSQL that keep nothing: what they leave goes with the session (settings, its locks),
+ * or is another's end.
+ */
+export const keepNothing: ReadonlySet<string> = new Set(
   `
 pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all
-pg_advisory_unlock_shared pg_try_advisory_lock pg_try_advisory_lock_shared set_config setseed
+pg_advisory_unlock_shared pg_cancel_backend pg_terminate_backend pg_try_advisory_lock
+pg_try_advisory_lock_shared set_config setseed
 `
     .trim()
     .split(/\s+/),

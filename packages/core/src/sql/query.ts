@@ -1,4 +1,4 @@
-import { harmless, ofSession, setReturning } from './functions.ts'
+import { harmless, keepNothing, setReturning } from './functions.ts'
 import { notFunctions, ordering } from './keywords.ts'
 import { nameAt, type Tokens } from './tokens.ts'
 
@@ -136,7 +136,7 @@ export function readQuery(tokens: Tokens, from: number, to: number): Query {
     }
     functions ??= new Set()
     functions.add(name)
-    outlasts ||= !own || !ofSession.has(name)
+    outlasts ||= !own || !keepNothing.has(name)
     if (own) {
       calls ??= []
       calls.push(i)

@@ -127,7 +127,7 @@ export class SubmittableRun {
           }
           handleError.call(submittable, told, wire)
         }
-        const isLast = error === connection.errorFrame ? this.#mayHaveCommitted : !connection.usable
+        const isLast = error === connection.errorFrame ? this.mayHaveCommitted : !connection.usable
         if (isLast && connection.active === this) this.#held = tell
         else tell()
         // pg has written nothing, so nothing is going to be answered.
@@ -191,7 +191,7 @@ export class SubmittableRun {
    * Whether an error may have come while its commit was made durable, which only what follows tells. A
    * cursor must hear of it at once: it sends the Sync, and before that nothing of it is committed.
    */
-  get #mayHaveCommitted(): boolean {
+  get mayHaveCommitted(): boolean {
     const { kind, commits, commitsInside } = this.statement
     const drives = !this.#query && kind !== 'copy' && kind !== 'several'
     return !drives && (this.before === 'I' || commits || commitsInside)

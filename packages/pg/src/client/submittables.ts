@@ -96,7 +96,7 @@ export class Submittables implements SubmittableOwner {
       conversation.delivery.abandoned(statement)(failure)
       conversation.inquiry.rest()
     }
-    if (loss.hereOnly && loss.outcome === 'rolled-back') {
+    if (run.mayHaveCommitted && loss.hereOnly && loss.outcome === 'rolled-back') {
       void this.#look(run, loss, connection).then(leave)
     } else if (loss.outcome !== 'in-doubt' || loss.announced) leave()
     else void this.#fence(loss, connection).then(leave)
@@ -141,7 +141,8 @@ export class Submittables implements SubmittableOwner {
     const ends = error === frame && endsConnection(frame.code ?? '')
     if (connection.usable && !ends) return error
     const { outcome: here, condition, hereOnly } = classify(run.evidence(connection))
-    const elsewhere = here === 'rolled-back' && hereOnly && run.elsewhere
+    const begun = run.mayHaveCommitted && hereOnly
+    const elsewhere = here === 'rolled-back' && begun && run.elsewhere
     const outcome = elsewhere ? 'in-doubt' : here
     if (error === frame && !ends && outcome === 'rolled-back') return error
     const reason =
