@@ -75,6 +75,7 @@ export {
   inUnit,
   isRerunnable,
   keptIn,
+  outsideUnit,
   rerunnable,
   type Unit,
   unitToTell,

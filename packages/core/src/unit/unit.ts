@@ -35,7 +35,7 @@ export interface Unit {
 }
 
 const marked = new WeakSet<object>()
-const current = new AsyncLocalStorage<Unit>()
+const current = new AsyncLocalStorage<Unit | undefined>()
 /** Whether there ever was one: who has none pays nothing for looking. */
 let used = false
 
@@ -122,4 +122,12 @@ export async function inUnit<T>(unit: Unit, body: () => PromiseLike<T>): Promise
   } finally {
     unit.over = true
   }
+}
+
+/**
+ * Runs what checks out a connection and sets it up: no part of the unit that happens to need it, for
+ * whoever does all of that again asks for a connection again.
+ */
+export function outsideUnit<T>(body: () => T): T {
+  return used ? current.run(undefined, body) : body()
 }
