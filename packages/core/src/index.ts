@@ -74,6 +74,7 @@ export {
   inUnit,
   isRerunnable,
   keptIn,
+  outsideUnit,
   rerunnable,
   type Unit,
   unitToTell,

@@ -1,3 +1,4 @@
+import { outsideUnit } from '@reprise/core'
 import { type RepriseOptions, reprisePool } from '@reprise/pg'
 import {
   type AbortableOperationOptions,
@@ -42,7 +43,11 @@ export class SessionDriver implements Driver {
     this.#pool = await this.#opening
   }
 
-  async acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
+  acquireConnection(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
+    return outsideUnit(() => this.#acquire(options))
+  }
+
+  async #acquire(options?: AbortableOperationOptions): Promise<DatabaseConnection> {
     const session = (await this.#alive().connect()) as unknown as Session
     try {
       const pool = this.#alive()

@@ -1,4 +1,6 @@
-import { diagnose, rerunnable } from '@reprise/kysely'
+import { diagnose, reprise, rerunnable } from '@reprise/kysely'
+import { CompiledQuery, type DatabaseConnection, Kysely } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { Proxy, until } from '../../../test/kit/index.ts'
 import { Database } from './database.ts'
@@ -15,6 +17,7 @@ let writes = 0
 beforeAll(async () => {
   const url = inject('serverUrl')
   database = await Database.create(url)
+  await database.sql("create function set_up() returns void language plpgsql as 'begin end'")
   proxy = await Proxy.start({ host: '127.0.0.1', port: Number(new URL(url).port) })
   const options = { deadline: 400, backoff: { base: 1, cap: 5 } }
   opened = full({ url: proxy.url(database.url), max: 1 }, options)
@@ -94,6 +97,20 @@ test.each([
     error: { code: '08007', reason: 'in-parts', cause: { outcome: 'rolled-back' } },
     kept: 1,
   })
+})
+
+test('what a hook does to a connection is no part of what is asked on it', async () => {
+  const pool = new pg.Pool({ connectionString: proxy.url(database.url), max: 1 })
+  const config = {
+    pool,
+    async onReserveConnection(connection: DatabaseConnection): Promise<void> {
+      await connection.executeQuery(CompiledQuery.raw('select set_up()'))
+    },
+  }
+  const db: Db = new Kysely(reprise(config, { deadline: 400, backoff: { base: 1, cap: 5 } }))
+  const work = (token: string) => db.transaction().execute((trx) => enter(trx, token))
+  expect(await downAt(1, work)).toMatchObject({ outcome: 'rolled-back', kept: 0 })
+  await db.destroy()
 })
 
 test('a transaction says what became of it', async () => {

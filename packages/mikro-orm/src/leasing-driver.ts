@@ -1,4 +1,4 @@
-import { diagnose } from '@reprise/core'
+import { diagnose, outsideUnit } from '@reprise/core'
 import type {
   Abortable,
   CompileQuery,
@@ -51,7 +51,7 @@ export class LeasingDriver implements KyselyDriver {
     // Kysely's driver asks the pool before anything else, so no other checkout can come between.
     this.#slot = slot
     try {
-      const connection = await this.#driver.acquireConnection(options)
+      const connection = await outsideUnit(() => this.#driver.acquireConnection(options))
       return new Lease(connection, slot.client as PoolClient, this.#pool)
     } catch (error) {
       // A hook failed: this client is not what the application wants its clients to be.

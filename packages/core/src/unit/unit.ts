@@ -30,7 +30,7 @@ export interface Unit {
 }
 
 const marked = new WeakSet<object>()
-const current = new AsyncLocalStorage<Unit>()
+const current = new AsyncLocalStorage<Unit | undefined>()
 
 /**
  * Declares that a transaction callback may be run again from its start: that all it does outside
@@ -113,4 +113,12 @@ export async function inUnit<T>(unit: Unit, body: () => PromiseLike<T>): Promise
   } finally {
     unit.over = true
   }
+}
+
+/**
+ * Runs what a door asks on its own account, such as to check out a connection and set it up, or to end a
+ * backend: no part of the unit that happens to need it.
+ */
+export function outsideUnit<T>(body: () => T): T {
+  return current.run(undefined, body)
 }
