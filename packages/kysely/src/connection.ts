@@ -1,3 +1,4 @@
+import { outsideUnit } from '@reprise/core'
 import type {
   AbortableOperationOptions,
   CompiledQuery,
@@ -57,12 +58,12 @@ export class SessionConnection implements DatabaseConnection {
 
   /** Ends the query in flight on the server, if it is one that came with an AbortSignal. */
   cancelQuery(): Promise<void> {
-    return this.#tellServer('pg_cancel_backend')
+    return outsideUnit(() => this.#tellServer('pg_cancel_backend'))
   }
 
   /** Ends the backend of the query in flight, if it is one that came with an AbortSignal. */
   killSession(): Promise<void> {
-    return this.#tellServer('pg_terminate_backend')
+    return outsideUnit(() => this.#tellServer('pg_terminate_backend'))
   }
 
   /** Gives the session back to its pool. */

@@ -1,4 +1,4 @@
-import { FailedTransactionError } from '@reprise/core'
+import { FailedTransactionError, outsideUnit } from '@reprise/core'
 import type {
   Answer,
   Chunks,
@@ -75,12 +75,12 @@ export class Lease implements KyselyConnection {
 
   /** Kysely's own looks the backend up once per client, and a session changes its backend. */
   cancelQuery(): Promise<void> {
-    return this.#control('pg_cancel_backend')
+    return outsideUnit(() => this.#control('pg_cancel_backend'))
   }
 
   /** As {@link cancelQuery}. */
   killSession(): Promise<void> {
-    return this.#control('pg_terminate_backend')
+    return outsideUnit(() => this.#control('pg_terminate_backend'))
   }
 
   async #control(signal: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {

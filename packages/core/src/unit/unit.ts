@@ -125,8 +125,8 @@ export async function inUnit<T>(unit: Unit, body: () => PromiseLike<T>): Promise
 }
 
 /**
- * Runs what checks out a connection and sets it up: no part of the unit that happens to need it, for
- * whoever does all of that again asks for a connection again.
+ * Runs what a door asks on its own account, such as to check out a connection and set it up, or to end a
+ * backend: no part of the unit that happens to need it.
  */
 export function outsideUnit<T>(body: () => T): T {
   return used ? current.run(undefined, body) : body()
