@@ -26,17 +26,6 @@ describe('the gate of a server', () => {
     await new Promise((resolve) => setImmediate(resolve))
     expect(passes).toHaveLength(4)
   })
-  it('knows for how long the server is down', async () => {
-    const gate = new Gate({}, slow)
-    expect(gate.downFor).toBe(undefined)
-    const from = performance.now()
-    ;(await gate.enter(never)).failed()
-    const { downFor } = gate
-    expect(downFor).toBeGreaterThanOrEqual(0)
-    expect(downFor).toBeLessThanOrEqual(performance.now() - from)
-    ;(await gate.enter(never)).succeeded()
-    expect(gate.downFor).toBe(undefined)
-  })
   it('admits one prober while the server is down', async () => {
     const gate = new Gate({ concurrency: 3 }, slow)
     const [first, second, third] = await admitted(gate, 3)

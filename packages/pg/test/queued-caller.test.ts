@@ -3,7 +3,7 @@ import { type RepriseOptions, reprise, reprisePool } from '@reprise/pg'
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../../test/kit/free-port.ts'
-import { Server, until } from '../../../test/kit/index.ts'
+import { Proxy as Between, Server, until } from '../../../test/kit/index.ts'
 import { failure } from './support.ts'
 
 const options: RepriseOptions = { deadline: 500, backoff: { base: 1, cap: 20 } }
@@ -111,6 +111,25 @@ describe.each(made)('a caller in the queue of a pool %s', (_made, make) => {
       const got = await asked
       if (_how === 'connect()') (got as pg.PoolClient).release()
       await other.end()
+      await pool.end()
+    })
+
+    it('waits on for a server that was there meanwhile, when it is sought anew just then', async () => {
+      await using server = await Server.start()
+      await using between = await Between.start(server)
+      const { pool } = make({ connectionString: between.url(server.url), max: 1, maxUses: 1 })
+      const from = performance.now()
+      between.onFrame(async ({ connection, type }) => {
+        // The next one's connection is being made while he has waited for as long as the deadline.
+        const isOver = (): boolean => performance.now() - from > 650
+        if (connection === 2 && type === 'startup') await until(isOver, { what: 'the deadline' })
+      })
+      const first = pool.query('SELECT pg_sleep(0.4)')
+      const next = pool.query('SELECT 1')
+      const asked = ask(pool)
+      await Promise.all([first, next])
+      const got = await asked
+      if (_how === 'connect()') (got as pg.PoolClient).release()
       await pool.end()
     })
   })

@@ -61,11 +61,6 @@ export class Gate {
     return this.#failures > 0
   }
 
-  /** For how long it is down as far as is known, in milliseconds; undefined where it is not. */
-  get downFor(): number | undefined {
-    return this.down ? Math.max(0, clock.now() - this.#downSince) : undefined
-  }
-
   /** Whether the server has ever taken a connection through it. */
   get proven(): boolean {
     return this.#proven

@@ -8,10 +8,12 @@ import { connectFailure } from './failures.ts'
 export interface Outlook {
   /** Whether it has a connection. */
   readonly connected: boolean
-  /** For how long the server is known to be down, in milliseconds; undefined where it is not. */
-  readonly downFor: number | undefined
+  /** Whether the last that is known of the server is that it is down. */
+  readonly down: boolean
   /** Whether somebody waits for it here. */
   readonly waiting: boolean
+  /** When it lost its last connection, by the clock of `performance.now()`. */
+  readonly lostAt: number
   /** How long anybody waits for it. */
   readonly deadline: number
 }
@@ -32,8 +34,9 @@ export function outlookOf(session: object): Outlook | undefined {
   const { link, settings } = conversation
   return {
     connected: link.connection.usable && !link.waiting,
-    downFor: link.hosts.gate.downFor,
+    down: link.hosts.gate.down,
     waiting: link.waiting,
+    lostAt: link.lostAt,
     deadline: settings.deadline,
   }
 }

@@ -7,11 +7,20 @@ export interface Waiting {
   callback(error: Error | undefined, client: unknown, release: unknown): void
 }
 
+/** How soon anybody looks again, in milliseconds: a deadline may be as short as nothing. */
+const soonest = 10
+
 /** A pool, as far as it can be seen who waits there. */
 export interface Waited {
   readonly options?: { readonly connectionTimeoutMillis?: number | undefined }
   readonly _pendingQueue?: Waiting[]
   readonly _clients?: readonly object[]
+  on?(event: 'acquire' | 'release', listener: () => void): unknown
+}
+
+/** When a pool last handed a client out, or had one back, by the clock of `performance.now()`. */
+interface Service {
+  last: number
 }
 
 /**
@@ -22,11 +31,17 @@ export interface Waited {
 export function limitWaiting(pool: Waited): void {
   const queue = pool._pendingQueue
   if (queue === undefined || pool.options?.connectionTimeoutMillis) return
+  const service: Service = { last: Number.NEGATIVE_INFINITY }
+  const note = (): void => {
+    service.last = clock.now()
+  }
+  pool.on?.('acquire', note)
+  pool.on?.('release', note)
   Object.defineProperty(queue, 'push', {
     configurable: true,
     writable: true,
     value(...come: Waiting[]) {
-      for (const each of come) new QueuedCaller(pool, each).look()
+      for (const each of come) new QueuedCaller(pool, each, service).look()
       return Array.prototype.push.apply(queue, come)
     },
   })
@@ -35,15 +50,15 @@ export function limitWaiting(pool: Waited): void {
 /** Who waits for a client, from when he joins the queue until he has one or is told that there is none. */
 class QueuedCaller {
   readonly #pool: Waited
+  readonly #service: Service
   readonly #item: Waiting
   readonly #answer: Waiting['callback']
   readonly #from = clock.now()
-  /** Since when the server is down and he waits for it. */
-  #since: number | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(pool: Waited, item: Waiting) {
+  constructor(pool: Waited, item: Waiting, service: Service) {
     this.#pool = pool
+    this.#service = service
     this.#item = item
     this.#answer = item.callback
     item.callback = (...given) => {
@@ -59,14 +74,12 @@ class QueuedCaller {
     if (known === undefined) return
     const { deadline } = outlookOf(known) as Outlook
     const now = clock.now()
-    const downFor = outageOf(clients)
-    if (downFor === undefined) this.#since = undefined
-    else this.#since ??= Math.max(this.#from, now - downFor)
-    const since = this.#since ?? now
+    const unserved = unservedSince(clients, this.#service.last)
+    const since = Math.max(this.#from, unserved ?? now)
     const left = deadline - (now - since) + suspendedSince(since)
     // Node's timers may be early by a part of a millisecond.
-    if (left <= 1) this.#leave(known)
-    else this.#timer = clock.setTimeout(() => this.look(), left).unref()
+    if (left <= 1 && unserved !== undefined) this.#leave(known)
+    else this.#timer = clock.setTimeout(() => this.look(), Math.max(left, soonest)).unref()
   }
 
   #leave(session: object): void {
@@ -80,13 +93,16 @@ class QueuedCaller {
 }
 
 /**
- * For how long nobody in a pool has had a server, as far as is known; undefined where somebody has one, or
- * nobody looks for it.
+ * Since when nobody in a pool has had a server, as far as is known; undefined where somebody has one, or
+ * nobody looks for it. It is asked anew at each look: that nobody had one then and nobody has one now does
+ * not say that nobody had one in between.
+ *
+ * @param served when a client was last handed out or given back
  */
-function outageOf(clients: readonly object[]): number | undefined {
-  const outlooks = clients.map(outlookOf)
-  if (outlooks.some((outlook) => outlook === undefined || outlook.connected)) return undefined
-  const known = outlooks.map((outlook) => outlook?.downFor).filter((ms) => ms !== undefined)
-  if (known.length > 0) return Math.max(...known)
-  return outlooks.every((outlook) => outlook?.waiting) ? 0 : undefined
+function unservedSince(clients: readonly object[], served: number): number | undefined {
+  const outlooks = clients.map(outlookOf).filter((outlook) => outlook !== undefined)
+  if (outlooks.length < clients.length || outlooks.some(({ connected }) => connected))
+    return undefined
+  const sought = outlooks.some(({ down }) => down) || outlooks.every(({ waiting }) => waiting)
+  return sought ? Math.max(served, ...outlooks.map(({ lostAt }) => lostAt)) : undefined
 }
