@@ -95,3 +95,48 @@ describe('a time that was kept', () => {
     else expect(told).toBe('rolled-back')
   })
 })
+
+describe('behind a time that was kept', () => {
+  const after = async (text: string): Promise<unknown> =>
+    withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query("INSERT INTO log (note) VALUES ('a') RETURNING at")
+      await kill(keep.server, client)
+      await client.query('SELECT 1')
+      const told = await client.query(text).catch(outcomeOf)
+      await client.query('ROLLBACK')
+      return told
+    })
+  it.each([
+    'DECLARE c CURSOR FOR SELECT 1',
+    'EXPLAIN SELECT 1',
+    'SHOW work_mem',
+    'TRUNCATE other.log',
+  ])('%s goes on', async (text) => {
+    expect(await after(text)).toHaveProperty('command')
+  })
+  it.each([
+    "DO $$BEGIN EXECUTE 'INSERT INTO log (note, at) VALUES ($1, n' || 'ow())' USING 'b'; END$$",
+    'DECLARE c CURSOR FOR SELECT now()',
+    'EXPLAIN ANALYZE INSERT INTO log (at) VALUES (now())',
+  ])('%s does not', async (text) => {
+    expect(await after(text)).toBe('rolled-back')
+  })
+})
+
+it('a number is kept beside a time that is not, as a function would see another', async () => {
+  await keep.admin.query(
+    "CREATE FUNCTION is_late() RETURNS boolean LANGUAGE sql AS $$SELECT now() > 'epoch'$$",
+  )
+  const name = fresh()
+  const { rows } = await withClient(keep.url, async (client) => {
+    await client.query('BEGIN')
+    const given = await client.query(`INSERT INTO item (name) VALUES ('${name}') RETURNING id`)
+    await client.query('SELECT is_late()')
+    await kill(keep.server, client)
+    await client.query('COMMIT')
+    return given
+  })
+  const written = await keep.admin.query('SELECT id FROM item WHERE name = $1', [name])
+  expect(written.rows).toEqual(rows)
+})
