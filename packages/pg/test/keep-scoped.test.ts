@@ -64,6 +64,20 @@ describe('a time that was kept', () => {
     else expect(told).toBe('rolled-back')
   })
 
+  it('is not written to a table of another path, which the transaction took before', async () => {
+    const name = fresh()
+    const told = await withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query('SELECT now()')
+      await client.query('SET LOCAL search_path = other')
+      await client.query(`INSERT INTO log (note) VALUES ('${name}')`)
+      await kill(keep.server, client)
+      return client.query('COMMIT').catch(outcomeOf)
+    })
+    const { rows } = await keep.admin.query('SELECT at FROM other.log WHERE note = $1', [name])
+    expect(rows).toEqual(told === 'rolled-back' ? [] : [{ at: Number.POSITIVE_INFINITY }])
+  })
+
   it.each<[string, string | pg.QueryConfig]>([
     [
       'among the values',
