@@ -98,7 +98,6 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
       'only a clock behind the year 9999 is written otherwise',
     ],
     ['!timed => false', 'cost alone: the catalog is asked once more'],
-    ['true => false', 'where nothing speaks of the time none is kept either way'],
     [
       'instant === undefined => false',
       'where there is no time nothing is replaced by it, and none is kept',
