@@ -90,7 +90,29 @@ const ofKeep: Readonly<Record<string, readonly Explanation[]>> = {
     [/^OptionalChaining: /, 'types want it: it is there, or what throws reads nothing'],
     ['{ return undefined } => {}', 'it is the same'],
   ],
-  ...{ 'keep-time': [], keep: [], order: [], tree: [] },
+  keep: [
+    [/: (oid > 0|\[\.\.\.oids\]\.filter\(.*) => /, 'cost alone: no table has the number 0'],
+    ['known !== undefined => true', 'types want it: undefined has no such form'],
+    [
+      'known !== undefined && instantForm.test(known) => known !== undefined || instantForm.test(known)',
+      'only a clock behind the year 9999 is written otherwise',
+    ],
+    ['!timed => false', 'cost alone: the catalog is asked once more'],
+    [
+      'instant === undefined => false',
+      'where there is no time nothing is replaced by it, and none is kept',
+    ],
+    [`'' => "Stryker was here!"`, 'types want it: what was sent has a text'],
+    ['exchange.error !== undefined => false', 'more careful: nothing is kept'],
+    ['this.#keptTime || this.#keptSerial => true', 'cost alone: it is asked, and has kept nothing'],
+    ['this.#rewrites.delete(original) => ;', 'cost alone: memory'],
+    ['this.#rewrites.delete(exchange) => ;', 'cost alone: memory'],
+    ['this.#rewrites.set(exchange, rewrite) => ;', 'cost alone: it is read once more'],
+    ['this.#blind.set(text, blind) => ;', 'cost alone: it is read once more'],
+    ['blind === undefined => true', 'cost alone: it is read once more'],
+    [/^StringLiteral: 'the transaction was replayed with the numbers/, 'words alone'],
+  ],
+  ...{ 'keep-time': [], order: [], tree: [] },
 }
 
 /** The survivors of each file, explained. */

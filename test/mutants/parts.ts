@@ -39,7 +39,7 @@ export const parts: Readonly<Record<string, Part>> = {
   judgement: {
     sources: under(
       'packages/core/src/sql',
-      'judge judgement statement state source definition calls',
+      'judge judgement query statement state source definition calls',
     ),
     tests: inCore('judge statement source forms policy'),
     cached: true,

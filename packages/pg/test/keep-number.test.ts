@@ -1,4 +1,5 @@
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Server } from '../../../test/kit/index.ts'
 import { fresh, KeepServer } from './keep-server.ts'
@@ -34,13 +35,36 @@ describe('a number that was kept', () => {
         const refused = await failure(
           client.query("INSERT INTO by_default (name) SELECT currval('item_id_seq')"),
         )
-        expect(refused).toMatchObject({ code: '40001', outcome: 'rolled-back' })
+        expect(refused).toMatchObject({
+          code: '40001',
+          outcome: 'rolled-back',
+          condition: 'connection_failure',
+        })
         expect(await failure(client.query('SELECT 1'))).toMatchObject({ code: '25P02' })
         await client.query('COMMIT')
       }),
     )
     expect(error).toMatchObject({ code: '40000', outcome: 'rolled-back' })
     expect((await keep.admin.query('SELECT FROM item WHERE name = $1', [name])).rowCount).toBe(0)
+  })
+  it('is not mistaken by a cursor, and hinders none that does not ask for it', async () => {
+    await withClient(keep.url, async (client) => {
+      for (const [text, goesOn] of [
+        ['SELECT 1 AS n', true],
+        ["SELECT currval('item_id_seq') AS n", false],
+      ] as const) {
+        await client.query('BEGIN')
+        await client.query(`INSERT INTO item (name, at) VALUES ('${fresh()}', NULL) RETURNING id`)
+        await kill(keep.server, client)
+        await client.query('SELECT 1')
+        const cursor = client.query(new Cursor(text))
+        const rows = cursor.read(9)
+        if (goesOn) expect(await rows).toEqual([{ n: 1 }])
+        else expect(await failure(rows)).toMatchObject({ code: '40001', outcome: 'rolled-back' })
+        await cursor.close().catch(() => undefined)
+        await client.query('ROLLBACK')
+      }
+    })
   })
   it('is not kept where a function asks which number came last', async () => {
     const database = await keep.server.createDatabase()

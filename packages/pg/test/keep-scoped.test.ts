@@ -64,6 +64,20 @@ describe('a time that was kept', () => {
     else expect(told).toBe('rolled-back')
   })
 
+  it('is not written to a table of another path, which the transaction took before', async () => {
+    const name = fresh()
+    const told = await withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query('SELECT now()')
+      await client.query('SET LOCAL search_path = other')
+      await client.query(`INSERT INTO log (note) VALUES ('${name}')`)
+      await kill(keep.server, client)
+      return client.query('COMMIT').catch(outcomeOf)
+    })
+    const { rows } = await keep.admin.query('SELECT at FROM other.log WHERE note = $1', [name])
+    expect(rows).toEqual(told === 'rolled-back' ? [] : [{ at: Number.POSITIVE_INFINITY }])
+  })
+
   it.each<[string, string | pg.QueryConfig]>([
     [
       'among the values',
@@ -94,4 +108,49 @@ describe('a time that was kept', () => {
     if (typeof told === 'object') expect(told.second).toEqual(told.first)
     else expect(told).toBe('rolled-back')
   })
+})
+
+describe('behind a time that was kept', () => {
+  const after = async (text: string): Promise<unknown> =>
+    withClient(keep.url, async (client) => {
+      await client.query('BEGIN')
+      await client.query("INSERT INTO log (note) VALUES ('a') RETURNING at")
+      await kill(keep.server, client)
+      await client.query('SELECT 1')
+      const told = await client.query(text).catch(outcomeOf)
+      await client.query('ROLLBACK')
+      return told
+    })
+  it.each([
+    'DECLARE c CURSOR FOR SELECT 1',
+    'EXPLAIN SELECT 1',
+    'SHOW work_mem',
+    'TRUNCATE other.log',
+  ])('%s goes on', async (text) => {
+    expect(await after(text)).toHaveProperty('command')
+  })
+  it.each([
+    "DO $$BEGIN EXECUTE 'INSERT INTO log (note, at) VALUES ($1, n' || 'ow())' USING 'b'; END$$",
+    'DECLARE c CURSOR FOR SELECT now()',
+    'EXPLAIN ANALYZE INSERT INTO log (at) VALUES (now())',
+  ])('%s does not', async (text) => {
+    expect(await after(text)).toBe('rolled-back')
+  })
+})
+
+it('a number is kept beside a time that is not, as a function would see another', async () => {
+  await keep.admin.query(
+    "CREATE FUNCTION is_late() RETURNS boolean LANGUAGE sql AS $$SELECT now() > 'epoch'$$",
+  )
+  const name = fresh()
+  const { rows } = await withClient(keep.url, async (client) => {
+    await client.query('BEGIN')
+    const given = await client.query(`INSERT INTO item (name) VALUES ('${name}') RETURNING id`)
+    await client.query('SELECT is_late()')
+    await kill(keep.server, client)
+    await client.query('COMMIT')
+    return given
+  })
+  const written = await keep.admin.query('SELECT id FROM item WHERE name = $1', [name])
+  expect(written.rows).toEqual(rows)
 })
