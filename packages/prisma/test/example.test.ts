@@ -57,7 +57,9 @@ test('the example compiles', async () => {
   expect(stdout).toBe('')
 })
 
-test('the example moves money while its backends are killed and its server restarts', async () => {
+test('the example moves money while its backends are killed and its server restarts', {
+  timeout: 90_000,
+}, async () => {
   const killer = new Killer(server, { everyMs: 30, database: ledger.url, seed: 7 })
   let done = 0
   const worker = async (): Promise<void> => {
